@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""The CDK app: reads the context, makes one stack, and holds it against the AWS Solutions rules."""
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from stacks.config import WorkshopConfig
+from stacks.workshop_stack import WorkshopStack
+
+
+def main() -> None:
+    """Synthesize the app into the cloud assembly that `cdk` asked for."""
+    app = App()
+    config = WorkshopConfig.from_context(app.node)
+    WorkshopStack(app, config.stack_name, config=config)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""The Glue catalog: one database, the raw Segment logs and the interactions as tables."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_glue as glue
+from constructs import Construct
+
+from stacks.parameters import WorkshopParameters
+from stacks.storage import SEGMENT_LOGS, TRANSFORMED, DataBucket
+
+# A column's type: a primitive's name, a struct as a dict of its fields, a map as a dict whose only
+# field is "*", an array as a list of its one element type.
+GlueType = str | dict[str, "GlueType"] | list["GlueType"]
+
+# The Segment record (segment-docs, partners/spec and connections/spec/ecommerce/v2). Keys are
+# matched case-insensitively, so that `messageId` is column `messageid`.
+SEGMENT_LOG_COLUMNS: dict[str, GlueType] = {
+    "_metadata": {"bundled": ["string"], "unbundled": ["string"], "bundledids": ["string"]},
+    "anonymousid": "string",
+    "channel": "string",
+    "context": {
+        "active": "boolean",
+        "app": dict.fromkeys(("build", "name", "namespace", "version"), "string"),
+        "campaign": dict.fromkeys(("content", "medium", "name", "source", "term"), "string"),
+        "device": {
+            "adtrackingenabled": "boolean",
+            **dict.fromkeys(
+                ("advertisingid", "id", "manufacturer", "model", "name", "type"), "string"
+            ),
+        },
+        "ip": "string",
+        "library": {"name": "string", "version": "string"},
+        "locale": "string",
+        "network": {
+            "bluetooth": "boolean",
+            "carrier": "string",
+            "cellular": "boolean",
+            "wifi": "boolean",
+        },
+        "os": {"name": "string", "version": "string"},
+        "page": dict.fromkeys(("path", "referrer", "search", "title", "url"), "string"),
+        "screen": {"density": "double", "height": "int", "width": "int"},
+        "timezone": "string",
+        "useragent": "string",
+    },
+    "event": "string",
+    "integrations": {"*": "string"},
+    "messageid": "string",
+    "name": "string",
+    "originaltimestamp": "string",
+    "projectid": "string",
+    "properties": {
+        "brand": "string",
+        "browser": "string",
+        "cart_id": "string",
+        "category": "string",
+        "checkout_id": "string",
+        "currency": "string",
+        "list_id": "string",
+        "name": "string",
+        "operating_system": "string",
+        "order_id": "string",
+        "page_name": "string",
+        "path": "string",
+        "position": "int",
+        "price": "double",
+        "product_id": "string",
+        "products": [
+            {
+                "brand": "string",
+                "category": "string",
+                "name": "string",
+                "price": "double",
+                "product_id": "string",
+                "quantity": "int",
+                "sku": "string",
+            }
+        ],
+        "quantity": "int",
+        "query": "string",
+        "revenue": "double",
+        "shipping": "double",
+        "sku": "string",
+        "tax": "double",
+        "title": "string",
+        "total": "double",
+        "url": "string",
+    },
+    "receivedat": "string",
+    "sentat": "string",
+    "timestamp": "string",
+    "traits": {
+        "browser": "string",
+        "campaign_name": "string",
+        "campaign_source": "string",
+        "email": "string",
+        "experiment_group": "string",
+        "favorite_departments": "string",
+        "first_name": "string",
+        "invited_user": "string",
+        "ip": "string",
+        "last_name": "string",
+        "lifetime_value": "string",
+        "likelihood_to_buy": "double",
+        "operating_system": "string",
+        "referrering_domain": "string",
+    },
+    "type": "string",
+    "userid": "string",
+    "version": "int",
+    "writekey": "string",
+}
+
+# Trait names with spaces, as the workshop's Segment sources send them (the misspelling too). The
+# SerDe applies a mapping at every level of a record, so it reaches the fields of `traits`.
+TRAIT_MAPPINGS = {
+    "campaign_name": "Campaign Name",
+    "campaign_source": "Campaign Source",
+    "experiment_group": "Experiment Group",
+    "favorite_departments": "Favorite Departments",
+    "invited_user": "Invited User?",
+    "referrering_domain": "Referrering Domain",
+}
+
+# USER_ID, ITEM_ID, EVENT_TYPE, TIMESTAMP of the CSV. The time stays in Personalize's seconds: this
+# SerDe would read a `timestamp` as milliseconds.
+INTERACTIONS_COLUMNS: dict[str, GlueType] = {
+    "user_id": "string",
+    "item_id": "string",
+    "event_type": "string",
+    "timestamp": "bigint",
+}
+
+
+# The constants of `glue.Schema`; each is fetched from Node when it is asked for, so none is before.
+_PRIMITIVES = {
+    "bigint": "BIG_INT",
+    "boolean": "BOOLEAN",
+    "double": "DOUBLE",
+    "int": "INTEGER",
+    "string": "STRING",
+}
+
+
+class Catalog(Construct):
+    """The database `segment_personalize` with the tables `segment_logs` and `interactions`.
+
+    Attributes:
+        database: the database; deleting the stack deletes it and everything in it, but no data.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        parameters: WorkshopParameters,
+        data_bucket: DataBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.database = glue.Database(
+            self,
+            "Database",
+            database_name=parameters.database_name,
+            description="Segment logs, and the interactions made from them",
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        glue.S3Table(
+            self,
+            "SegmentLogs",
+            database=self.database,
+            table_name="segment_logs",
+            description="Raw Segment events, one JSON object a line, as Segment wrote them",
+            storage=glue.S3TableStorage.from_bucket(data_bucket.bucket),
+            s3_prefix=SEGMENT_LOGS,
+            columns=_columns(SEGMENT_LOG_COLUMNS),
+            data_format=glue.DataFormat.JSON,
+            compressed=True,
+            storage_parameters=[
+                *(
+                    glue.StorageParameter.custom(f"mapping.{column}", key)
+                    for column, key in TRAIT_MAPPINGS.items()
+                ),
+                # One broken line would otherwise fail every query; it is a row of NULLs instead.
+                glue.StorageParameter.custom("ignore.malformed.json", "true"),
+            ],
+        )
+        glue.S3Table(
+            self,
+            "Interactions",
+            database=self.database,
+            table_name="interactions",
+            description="What Amazon Personalize trains on: the CSV that the job wrote",
+            storage=glue.S3TableStorage.from_bucket(data_bucket.bucket),
+            s3_prefix=TRANSFORMED,
+            columns=_columns(INTERACTIONS_COLUMNS),
+            data_format=glue.DataFormat.CSV,
+            storage_parameters=[glue.StorageParameter.skip_header_line_count(1)],
+        )
+
+
+def _columns(types: Mapping[str, GlueType]) -> list[glue.Column]:
+    return [glue.Column(name=name, type=_type(spec)) for name, spec in types.items()]
+
+
+def _type(spec: GlueType) -> glue.Type:
+    if isinstance(spec, list):
+        return glue.Schema.array(_type(spec[0]))
+    if isinstance(spec, dict):
+        if "*" in spec:
+            return glue.Schema.map(glue.Schema.STRING, _type(spec["*"]))
+        return glue.Schema.struct(_columns(spec))
+    return cast("glue.Type", getattr(glue.Schema, _PRIMITIVES[spec]))

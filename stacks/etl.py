@@ -1,0 +1,136 @@
+"""The Glue job that turns Segment logs into the interactions CSV."""
+
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from stacks.acknowledgements import acknowledge, acknowledge_objects
+from stacks.parameters import WorkshopParameters
+from stacks.storage import SEGMENT_LOGS, TRANSFORMED, DataBucket
+
+SCRIPT = Path(__file__).parent.parent / "glue_scripts" / "segment_events_to_csv.py"
+
+
+class SegmentEtl(Construct):
+    """The job `SegmentEventsJsonToCsv`, its role and its log groups.
+
+    Attributes:
+        job: the job. `--S3_CSV_OUTPUT_PATH` has a default; a run may name another path.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        parameters: WorkshopParameters,
+        data_bucket: DataBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        bucket = data_bucket.bucket
+        output = TRANSFORMED.rstrip("/")
+        # Where the job finds its script is decided here and nowhere else.
+        script = assets.Asset(self, "Script", path=str(SCRIPT))
+        # Glue would make these groups itself, never delete them and make them again after the
+        # stack has gone: they are the stack's, and the role cannot make any.
+        log_prefix = f"/aws-glue/{parameters.job_name}"
+        log_groups = [
+            logs.LogGroup(
+                self,
+                f"{stream.capitalize()}Log",
+                log_group_name=f"{log_prefix}/{stream}",
+                removal_policy=RemovalPolicy.DESTROY,
+                retention=logs.RetentionDays.TWO_WEEKS,
+            )
+            for stream in ("output", "error")
+        ]
+        role = iam.Role(
+            self,
+            "Role",
+            description="The Glue job reads Segment logs and writes the interactions CSV",
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            inline_policies={
+                "SegmentEventsJsonToCsv": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            actions=["s3:ListBucket"], resources=[bucket.bucket_arn]
+                        ),
+                        iam.PolicyStatement(
+                            actions=["s3:GetObject"],
+                            resources=[
+                                bucket.arn_for_objects(f"{SEGMENT_LOGS}*"),
+                                script.bucket.arn_for_objects(script.s3_object_key),
+                            ],
+                        ),
+                        # `transformed/`, and beside it `transformed-staging/`, where a run's CSV
+                        # is written before it is moved into place.
+                        iam.PolicyStatement(
+                            actions=[
+                                "s3:GetObject",
+                                "s3:PutObject",
+                                "s3:DeleteObject",
+                                "s3:AbortMultipartUpload",
+                            ],
+                            resources=[bucket.arn_for_objects(f"{output}*")],
+                        ),
+                        iam.PolicyStatement(
+                            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                            resources=[group.log_group_arn for group in log_groups],
+                        ),
+                        iam.PolicyStatement(
+                            actions=["cloudwatch:PutMetricData"],
+                            resources=["*"],
+                            conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
+                        ),
+                    ]
+                )
+            },
+        )
+        self.job = glue.PySparkEtlJob(
+            self,
+            "Job",
+            job_name=parameters.job_name,
+            description="Segment events (JSON) to Amazon Personalize interactions (CSV)",
+            # The policy above is complete; CDK would add read access to the whole asset bucket.
+            role=iam.Role.from_role_arn(self, "JobRole", role.role_arn, mutable=False),
+            script=glue.Code.from_bucket(script.bucket, script.s3_object_key),
+            glue_version=glue.GlueVersion.V6_0,
+            worker_configuration=glue.WorkerConfiguration(
+                worker_type=glue.WorkerType.G_1X, number_of_workers=2
+            ),
+            timeout=Duration.minutes(15),
+            max_concurrent_runs=1,
+            max_retries=0,
+            # Since Glue 5.0 logs always arrive while the job runs, in the groups above; this
+            # switch only names groups of older versions.
+            continuous_logging=glue.ContinuousLoggingProps(enabled=False),
+            default_arguments={
+                "--S3_JSON_INPUT_PATH": bucket.s3_url_for_object(SEGMENT_LOGS),
+                "--S3_CSV_OUTPUT_PATH": bucket.s3_url_for_object(output),
+                "--custom-logGroup-prefix": log_prefix,
+                "--enable-auto-scaling": "true",
+            },
+        )
+        self.job.node.add_dependency(role, *log_groups)
+        acknowledge(
+            role,
+            "IAM5[Resource::*]",
+            "CloudWatch metrics have no resource; the condition allows Glue's namespace only",
+        )
+        for pattern, reason in (
+            (f"{SEGMENT_LOGS}*", "The job reads every raw log below this prefix, and only reads"),
+            (f"{output}*", "The job owns its output folder and the staging folder beside it"),
+        ):
+            acknowledge_objects(role, bucket, pattern, reason)
+        for rule in ("GL1", "GL3"):
+            acknowledge(
+                self.job,
+                rule,
+                "Needs a KMS key per account, which outlives the workshop by a week at least; logs "
+                "are encrypted by CloudWatch's own key, carry no data, and bookmarks are off",
+            )

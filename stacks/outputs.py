@@ -1,0 +1,11 @@
+"""The names of the stack's outputs: what the stack, the command line and the tests agree on."""
+
+BUCKET = "BucketName"
+DATABASE = "DatabaseName"
+JOB = "JobName"
+WORKGROUP = "WorkgroupName"
+PERSONALIZE_ROLE = "PersonalizeRoleArn"
+SEGMENT_ROLE = "SegmentRoleArn"
+BUCKET_CONSOLE = "BucketConsole"
+ATHENA_CONSOLE = "AthenaConsole"
+JOB_CONSOLE = "JobConsole"

@@ -1,0 +1,67 @@
+"""What lets Amazon Personalize read the interactions CSV."""
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.acknowledgements import acknowledge_objects
+from stacks.storage import TRANSFORMED, DataBucket
+
+
+class PersonalizeAccess(Construct):
+    """The service role of a dataset import job, and Personalize's part of the bucket policy.
+
+    Personalize reads through both; each is bound to this account, so that no other account's
+    Personalize can be talked into it (the confused deputy).
+    Source: docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html
+
+    Attributes:
+        role: the role to choose when importing the CSV.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, data_bucket: DataBucket) -> None:
+        super().__init__(scope, construct_id)
+        bucket = data_bucket.bucket
+        principal = iam.ServicePrincipal(
+            "personalize.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "ArnLike": {
+                    "aws:SourceArn": (
+                        f"arn:{Aws.PARTITION}:personalize:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"
+                    )
+                },
+            },
+        )
+        objects = bucket.arn_for_objects(f"{TRANSFORMED}*")
+        self.role = iam.Role(
+            self,
+            "Role",
+            description="Amazon Personalize reads the interactions CSV through this role",
+            assumed_by=principal,
+            inline_policies={
+                "ReadInteractions": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]),
+                        # No condition on the prefix: which one Personalize lists with is not
+                        # documented, and the keys give nothing away.
+                        iam.PolicyStatement(
+                            actions=["s3:ListBucket"], resources=[bucket.bucket_arn]
+                        ),
+                    ]
+                )
+            },
+        )
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[principal], actions=["s3:GetObject"], resources=[objects]
+            )
+        )
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[principal], actions=["s3:ListBucket"], resources=[bucket.bucket_arn]
+            )
+        )
+        acknowledge_objects(
+            self.role, bucket, f"{TRANSFORMED}*", "Personalize imports every CSV of this folder"
+        )

@@ -1,0 +1,60 @@
+"""What lets a Segment workspace write its logs into the bucket."""
+
+from typing import cast
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.acknowledgements import acknowledge_objects
+from stacks.parameters import WorkshopParameters
+from stacks.storage import SEGMENT_LOGS, DataBucket
+
+# Source: segment.com/docs/connections/storage/catalog/aws-s3 (the IAM kind of the destination).
+SEGMENT_PRINCIPAL = "arn:aws:iam::595280932656:role/segment-s3-integration-production-access"
+
+
+class SegmentAccess(Construct):
+    """The role that Segment's S3 destination assumes, made only for a given workspace.
+
+    Attributes:
+        role: the role; exists only where `parameters.has_segment_workspace` holds.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        parameters: WorkshopParameters,
+        data_bucket: DataBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(
+            self,
+            "Role",
+            description="Segment writes logs through this role, for one workspace",
+            assumed_by=iam.ArnPrincipal(SEGMENT_PRINCIPAL).with_conditions(
+                {"StringEquals": {"sts:ExternalId": parameters.segment_workspace_id}}
+            ),
+            inline_policies={
+                "WriteLogs": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            # PutObjectAcl is on Segment's list although ACLs are off here: its
+                            # test of the destination asks for it.
+                            actions=["s3:PutObject", "s3:PutObjectAcl"],
+                            resources=[data_bucket.bucket.arn_for_objects(f"{SEGMENT_LOGS}*")],
+                        )
+                    ]
+                )
+            },
+        )
+        cast(
+            "iam.CfnRole", self.role.node.default_child
+        ).cfn_options.condition = parameters.has_segment_workspace
+        acknowledge_objects(
+            self.role,
+            data_bucket.bucket,
+            f"{SEGMENT_LOGS}*",
+            "Segment names its own files, and writes below this prefix only",
+        )

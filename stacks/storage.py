@@ -1,0 +1,65 @@
+"""The data bucket."""
+
+from typing import cast
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.acknowledgements import acknowledge
+from stacks.parameters import WorkshopParameters
+
+# The folders of the bucket (DESIGN.md fixes their names; participants see them).
+SEGMENT_LOGS = "segment-logs/"
+TRANSFORMED = "transformed/"
+REJECTED = "rejected/"
+ATHENA_RESULTS = "athena-results/"
+
+
+class DataBucket(Construct):
+    """`personalize-data-<account id>`: raw logs, the job's output, and Athena's results.
+
+    Attributes:
+        bucket: the bucket; encrypted, private, TLS only, versioned so that what a participant
+            overwrites by mistake is there for a day.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        parameters: WorkshopParameters,
+        removal_policy: RemovalPolicy,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=parameters.bucket_name,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                    noncurrent_version_expiration=Duration.days(1),
+                )
+            ],
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=removal_policy,
+            versioned=True,
+        )
+        # On deletion, BucketContents closes the bucket for writing by a statement in this policy.
+        # Were the policy deleted before the bucket, a late writer could fill the bucket between
+        # the two; kept, it goes with the bucket itself.
+        policy = cast("s3.BucketPolicy", self.bucket.policy)
+        cast("s3.CfnBucketPolicy", policy.node.default_child).apply_removal_policy(
+            RemovalPolicy.RETAIN
+        )
+        acknowledge(
+            self.bucket,
+            "S1",
+            "Server access logs need a second bucket that outlives this one; the data "
+            "is simulated, and CloudTrail records who changes the bucket",
+        )

@@ -1,0 +1,83 @@
+"""The one stack: makes the constructs, hands them to each other, and says what came out."""
+
+from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+from constructs import Construct
+
+from stacks import outputs
+from stacks.bucket_contents.construct import BucketContents
+from stacks.catalog import Catalog
+from stacks.config import WorkshopConfig
+from stacks.etl import SegmentEtl
+from stacks.exploration import Exploration
+from stacks.parameters import WorkshopParameters
+from stacks.personalize_access import PersonalizeAccess
+from stacks.segment_access import SegmentAccess
+from stacks.storage import DataBucket
+
+
+class WorkshopStack(Stack):
+    """The whole exercise environment."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: WorkshopConfig) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Segment + Amazon Personalize, Exercise 1: from clickstream to interactions",
+        )
+        removal_policy = RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY
+        parameters = WorkshopParameters(self, "Parameters")
+        data_bucket = DataBucket(self, "Data", parameters=parameters, removal_policy=removal_policy)
+        personalize = PersonalizeAccess(self, "Personalize", data_bucket=data_bucket)
+        segment = SegmentAccess(self, "Segment", parameters=parameters, data_bucket=data_bucket)
+        catalog = Catalog(self, "Catalog", parameters=parameters, data_bucket=data_bucket)
+        etl = SegmentEtl(self, "Etl", parameters=parameters, data_bucket=data_bucket)
+        exploration = Exploration(
+            self,
+            "Exploration",
+            parameters=parameters,
+            data_bucket=data_bucket,
+            catalog=catalog,
+        )
+        contents = BucketContents(
+            self, "Contents", data_bucket=data_bucket, removal_policy=removal_policy
+        )
+        # Deletion runs backwards: with the contents last to come they are first to go, while the
+        # bucket's policy, which then refuses new objects, is still there.
+        contents.node.add_dependency(data_bucket, etl, exploration)
+
+        bucket = data_bucket.bucket.bucket_name
+        console = f"https://{Aws.REGION}.console.aws.amazon.com"
+        for name, value, description in (
+            (outputs.BUCKET, bucket, "Raw logs, the job's output and Athena's results"),
+            (outputs.DATABASE, catalog.database.database_name, "The Glue database"),
+            (outputs.JOB, etl.job.job_name, "The Glue job"),
+            (outputs.WORKGROUP, exploration.workgroup_name, "The Athena workgroup"),
+            (
+                outputs.PERSONALIZE_ROLE,
+                personalize.role.role_arn,
+                "The service role for Personalize's dataset import job",
+            ),
+            (
+                outputs.BUCKET_CONSOLE,
+                f"{console}/s3/buckets/{bucket}?region={Aws.REGION}",
+                "Opens the bucket",
+            ),
+            (
+                outputs.ATHENA_CONSOLE,
+                f"{console}/athena/home?region={Aws.REGION}#/query-editor/saved-queries",
+                "Opens Athena's saved queries; choose the workgroup first",
+            ),
+            (
+                outputs.JOB_CONSOLE,
+                f"{console}/gluestudio/home?region={Aws.REGION}#/editor/job/{etl.job.job_name}/script",
+                "Opens the job's script",
+            ),
+        ):
+            CfnOutput(self, name, value=value, description=description)
+        CfnOutput(
+            self,
+            outputs.SEGMENT_ROLE,
+            value=segment.role.role_arn,
+            description="The role for Segment's S3 destination",
+            condition=parameters.has_segment_workspace,
+        )

@@ -1,0 +1,15 @@
+"""The one kind of error that the command line shows: a cause and the next step."""
+
+
+class WorkshopError(Exception):
+    """Something that the user can act on.
+
+    Attributes:
+        message: one sentence that says what went wrong, naming the file, resource or option.
+        next_step: one sentence that says what to do about it.
+    """
+
+    def __init__(self, message: str, next_step: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
