@@ -167,7 +167,7 @@ class Catalog(Construct):
             description="Segment logs, and the interactions made from them",
             removal_policy=RemovalPolicy.DESTROY,
         )
-        glue.S3Table(
+        logs = glue.S3Table(
             self,
             "SegmentLogs",
             database=self.database,
@@ -178,14 +178,15 @@ class Catalog(Construct):
             columns=_columns(SEGMENT_LOG_COLUMNS),
             data_format=glue.DataFormat.JSON,
             compressed=True,
-            storage_parameters=[
-                *(
-                    glue.StorageParameter.custom(f"mapping.{column}", key)
-                    for column, key in TRAIT_MAPPINGS.items()
-                ),
+        )
+        # S3Table has no way to the SerDe's own parameters, where Athena looks for these.
+        cast("glue.CfnTable", logs.node.default_child).add_property_override(
+            "TableInput.StorageDescriptor.SerdeInfo.Parameters",
+            {
+                **{f"mapping.{column}": key for column, key in TRAIT_MAPPINGS.items()},
                 # One broken line would otherwise fail every query; it is a row of NULLs instead.
-                glue.StorageParameter.custom("ignore.malformed.json", "true"),
-            ],
+                "ignore.malformed.json": "true",
+            },
         )
         glue.S3Table(
             self,
@@ -197,7 +198,7 @@ class Catalog(Construct):
             s3_prefix=TRANSFORMED,
             columns=_columns(INTERACTIONS_COLUMNS),
             data_format=glue.DataFormat.CSV,
-            storage_parameters=[glue.StorageParameter.skip_header_line_count(1)],
+            parameters={"skip.header.line.count": "1"},
         )
 
 

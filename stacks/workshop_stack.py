@@ -22,7 +22,7 @@ class WorkshopStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description="Segment + Amazon Personalize, Exercise 1: from clickstream to interactions",
+            description="Segment + Amazon Personalize, Exercise 1: from events to interactions",
         )
         removal_policy = RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY
         parameters = WorkshopParameters(self, "Parameters")

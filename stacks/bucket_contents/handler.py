@@ -8,9 +8,11 @@ import json
 import os
 import urllib.request
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+
 from stacks.bucket_contents.simulated_shop import log_files
 
 BUCKET = os.environ.get("BUCKET", "")
@@ -33,7 +35,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
             close(s3)
             empty(s3)
         # An update leaves what participants and Segment have put there as it is.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation must hear of it
         answer |= {
             "Status": "FAILED",
             "Reason": f"{type(error).__name__}: {error} (bucket {BUCKET})",

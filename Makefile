@@ -1,0 +1,68 @@
+# The one interface. `make help` lists what it can do.
+PYTHON ?= python3
+PORT   ?= 4566
+STACK  ?= SegmentPersonalizeWorkshop
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE
+LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status test lint synth deploy destroy lock clean
+
+help: ## Say what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: .venv/installed node_modules/installed ## Install what everything needs, in this folder only
+
+.venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make setup PYTHON=python3.12"; exit 1; }
+	@echo "Installing the Python requirements into .venv (1 to 2 minutes)"
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+node_modules/installed: package-lock.json | .venv/installed
+	@echo "Installing the CDK CLI into node_modules"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+up: setup ## Do the whole exercise on an embedded AWS: deploy, query, run the job, verify, report
+	@$(LOCAL) up --stack $(STACK)
+
+down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
+	@$(LOCAL) down --stack $(STACK)
+
+status: setup ## Say what runs on the embedded AWS
+	@$(LOCAL) status --stack $(STACK)
+
+test: setup ## Run every test
+	@python -m pytest
+
+lint: setup ## Check style, types, the template against its schemas, and the security rules
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@$(MAKE) --no-print-directory synth
+	@cfn-lint cdk.out/*.template.json
+
+synth: setup ## Write the CloudFormation template to cdk.out/, held against cdk-nag's rules
+	@cdk synth --quiet --no-notices
+
+deploy: setup ## Deploy to your AWS account (cdk deploy)
+	@cdk deploy --context stackName=$(STACK)
+
+destroy: setup ## Remove it from your AWS account, and prove that nothing is left
+	@env -u AWS_ENDPOINT_URL .venv/bin/python -m workshop down --stack $(STACK)
+
+lock: setup ## Pin every transitive dependency of pyproject.toml and package.json
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header pyproject.toml --output-file requirements.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header pyproject.toml --group dev --output-file requirements-dev.txt
+	@npm install --package-lock-only --silent
+
+clean: ## Stop the embedded AWS, drop all that is in it, and delete what was built
+	@[ ! -x .venv/bin/python ] || .venv/bin/python -m workshop.local.server --stop build/local
+	@rm -rf build cdk.out

@@ -1,0 +1,288 @@
+"""What organizers and participants would lose if the stack said something else."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from stacks import outputs
+from stacks.catalog import TRAIT_MAPPINGS
+from stacks.config import WorkshopConfig
+from tests.infrastructure.conftest import synthesize
+
+PROJECT = Path(__file__).parent.parent.parent
+Resources = dict[str, dict[str, Any]]
+
+
+def of_type(resources: Resources, resource_type: str) -> list[dict[str, Any]]:
+    return [r for r in resources.values() if r["Type"] == resource_type]
+
+
+def statements(resources: Resources) -> list[dict[str, Any]]:
+    """Every statement of every role's policies."""
+    return [
+        statement
+        for role in of_type(resources, "AWS::IAM::Role")
+        for policy in role["Properties"].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    found = statement["Action"]
+    return found if isinstance(found, list) else [found]
+
+
+def text(value: object) -> str:
+    """A name made of CloudFormation's functions, as one text: the functions as JSON."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(text(part) for part in parts)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_bucket_is_private_encrypted_versioned_and_deleted(template: Template) -> None:
+    """Raw customer data must not leak, and the bucket must not outlive the workshop."""
+    template.has_resource(
+        "AWS::S3::Bucket",
+        {
+            "DeletionPolicy": "Delete",
+            "Properties": {
+                "BucketEncryption": Match.any_value(),
+                "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+                "PublicAccessBlockConfiguration": {
+                    "BlockPublicAcls": True,
+                    "BlockPublicPolicy": True,
+                    "IgnorePublicAcls": True,
+                    "RestrictPublicBuckets": True,
+                },
+                "VersioningConfiguration": {"Status": "Enabled"},
+            },
+        },
+    )
+
+
+def test_bucket_has_the_name_that_the_guide_gives(resources: Resources) -> None:
+    """Participants look for personalize-data-<account id>."""
+    (bucket,) = of_type(resources, "AWS::S3::Bucket")
+    name = text(bucket["Properties"]["BucketName"])
+    assert name.startswith('personalize-data-{"Ref": "AWS::AccountId"}')
+    assert "HasBucketSuffix" in name
+
+
+def test_bucket_policy_stays_until_the_bucket_goes(resources: Resources) -> None:
+    """Deleted before the bucket, the policy could not keep late writers out."""
+    (policy,) = of_type(resources, "AWS::S3::BucketPolicy")
+    assert policy["DeletionPolicy"] == "Retain"
+
+
+def test_bucket_refuses_plain_http(resources: Resources) -> None:
+    """Logs must not cross the network in the clear."""
+    (policy,) = of_type(resources, "AWS::S3::BucketPolicy")
+    denied = [
+        s
+        for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        if s["Effect"] == "Deny" and s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+    assert [s["Action"] for s in denied] == ["s3:*"]
+
+
+def test_personalize_reads_for_this_account_only(resources: Resources) -> None:
+    """Without the conditions another account's Personalize could be used to read the data."""
+    (policy,) = of_type(resources, "AWS::S3::BucketPolicy")
+    allowed = [
+        s
+        for s in policy["Properties"]["PolicyDocument"]["Statement"]
+        if s["Principal"] == {"Service": "personalize.amazonaws.com"}
+    ]
+    assert sorted(s["Action"] for s in allowed) == ["s3:GetObject", "s3:ListBucket"]
+    for statement in allowed:
+        assert statement["Condition"]["StringEquals"] == {
+            "aws:SourceAccount": {"Ref": "AWS::AccountId"}
+        }
+        assert ":personalize:" in text(statement["Condition"]["ArnLike"]["aws:SourceArn"])
+
+
+def test_raw_table_has_the_columns_that_the_exercise_asks_for(resources: Resources) -> None:
+    """A column that is missing fails the participant's query."""
+    (table,) = (
+        t["Properties"]["TableInput"]
+        for t in of_type(resources, "AWS::Glue::Table")
+        if t["Properties"]["TableInput"]["Name"] == "segment_logs"
+    )
+    columns = {c["Name"]: c["Type"] for c in table["StorageDescriptor"]["Columns"]}
+    assert {"messageid", "event", "userid", "timestamp", "context", "traits"} <= columns.keys()
+    assert ",sku:string," in columns["properties"]
+    assert re.search(r"products:array<struct<[^>]*sku:string>>", columns["properties"])
+    serde = table["StorageDescriptor"]["SerdeInfo"]
+    assert serde["SerializationLibrary"] == "org.openx.data.jsonserde.JsonSerDe"
+    for column, key in TRAIT_MAPPINGS.items():
+        assert serde["Parameters"][f"mapping.{column}"] == key
+        assert f"{column}:string" in columns["traits"]
+
+
+def test_interactions_table_skips_the_header_and_keeps_seconds(resources: Resources) -> None:
+    """The header would be counted as a user, and a timestamp type would be read as ms."""
+    (table,) = (
+        t["Properties"]["TableInput"]
+        for t in of_type(resources, "AWS::Glue::Table")
+        if t["Properties"]["TableInput"]["Name"] == "interactions"
+    )
+    assert table["Parameters"]["skip.header.line.count"] == "1"
+    assert [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]] == [
+        ("user_id", "string"),
+        ("item_id", "string"),
+        ("event_type", "string"),
+        ("timestamp", "bigint"),
+    ]
+    assert text(table["StorageDescriptor"]["Location"]).endswith("/transformed/")
+
+
+def test_job_is_small_short_and_has_its_arguments(resources: Resources) -> None:
+    """Ten workers for 480 minutes is what Glue would take unasked; arguments are the lesson."""
+    (job,) = of_type(resources, "AWS::Glue::Job")
+    properties = job["Properties"]
+    assert text(properties["Name"]).startswith("SegmentEventsJsonToCsv")
+    assert properties["GlueVersion"] == "6.0"
+    assert properties["Command"]["PythonVersion"] == "3"
+    assert (properties["WorkerType"], properties["NumberOfWorkers"]) == ("G.1X", 2)
+    assert properties["Timeout"] <= 15
+    arguments = properties["DefaultArguments"]
+    assert text(arguments["--S3_CSV_OUTPUT_PATH"]).endswith("/transformed")
+    assert text(arguments["--S3_JSON_INPUT_PATH"]).endswith("/segment-logs/")
+    assert arguments["--enable-auto-scaling"] == "true"
+
+
+def test_the_job_script_is_the_only_asset(template: Template, resources: Resources) -> None:
+    """Any other asset would need the bootstrap bucket of every account at an event."""
+    (job,) = of_type(resources, "AWS::Glue::Job")
+    assert text(job["Properties"]["Command"]["ScriptLocation"]).endswith(".py")
+    (function,) = of_type(resources, "AWS::Lambda::Function")
+    assert "def handler" in function["Properties"]["Code"]["ZipFile"]
+    assert json.dumps(template.to_json()).count("cdk-hnb659fds-assets") == 2  # location and grant
+
+
+def test_no_log_group_can_come_back(resources: Resources) -> None:
+    """Groups that are made on first write outlive the stack."""
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    assert groups
+    for group in groups:
+        assert group["DeletionPolicy"] == "Delete"
+        assert group["Properties"]["RetentionInDays"] == 14
+    for statement in statements(resources):
+        assert not any("CreateLogGroup" in action for action in actions(statement))
+    for role in of_type(resources, "AWS::IAM::Role"):
+        assert "ManagedPolicyArns" not in role["Properties"]
+    (job,) = of_type(resources, "AWS::Glue::Job")
+    prefix = text(job["Properties"]["DefaultArguments"]["--custom-logGroup-prefix"])
+    names = {
+        text(g["Properties"]["LogGroupName"]) for g in groups if "LogGroupName" in g["Properties"]
+    }
+    assert names == {f"{prefix}/output", f"{prefix}/error"}
+
+
+def test_no_role_has_a_wildcard_action(resources: Resources) -> None:
+    """`s3:*` on one bucket still is the right to open it to the world."""
+    assert statements(resources)
+    for statement in statements(resources):
+        assert not any("*" in action for action in actions(statement))
+
+
+def test_only_metrics_are_allowed_everywhere(resources: Resources) -> None:
+    """A resource of `*` is right only where the service cannot name one."""
+    everywhere = [s for s in statements(resources) if s["Resource"] == "*"]
+    assert [s["Action"] for s in everywhere] == ["cloudwatch:PutMetricData"]
+    assert everywhere[0]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Glue"}}
+
+
+def test_workgroup_limits_scans_and_can_be_deleted(resources: Resources) -> None:
+    """A query history would otherwise block the stack's deletion."""
+    (workgroup,) = of_type(resources, "AWS::Athena::WorkGroup")
+    properties = workgroup["Properties"]
+    assert text(properties["Name"]).startswith("segment-personalize")
+    assert properties["RecursiveDeleteOption"] is True
+    configuration = properties["WorkGroupConfiguration"]
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["BytesScannedCutoffPerQuery"] >= 10_000_000
+    location = configuration["ResultConfiguration"]["OutputLocation"]
+    assert text(location).endswith("/athena-results/")
+
+
+def test_every_sql_file_is_a_saved_query(resources: Resources) -> None:
+    """A query that is not deployed is a step of the guide that is not there."""
+    saved = of_type(resources, "AWS::Athena::NamedQuery")
+    files = sorted((PROJECT / "athena").glob("*.sql"))
+    names = {re.findall(r"^-- name: (.+)$", f.read_text(), re.MULTILINE)[0] for f in files}
+    assert {q["Properties"]["Name"] for q in saved} == names
+    assert len(names) == len(files)
+    for query in saved:
+        assert query["Properties"]["Description"]
+        assert "WorkGroup" in query["Properties"]
+
+
+def test_parameters_survive_empty_strings(template: Template) -> None:
+    """Event platforms pass blank parameters as empty strings."""
+    parameters = template.to_json()["Parameters"]
+    for name in ("BucketSuffix", "SegmentWorkspaceId"):
+        assert parameters[name]["Default"] == ""
+        assert re.fullmatch(parameters[name]["AllowedPattern"], "")
+    assert not re.fullmatch(parameters["BucketSuffix"]["AllowedPattern"], "Not-Allowed")
+
+
+def test_segment_may_write_only_when_a_workspace_is_given(resources: Resources) -> None:
+    """A role for nobody's external id would be open to every Segment customer."""
+    (role,) = (
+        r
+        for r in of_type(resources, "AWS::IAM::Role")
+        if "segment-s3-integration" in json.dumps(r["Properties"]["AssumeRolePolicyDocument"])
+    )
+    assert role["Condition"] == "HasSegmentWorkspace"
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "SegmentWorkspaceId"}}}
+    (policy,) = role["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["s3:PutObject", "s3:PutObjectAcl"]
+    assert text(statement["Resource"]).endswith("/segment-logs/*")
+
+
+def test_contents_go_before_the_bucket_and_come_after_its_policy(resources: Resources) -> None:
+    """Deleted in another order, the bucket is not empty when its turn comes."""
+    (contents,) = of_type(resources, "Custom::BucketContents")
+    needed = {resources[name]["Type"] for name in contents["DependsOn"]}
+    assert {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::Glue::Job"} <= needed
+
+
+def test_outputs_are_what_the_command_line_reads(template: Template) -> None:
+    """The command line finds everything through the outputs."""
+    found = template.to_json()["Outputs"]
+    names = {value for name, value in vars(outputs).items() if name.isupper()}
+    assert found.keys() == names
+    for name in (outputs.BUCKET_CONSOLE, outputs.ATHENA_CONSOLE, outputs.JOB_CONSOLE):
+        assert text(found[name]["Value"]).startswith("https://")
+    assert found[outputs.SEGMENT_ROLE]["Condition"] == "HasSegmentWorkspace"
+
+
+def test_retained_data_stays_and_is_not_emptied() -> None:
+    """Who asks to keep the data must not find the bucket empty."""
+    resources = synthesize(WorkshopConfig(retain_data=True)).to_json()["Resources"]
+    for kind in ("AWS::S3::Bucket", "Custom::BucketContents"):
+        (resource,) = of_type(resources, kind)
+        assert resource["DeletionPolicy"] == "Retain"
+
+
+def test_synthesis_gives_the_same_template_twice(template: Template) -> None:
+    """A template that changes by itself makes every update a surprise."""
+    assert synthesize().to_json() == template.to_json()
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"), [("Resources", 500), ("Parameters", 200), ("Outputs", 200)]
+)
+def test_template_is_within_cloudformations_limits(
+    template: Template, limit: str, count: int
+) -> None:
+    """Beyond its limits CloudFormation refuses the template."""
+    assert len(template.to_json()[limit]) <= count

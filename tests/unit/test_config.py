@@ -1,0 +1,41 @@
+"""What an organizer may say on the command line, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from stacks.config import WorkshopConfig
+
+
+class Context(dict[str, Any]):
+    """A construct node's context."""
+
+    def try_get_context(self, key: str) -> Any:  # noqa: ANN401 - CDK's own signature
+        return self.get(key)
+
+
+def test_nothing_given_is_the_documented_default() -> None:
+    """`cdk deploy` needs no argument."""
+    assert WorkshopConfig.from_context(Context()) == WorkshopConfig(
+        "SegmentPersonalizeWorkshop", retain_data=False
+    )
+
+
+@pytest.mark.parametrize(("given", "retain"), [(True, True), ("true", True), ("False", False)])
+def test_flags_come_as_text_from_the_command_line(given: object, *, retain: bool) -> None:
+    """`-c retainData=false` must not keep the data because it is a non-empty text."""
+    assert WorkshopConfig.from_context(Context(retainData=given)).retain_data is retain
+
+
+@pytest.mark.parametrize("given", ["yes", "", "1", 7])
+def test_a_wrong_flag_names_its_key(given: object) -> None:
+    """A typing error must not silently delete data."""
+    with pytest.raises(ValueError, match=r"retainData=.*use true or false"):
+        WorkshopConfig.from_context(Context(retainData=given))
+
+
+@pytest.mark.parametrize("name", ["2nd", "a_b", "x" * 61, "a b"])
+def test_a_wrong_stack_name_is_refused_before_synthesis(name: str) -> None:
+    """CloudFormation would refuse it after minutes."""
+    with pytest.raises(ValueError, match="stackName"):
+        WorkshopConfig.from_context(Context(stackName=name))

@@ -1,0 +1,616 @@
+"""The embedded Athena, through the door: HTTP, boto3, a real MiniStack with our additions."""
+
+import gzip
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from types_boto3_athena import AthenaClient
+from types_boto3_glue import GlueClient
+from types_boto3_s3 import S3Client
+
+ROOT = Path(__file__).parent.parent.parent
+SERVER = """
+import asyncio, sys
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+from workshop.local import athena
+athena.install()
+config = Config()
+config.bind = [f"127.0.0.1:{sys.argv[1]}"]
+asyncio.run(serve(app, config))
+"""
+BUCKET = "personalize-data-123456789012"
+DATABASE = "segment_personalize"
+WORKGROUP = "segment-personalize"
+OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
+OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+CREATE_TABLE = (ROOT / "athena" / "05_create_table_by_hand.sql").read_text(encoding="utf-8")
+
+
+@dataclass
+class Answer:
+    """What a finished query says."""
+
+    state: str
+    reason: str
+    names: list[str]
+    types: list[str]
+    rows: list[list[str | None]]
+    scanned: int
+    location: str
+
+
+@dataclass
+class Aws:
+    """Clients of the server, and the handful of calls that the tests make."""
+
+    athena: AthenaClient
+    glue: GlueClient
+    s3: S3Client
+    cloudformation: Any
+
+    def query(self, text: str, database: str = DATABASE, workgroup: str = WORKGROUP) -> Answer:
+        """Run a statement to its end."""
+        query_id = self.athena.start_query_execution(
+            QueryString=text,
+            QueryExecutionContext={"Database": database},
+            WorkGroup=workgroup,
+            ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/client-results"},
+        )["QueryExecutionId"]
+        while True:
+            execution = self.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            status = execution["Status"]
+            if status["State"] not in ("QUEUED", "RUNNING"):
+                break
+            time.sleep(0.02)
+        names, types, rows = [], [], []
+        if status["State"] == "SUCCEEDED":
+            pages = self.athena.get_paginator("get_query_results").paginate(
+                QueryExecutionId=query_id
+            )
+            for page in pages:
+                info = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+                names, types = [it["Name"] for it in info], [it["Type"] for it in info]
+                rows += [
+                    [it.get("VarCharValue") for it in row["Data"]]
+                    for row in page["ResultSet"]["Rows"]
+                ]
+            if execution["StatementType"] == "DML":
+                assert rows.pop(0) == names
+        return Answer(
+            status["State"],
+            status.get("StateChangeReason", ""),
+            names,
+            types,
+            rows,
+            execution["Statistics"]["DataScannedInBytes"],
+            execution["ResultConfiguration"]["OutputLocation"],
+        )
+
+    def rows(self, text: str, database: str = DATABASE) -> list[list[str | None]]:
+        """The rows of a statement that succeeds."""
+        answer = self.query(text, database)
+        assert answer.state == "SUCCEEDED", answer.reason
+        return answer.rows
+
+    def failure(self, text: str, database: str = DATABASE) -> str:
+        """The reason of a statement that fails."""
+        answer = self.query(text, database)
+        assert answer.state == "FAILED"
+        return answer.reason
+
+    def put(self, key: str, *lines: str) -> int:
+        """Put an object of these lines, gzipped if its name says so; its size in bytes."""
+        body = "".join(f"{line}\n" for line in lines).encode()
+        body = gzip.compress(body) if key.endswith(".gz") else body
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return len(body)
+
+    def table(
+        self,
+        name: str,
+        columns: dict[str, str],
+        serde: str,
+        parameters: dict[str, str] | None = None,
+        table_parameters: dict[str, str] | None = None,
+    ) -> None:
+        """A table over `<name>/` in the bucket."""
+        self.glue.create_table(
+            DatabaseName=DATABASE,
+            TableInput={
+                "Name": name,
+                "TableType": "EXTERNAL_TABLE",
+                "Parameters": table_parameters or {},
+                "StorageDescriptor": {
+                    "Columns": [{"Name": n, "Type": t} for n, t in columns.items()],
+                    "Location": f"s3://{BUCKET}/{name}/",
+                    "SerdeInfo": {"SerializationLibrary": serde, "Parameters": parameters or {}},
+                },
+            },
+        )
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """A server with a bucket, the database and the workgroup of the exercise."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("aws")
+    environment = {name: it for name, it in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "TMPDIR": str(folder),
+    }
+    log = (folder / "log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdout=log,
+        stderr=log,
+    )
+    session = boto3.Session("123456789012", "secret", region_name="us-east-1")
+
+    client = partial(session.client, endpoint_url=f"http://127.0.0.1:{port}")
+
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and server.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        made = Aws(client("athena"), client("glue"), client("s3"), client("cloudformation"))
+        made.s3.create_bucket(Bucket=BUCKET)
+        made.glue.create_database(DatabaseInput={"Name": DATABASE})
+        made.athena.create_work_group(
+            Name=WORKGROUP,
+            Configuration={
+                "EnforceWorkGroupConfiguration": True,
+                "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
+            },
+        )
+        yield made
+    finally:
+        server.terminate()
+        server.wait(10)
+        log.close()
+    assert not list(folder.glob("embedded-athena-*")), "the converted data stayed behind"
+
+
+EVENTS = [
+    {
+        "messageId": "m1",
+        "event": "Product Clicked",
+        "type": "track",
+        "userId": "u1",
+        "version": 2,
+        "timestamp": "2026-10-01T00:00:00.000Z",
+        "properties": {"sku": "A1", "price": 9, "name": "Mug", "secret": "x"},
+        "traits": {"Invited User?": True, "Favorite Departments": ["Games", "Books"]},
+        "context": {"userAgent": "agent", "page": {"url": "https://example.com/?a=1"}},
+        "integrations": {"All": True, "Salesforce": False},
+        "undeclared": 1,
+    },
+    {
+        "messageId": "m2",
+        "event": "Order Completed",
+        "type": "track",
+        "userId": "u1",
+        "properties": {
+            "sku": "A1",
+            "revenue": 12345678.5,
+            "products": [{"sku": "A1", "quantity": 2}, {"sku": "B2"}],
+        },
+        "integrations": {},
+    },
+    {"messageId": "m3", "type": "page", "anonymousId": "a1", "properties": {"title": 'It\'s "it"'}},
+]
+
+
+@pytest.fixture(scope="module")
+def segment(aws: Aws) -> int:
+    """The exercise's own table with three events in two objects; the objects' bytes as stored."""
+    size = aws.put("segment-logs/website-prod/1790812800000/1.gz", *map(json.dumps, EVENTS[:2]))
+    size += aws.put("segment-logs/ios-prod/1790899200000/2", json.dumps(EVENTS[2]))
+    aws.put("segment-logs/_temporary/3.gz", json.dumps(EVENTS[0]))
+    aws.put("segment-logs/website-prod/.hidden", "not JSON")
+    assert aws.query(CREATE_TABLE.replace("${DataBucket}", BUCKET)).state == "SUCCEEDED"
+    return size
+
+
+@pytest.mark.usefixtures("segment")
+def test_the_exercise_answers_its_three_questions(aws: Aws) -> None:
+    """The first thing that a participant does would show nothing, or something else."""
+    queries = sorted((ROOT / "athena").glob("0[123]*.sql"))
+    first, second, third = (aws.query(path.read_text(encoding="utf-8")) for path in queries)
+    assert len(first.rows) == 3
+    assert first.names[:3] == ["_metadata", "anonymousid", "channel"]
+    assert first.names[-1] == "writekey"
+    assert second.names == ["event", "messages"]
+    assert second.types == ["varchar", "bigint"]
+    assert sorted(second.rows, key=str) == [
+        ["Order Completed", "1"],
+        ["Product Clicked", "1"],
+        [None, "1"],
+    ]
+    assert sorted(third.rows, key=str) == [["Order Completed", "1"], ["Product Clicked", "1"]]
+
+
+def test_every_saved_query_runs(aws: Aws, segment: int) -> None:
+    """A saved query that works nowhere without an AWS account would be found by a participant."""
+    assert segment
+    aws.table(
+        "interactions",
+        {"user_id": "string", "item_id": "string", "event_type": "string", "timestamp": "bigint"},
+        OPEN_CSV,
+        {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\\"},
+        {"skip.header.line.count": "1"},
+    )
+    aws.put(
+        "interactions/run-1-part-r-00000.csv",
+        "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP",
+        "u1,A1,Product Clicked,1790812800",
+        "u1,A1,Order Completed,1790899199",
+        'u2,"B,2",Product Clicked,1790899200',
+    )
+    found = {}
+    for path in sorted((ROOT / "athena").glob("*.sql")):
+        text = path.read_text(encoding="utf-8").replace("${DataBucket}", BUCKET)
+        database = "default" if "\n-- database: default\n" in text else DATABASE
+        found[path.name[:2]] = aws.rows(text, database)
+    assert found["06"] == [["website-prod", "2026-10-01", "2"], ["ios-prod", "2026-10-02", "1"]]
+    assert found["07"] == [["1", "0", "0"]]
+    assert found["08"][2] == ["u2", "B,2", "Product Clicked", "1790899200"]
+    assert found["09"] == [["Product Clicked", "2", "2"], ["Order Completed", "1", "1"]]
+    assert found["10"] == [["2026-10-01", "2"], ["2026-10-02", "1"]]
+    assert found["11"] == [["A1", "2", "1", "1"], ["B,2", "1", "1", "0"]]
+    assert found["12"] == [["3", "2", "1"]]
+    assert found["13"] == [["2026-10-01 00:00:00.000 UTC", "2026-10-02 00:00:00.000 UTC"]]
+
+
+@pytest.mark.usefixtures("segment")
+def test_values_look_as_athena_shows_them(aws: Aws) -> None:
+    """What a participant compares with the guide's screenshots would differ."""
+    answer = aws.query(
+        "SELECT properties.products, properties.revenue, traits.invited_user AS invited, "
+        "traits.favorite_departments, integrations, version, context.page.url, count(*) OVER (), "
+        "from_unixtime(0) AS epoch, 7 / 2, properties.price "
+        "FROM segment_logs WHERE userId = 'u1' ORDER BY messageId"
+    )
+    empty = "brand=null, category=null, name=null, price=null, product_id=null"
+    products = f"[{{{empty}, quantity=2, sku=A1}}, {{{empty}, quantity=null, sku=B2}}]"
+    tail = ("2", "1970-01-01 00:00:00.000 UTC", "3")
+    first = (None, None, "true", '["Games","Books"]', "{All=true, Salesforce=false}", "2")
+    assert answer.rows == [
+        [*first, "https://example.com/?a=1", *tail, "9.0"],
+        [products, "1.23456785E7", None, None, "{}", None, None, *tail, None],
+    ]
+    assert answer.names[6:10] == ["url", "_col7", "epoch", "_col9"]
+    assert answer.types == [
+        *("array", "double", "varchar", "varchar", "map", "integer", "varchar", "bigint"),
+        *("timestamp with time zone", "integer", "double"),
+    ]
+
+
+@pytest.mark.usefixtures("segment")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("SELECT undeclared FROM segment_logs", "COLUMN_NOT_FOUND: line 1:8: Column 'undeclared'"),
+        (
+            "SELECT event\nFROM segment_logs WHERE properties.secret = 'x'",
+            "COLUMN_NOT_FOUND: line 2:25: Column 'properties.secret'",
+        ),
+        ("SELECT l.nothing FROM segment_logs l", "COLUMN_NOT_FOUND: line 1:8: Column 'l.nothing'"),
+        ("SELECT event AS e FROM segment_logs GROUP BY e", "COLUMN_NOT_FOUND: line 1:46: Col"),
+        ("SELECT a FROM (SELECT event FROM segment_logs)", "COLUMN_NOT_FOUND: line 1:8: Col"),
+        ("SELECT 1 FROM nothing", "TABLE_NOT_FOUND: Table 'awsdatacatalog.segment_personalize.no"),
+        ("SELECT 1 FROM nowhere.nothing", "SCHEMA_NOT_FOUND: Schema 'nowhere'"),
+        ("SELECT nofunction(event) FROM segment_logs", "FUNCTION_NOT_FOUND"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "FUNCTION_NOT_FOUND"),
+        ("SELECT CAST(event AS bigint) FROM segment_logs", "INVALID_CAST_ARGUMENT"),
+        ("SELECT event, count(*) FROM segment_logs", "SYNTAX_ERROR"),
+        ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
+        (
+            "SELECT sku FROM segment_logs CROSS JOIN UNNEST(properties.products) AS p (sku)",
+            "NOT_SUPPORTED: The embedded Athena does not unnest an array of rows",
+        ),
+        ("INSERT INTO segment_logs SELECT 1", "NOT_SUPPORTED"),
+    ],
+)
+def test_a_query_that_athena_would_fail_fails(aws: Aws, text: str, reason: str) -> None:
+    """SQL that only DuckDB understands would pass the rehearsal and fail at the event."""
+    assert aws.failure(text).startswith(reason)
+
+
+@pytest.mark.usefixtures("segment")
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("SELECT * FROM (SELECT DISTINCT \"$path\" AS p FROM segment_logs) WHERE p LIKE '%gz'", 1),
+        ("SELECT x.* FROM segment_logs x JOIN segment_logs y ON x.messageId = y.messageId;", 3),
+        ("WITH c AS (SELECT event AS e FROM segment_logs) SELECT e FROM c ORDER BY lower(e)", 3),
+        ("SELECT event e FROM AwsDataCatalog.segment_personalize.segment_logs -- c\n;", 3),
+        (
+            "SELECT EVENT FROM segment_logs l WHERE EXISTS (SELECT 1 FROM segment_logs m "
+            "WHERE m.messageId = l.messageId AND l.userId = 'u1')",
+            2,
+        ),
+        ("SELECT d FROM segment_logs CROSS JOIN UNNEST(map_keys(integrations)) AS t (d)", 2),
+        ("SELECT 1 FROM segment_logs UNION ALL SELECT 2 ORDER BY 1", 4),
+        ("SELECT event, row_number() OVER (ORDER BY messageId) FROM segment_logs", 3),
+        ("SELECT transform(properties.products, x -> x.sku) FROM segment_logs", 3),
+    ],
+)
+def test_a_query_that_athena_would_run_runs(aws: Aws, text: str, rows: int) -> None:
+    """The check of names would refuse what Athena accepts."""
+    answer = aws.query(text)
+    assert (answer.state, len(answer.rows)) == ("SUCCEEDED", rows), answer.reason
+    assert "$path" not in answer.names
+
+
+@pytest.mark.parametrize(
+    "text", ["SELEC 1", "SELECT FROM", "SELECT 1; SELECT 2", "-- nothing", "SELECT 1 FROM '/x'"]
+)
+def test_a_syntax_error_is_refused_at_once(aws: Aws, text: str) -> None:
+    """A client that handles Athena's answer to a typo would wait for a query instead."""
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        aws.query(text)
+
+
+def test_json_is_read_as_the_open_x_serde_reads_it(aws: Aws) -> None:
+    """A team's own logs, less tidy than the simulated ones, would look different on AWS."""
+    columns = {
+        "id": "int",
+        "userid": "string",
+        "n": "bigint",
+        "d": "double",
+        "b": "boolean",
+        "o": "struct<item_name:string,n:int>",
+        "l": "array<int>",
+        "m": "map<string,int>",
+    }
+    aws.table("untidy", columns, OPEN_X, {"mapping.item_name": "Item Name"})
+    aws.put(
+        "untidy/1.json",
+        '{"ID": 1, "userId": "u\\"userid\\":", "n": "12", "d": "x", "b": "TRUE", "o": '
+        '{"item name": "A", "N": 1.9}, "l": [1, "2", "x"], "m": {"Key": 1}}',
+        '{"id": 2, "USERID": {"a": [1]}, "n": 9007199254740993, "d": 1, "b": 1, "o": '
+        '{"Item Name": 5, "item_name": "no"}, "l": [], "m": {}, "other": 1}',
+        '{"id": 3, "userid": 1.5, "o": null}',
+        "",
+    )
+    assert aws.rows("SELECT * FROM untidy ORDER BY id") == [
+        ["1", 'u"userid":', "12", None, "true", "{item_name=A, n=1}", "[1, 2, null]", "{Key=1}"],
+        ["2", '{"a":[1]}', "9007199254740993", "1.0", "false", "{item_name=5, n=null}", "[]", "{}"],
+        ["3", "1.5", *[None] * 6],
+        [None] * 8,
+    ]
+
+
+def test_a_value_of_the_wrong_kind_fails_only_queries_that_read_it(aws: Aws) -> None:
+    """On Athena an object in a number's column fails the query: here it would seem to work."""
+    aws.table("wrong", {"id": "int", "n": "bigint", "o": "struct<a:int>"}, OPEN_X)
+    aws.put("wrong/1.json", '{"id": 1, "n": {"x": 1}, "o": "text"}')
+    assert aws.rows("SELECT id FROM wrong") == [["1"]]
+    assert aws.failure("SELECT n FROM wrong").startswith("HIVE_BAD_DATA: ")
+    assert aws.failure("SELECT o.a FROM wrong").startswith("HIVE_BAD_DATA: ")
+
+
+def test_a_malformed_line_fails_the_query_unless_ignored(aws: Aws) -> None:
+    """Whether `ignore.malformed.json` is set decides if one bad line breaks the exercise."""
+    lines = ['{"id": 1}', '{"id": 2', "no JSON at all"]
+    aws.table("strict", {"id": "int"}, OPEN_X)
+    aws.table("lenient", {"id": "int"}, OPEN_X, {"ignore.malformed.json": "true"})
+    aws.put("strict/1.gz", *lines)
+    aws.put("lenient/1.gz", *lines)
+    reason = "HIVE_CURSOR_ERROR: Row is not a valid JSON Object"
+    assert aws.failure("SELECT count(*) FROM strict") == reason
+    assert aws.rows("SELECT id FROM lenient ORDER BY 1") == [["1"], [None], [None]]
+
+
+def test_case_sensitive_json_and_dots(aws: Aws) -> None:
+    """A table that sets these SerDe properties would show other values than on AWS."""
+    aws.table(
+        "exact",
+        {"id": "int", "a_b": "int"},
+        OPEN_X,
+        {"case.insensitive": "false", "dots.in.keys": "true"},
+    )
+    aws.put("exact/1", '{"ID": 1, "a.b": 2}', '{"id": 3, "Id": 4}')
+    assert aws.rows("SELECT id, a_b FROM exact ORDER BY 1") == [["3", None], [None, "2"]]
+
+
+def test_csv_tables(aws: Aws) -> None:
+    """The interactions that the job wrote would not be readable, or read with their header."""
+    columns = {"user_id": "string", "n": "bigint", "d": "double"}
+    skip = {"skip.header.line.count": "1"}
+    aws.table("quoted", columns, OPEN_CSV, {}, skip)
+    aws.table("plain", columns, LAZY, {"field.delim": ","}, skip)
+    assert aws.rows("SELECT * FROM quoted") == []
+    header, line = "USER_ID,N,D", '"a ""b""",1,0.5'
+    aws.put("quoted/1.csv", header, line, ",2,1e3")
+    aws.put("quoted/2.csv", header)
+    assert aws.rows("SELECT * FROM quoted ORDER BY n") == [
+        ['a "b"', "1", "0.5"],
+        ["", "2", "1000.0"],
+    ]
+    aws.put("quoted/3.csv", header, "c,1.5,")
+    assert aws.rows("SELECT count(user_id) FROM quoted") == [["3"]]
+    assert aws.failure("SELECT n FROM quoted").startswith("HIVE_BAD_DATA: Error parsing field")
+    aws.put("quoted/3.csv", header, r'"c \"d\"",4,2')
+    assert aws.rows("SELECT * FROM quoted WHERE n > 3") == [['c "d"', "4", "2.0"]]
+    aws.put("plain/1.csv.gz", header, line, "\\N,x,")
+    assert aws.rows("SELECT * FROM plain ORDER BY n") == [
+        ['"a ""b"""', "1", "0.5"],
+        [None, None, None],
+    ]
+
+
+def test_new_and_deleted_objects_show_at_once(aws: Aws) -> None:
+    """The converted copy of a table would hide what the job has just written."""
+    aws.table("changing", {"id": "int"}, OPEN_X)
+    text = "SELECT id FROM changing ORDER BY id"
+    seen = [aws.rows(text)]
+    aws.put("changing/1", '{"id": 1}')
+    seen.append(aws.rows(text))
+    aws.put("changing/1", '{"id": 2}')
+    seen.append(aws.rows(text))
+    aws.s3.delete_object(Bucket=BUCKET, Key="changing/1")
+    seen.append(aws.rows(text))
+    assert seen == [[], [["1"]], [["2"]], []]
+
+
+def test_the_exercise_makes_a_database_and_a_table_by_hand(aws: Aws, segment: int) -> None:
+    """The by-hand half of the exercise would not work, or make another table than the stack."""
+    assert segment
+    create_database = "-- first\nCREATE DATABASE IF NOT EXISTS by_hand;"
+    for text in (create_database, create_database, CREATE_TABLE, CREATE_TABLE):
+        assert aws.rows(text.replace("${DataBucket}", BUCKET), "by_hand") == []
+    assert aws.rows("SELECT count(*) FROM segment_logs", "by_hand") == [["3"]]
+    table = aws.glue.get_table(DatabaseName="by_hand", Name="segment_logs")["Table"]
+    storage = table["StorageDescriptor"]
+    columns = {column["Name"]: column["Type"] for column in storage["Columns"]}
+    assert len(columns) == 19
+    assert columns["_metadata"] == (
+        "struct<bundled:array<string>,unbundled:array<string>,bundledids:array<string>>"
+    )
+    assert columns["context"].startswith("struct<active:boolean,app:struct<build:string,")
+    assert columns["integrations"] == "map<string,string>"
+    assert storage["SerdeInfo"]["SerializationLibrary"] == OPEN_X
+    assert storage["SerdeInfo"]["Parameters"]["mapping.invited_user"] == "Invited User?"
+    assert table["TableType"] == "EXTERNAL_TABLE"
+    assert aws.rows("SHOW TABLES IN by_hand;") == [["segment_logs"]]
+    assert ["by_hand"] in aws.rows("SHOW DATABASES")
+    described = aws.rows("DESCRIBE segment_logs", "by_hand")
+    assert [str(row[0]).split()[:2] for row in described][-1] == ["writekey", "string"]
+    assert "not empty" in aws.failure("DROP DATABASE by_hand")
+    assert aws.rows("DROP TABLE segment_logs", "by_hand") == []
+    assert "does not exist" in aws.failure("DROP TABLE segment_logs", "by_hand")
+    assert aws.rows("DROP DATABASE by_hand;") == []
+    assert "already exists" in aws.failure(f"CREATE DATABASE {DATABASE}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE EXTERNAL TABLE t (a strng) LOCATION 's3://b/'",
+        "CREATE EXTERNAL TABLE t (a struct<b:array<strng>>) LOCATION 's3://b/'",
+        "CREATE TABLE t (a string) LOCATION 's3://b/'",
+    ],
+)
+def test_a_table_that_athena_refuses_is_refused(aws: Aws, text: str) -> None:
+    """A mistyped type would make a table here, and none on AWS."""
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        aws.query(text)
+
+
+def test_the_result_is_where_athena_puts_it(aws: Aws) -> None:
+    """A script that fetches the result file would find none."""
+    answer = aws.query("SELECT 'a \"b\"' AS a, CAST(NULL AS varchar) AS b, true AS c")
+    name = answer.location.rpartition("/")[2]
+    assert answer.location == f"s3://{BUCKET}/athena-results/{name}"
+    body = aws.s3.get_object(Bucket=BUCKET, Key=f"athena-results/{name}")["Body"].read()
+    assert body == b'"a","b","c"\n"a ""b""",,"true"\n'
+    assert aws.query("SHOW DATABASES").location.endswith(".txt")
+
+
+def test_the_workgroup_decides_where_results_go(aws: Aws) -> None:
+    """Results with personal data could land outside the place that the workgroup enforces."""
+    name = "lets-clients-choose"
+    aws.athena.create_work_group(Name=name, Configuration={"EnforceWorkGroupConfiguration": False})
+    chosen = aws.query("SELECT 1", workgroup=name).location
+    assert chosen.startswith(f"s3://{BUCKET}/client-results/")
+    with pytest.raises(ClientError, match="is not found"):
+        aws.query("SELECT 1", workgroup="nothing")
+    with pytest.raises(ClientError, match="output bucket"):
+        aws.athena.start_query_execution(
+            QueryString="SELECT 1",
+            WorkGroup=name,
+            ResultConfiguration={"OutputLocation": "s3://nothing/x"},
+        )
+
+
+def test_a_query_reports_what_it_scans_and_stops_at_the_limit(aws: Aws, segment: int) -> None:
+    """The cost that a participant reads would be wrong, and the limit would protect nobody."""
+    text = "SELECT count(*) FROM segment_logs a JOIN segment_logs b ON a.messageId = b.messageId"
+    assert aws.query(text).scanned == segment
+    assert aws.query("SELECT 1").scanned == 0
+    name = "limited"
+    aws.athena.create_work_group(
+        Name=name,
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
+            "BytesScannedCutoffPerQuery": 10_000_000,
+        },
+    )
+    aws.table("large", {"id": "int"}, OPEN_X)
+    aws.s3.put_object(Bucket=BUCKET, Key="large/1", Body=b'{"id": 1}\n' * 1_000_001)
+    answer = aws.query("SELECT count(*) FROM large", workgroup=name)
+    assert (answer.state, answer.reason) == ("CANCELLED", "Bytes scanned limit was exceeded")
+    assert aws.query("SELECT count(*) FROM segment_logs", workgroup=name).state == "SUCCEEDED"
+
+
+def test_an_unknown_database_fails(aws: Aws) -> None:
+    """A mistyped database would pass unseen."""
+    assert aws.failure("SELECT 1", "nowhere").startswith("SCHEMA_NOT_FOUND: Schema 'nowhere'")
+
+
+def test_cloudformation_keeps_saved_queries(aws: Aws) -> None:
+    """The stack would not deploy, or an update or deletion would leave old saved queries."""
+
+    def template(text: str) -> str:
+        properties = {"Database": DATABASE, "Name": "01", "QueryString": text}
+        properties |= {"Description": "First", "WorkGroup": WORKGROUP}
+        return json.dumps(
+            {
+                "Resources": {"Q": {"Type": "AWS::Athena::NamedQuery", "Properties": properties}},
+                "Outputs": {"Id": {"Value": {"Ref": "Q"}}},
+            }
+        )
+
+    def deployed(action: Callable[..., Any], waiter: str, text: str) -> str:
+        action(StackName="queries", TemplateBody=template(text))
+        aws.cloudformation.get_waiter(waiter).wait(
+            StackName="queries", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        )
+        stack = aws.cloudformation.describe_stacks(StackName="queries")["Stacks"][0]
+        return str(stack["Outputs"][0]["OutputValue"])
+
+    def saved() -> list[str]:
+        return aws.athena.list_named_queries(WorkGroup=WORKGROUP)["NamedQueryIds"]
+
+    first = deployed(aws.cloudformation.create_stack, "stack_create_complete", "SELECT 1")
+    assert saved() == [first]
+    query = aws.athena.get_named_query(NamedQueryId=first)["NamedQuery"]
+    assert (query["Name"], query["Description"], query["QueryString"], query["Database"]) == (
+        *("01", "First", "SELECT 1"),
+        DATABASE,
+    )
+    second = deployed(aws.cloudformation.update_stack, "stack_update_complete", "SELECT 2")
+    assert saved() == [second]
+    assert second != first
+    aws.cloudformation.delete_stack(StackName="queries")
+    aws.cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName="queries", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    assert saved() == []

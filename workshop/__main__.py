@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m workshop`."""
+
+from workshop.cli import main
+
+main()

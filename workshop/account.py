@@ -1,0 +1,110 @@
+"""Where a command works: an AWS account, or the embedded AWS on this machine."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from workshop.errors import WorkshopError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# The account and region of the embedded AWS. To it, a 12-digit access key is the account.
+EMBEDDED_ACCOUNT = "111122223333"
+EMBEDDED_REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account in one region; `endpoint` is the embedded AWS's URL, or None on AWS itself."""
+
+    session: boto3.Session
+    endpoint: str | None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is the embedded AWS."""
+        return self.endpoint is not None
+
+    @property
+    def region(self) -> str:
+        """The region's name, e.g. `eu-west-1`."""
+        return str(self.session.region_name)
+
+    @cached_property
+    def id(self) -> str:
+        """The 12-digit account id.
+
+        Raises:
+            WorkshopError: there are no credentials, they are refused, or nothing answers.
+        """
+        try:
+            # One quick answer or none: this call is how a command finds out where it is.
+            config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+            return self.session.client("sts", config=config).get_caller_identity()["Account"]
+        except (BotoCoreError, ClientError) as error:
+            if self.embedded:
+                raise WorkshopError(
+                    f"The embedded AWS does not answer at {self.endpoint}.",
+                    "Start it and deploy to it: make up",
+                ) from error
+            raise WorkshopError(
+                f"AWS did not accept this session: {error}",
+                "Sign in (aws sso login, or export AWS_PROFILE=...), or use the embedded AWS: "
+                "make up",
+            ) from error
+
+    def __str__(self) -> str:
+        if self.embedded:
+            return f"the embedded AWS at {self.endpoint}"
+        return f"AWS account {self.id} in {self.region}"
+
+
+def connect() -> Account:
+    """Find out from the environment where to work, and make sure that it stays there.
+
+    `AWS_ENDPOINT_URL` names the embedded AWS, which must be on loopback; then no credential, no
+    profile and no other endpoint of the user's is read by this process or one that it starts.
+    Without it, this is AWS, by the credentials that any AWS tool would use.
+
+    Raises:
+        WorkshopError: the endpoint is not on loopback, or no region is set on AWS.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        if urlsplit(endpoint).hostname not in LOOPBACK:
+            raise WorkshopError(
+                f"AWS_ENDPOINT_URL={endpoint} is not on this machine.",
+                "Unset it to work on AWS, or name the embedded AWS: "
+                "export AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+            )
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ |= {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": EMBEDDED_ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_REGION": EMBEDDED_REGION,
+            "AWS_DEFAULT_REGION": EMBEDDED_REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        return Account(boto3.Session(), endpoint)
+    try:
+        # AWS_REGION is what the CDK CLI reads; boto3 alone would not.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+    except BotoCoreError as error:
+        raise WorkshopError(
+            str(error), "Choose a profile that exists: aws configure list"
+        ) from error
+    if not session.region_name:
+        raise WorkshopError(
+            "No AWS region is set, and no embedded AWS either.",
+            "export AWS_REGION=us-east-1 for AWS, or "
+            "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 for the embedded AWS",
+        )
+    return Account(session, None)

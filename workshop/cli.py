@@ -1,0 +1,469 @@
+"""The organizer's command line.
+
+It works on AWS, or on the embedded AWS where AWS_ENDPOINT_URL names it; every command says which
+before it changes anything.
+"""
+
+import csv
+import dataclasses
+import json
+import signal
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
+
+from workshop import (
+    console,
+    deployment,
+    inventory,
+    job,
+    queries,
+    report,
+    seeding,
+    summary,
+    verification,
+)
+from workshop.account import Account, connect
+from workshop.environment import DEFAULT_STACK, find
+from workshop.errors import WorkshopError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Deploy, rehearse, check and tear down the exercise environment.\n\n"
+    "On AWS by the credentials that any AWS tool would use; on the embedded AWS with "
+    "[bold]export AWS_ENDPOINT_URL=http://127.0.0.1:4566[/] (make up starts it).",
+)
+Stack = Annotated[str, typer.Option("--stack", help="The stack's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Answer with JSON on standard output.")]
+
+
+@app.command()
+def up(
+    stack: Stack = DEFAULT_STACK,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--cdk", help="One more argument for cdk deploy; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Deploy the environment, do the whole exercise in it, and report.
+
+    Run again, it changes nothing that is done already.
+
+    Example: AWS_ENDPOINT_URL=http://127.0.0.1:4566 python -m workshop up
+    """
+    account = connect()
+    steps = console.Steps()
+    started = False
+    server = _server(account)
+    try:
+        if server:
+            with steps.step("Embedded AWS") as step:
+                started = server.start()
+                step.result = f"{'started' if started else 'runs'} at {server.endpoint}"
+        console.progress.print(f"Working on {escape(str(account))}.")
+        if server:
+            with steps.step("cdk bootstrap") as step:
+                bootstrapped = deployment.bootstrap(account, step.update)
+                step.result = "done" if bootstrapped else "was done"
+        with steps.step("cdk deploy") as step:
+            deployment.deploy(account, stack, option or [], step.update)
+            environment = find(account, stack)
+            step.result = f"{stack} is {environment.status}"
+        facts = summary.gather(account, environment, steps)
+    except BaseException:
+        if server and started:
+            console.progress.print("Stopping the embedded AWS again.")
+            server.stop()
+        raise
+    paths = [facts.write(), report.write(facts)]
+    if as_json:
+        _print_json(dataclasses.asdict(facts))
+    else:
+        _show(facts)
+        console.out.print(f"Report: {paths[1]}\nFacts:  {paths[0]}")
+        _look_around(account)
+    if not facts.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
+    """Destroy the environment and prove that nothing of it is left.
+
+    Anything left is an error that names it. The embedded AWS stops, too.
+    """
+    account = connect()
+    server = _server(account)
+    if server and not server.running():
+        if as_json:
+            _print_json({"left": []})
+        else:
+            console.out.print(
+                f"The embedded AWS does not run at {account.endpoint}: nothing to do."
+            )
+        server.stop()
+        return
+    console.progress.print(f"Working on {escape(str(account))}.")
+    steps = console.Steps()
+    with steps.step("cdk destroy") as step:
+        belongings = inventory.Belongings.of(account, stack)
+        deployment.destroy(account, stack, step.update)
+        step.result = f"{stack} is gone"
+    with steps.step("Inventory") as step:
+        left = inventory.take(account, belongings)
+        step.passed = not left
+        step.result = f"{len(left)} things left" if left else "nothing left"
+    if as_json:
+        _print_json({"left": [str(item) for item in left]})
+    if left:
+        shown = "\n  ".join(str(item) for item in left[:20])
+        raise WorkshopError(
+            f"{len(left)} things are left on {account}:\n  {shown}",
+            "Delete them by hand, then run this again"
+            + ("; or drop the embedded AWS with everything in it: make clean" if server else ""),
+        )
+    if server:
+        with steps.step("Embedded AWS") as step:
+            server.stop()
+            step.result = "stopped"
+
+
+@app.command()
+def status(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
+    """Say what is deployed, whether its data is there, and what the job did last."""
+    account = connect()
+    environment = find(account, stack)
+    logs = account.session.client("s3").list_objects_v2(
+        Bucket=environment.bucket, Prefix=seeding.PREFIX, MaxKeys=1
+    )
+    last = job.last_run(account, environment)
+    facts = {
+        "where": str(account),
+        "stack": environment.stack,
+        "status": environment.status,
+        "sample_logs": bool(logs["KeyCount"]),
+        "saved_queries": len(queries.saved_queries(account, environment)),
+        "last_run": dataclasses.asdict(last) if last else None,
+        "outputs": environment.outputs,
+    }
+    if as_json:
+        _print_json(facts)
+        return
+    rows: list[tuple[str, object]] = [
+        ("where", facts["where"]),
+        ("stack", f"{environment.stack} is {environment.status}"),
+        ("logs", "present" if facts["sample_logs"] else "none: python -m workshop seed"),
+        ("saved queries", facts["saved_queries"]),
+        (
+            "last run",
+            f"{last.id} took {last.seconds} s" if last else "none: python -m workshop run-job",
+        ),
+        *environment.outputs.items(),
+    ]
+    console.table(["what", "is"], rows)
+
+
+@app.command()
+def seed(
+    stack: Stack = DEFAULT_STACK,
+    events: Annotated[int, typer.Option(min=1, help="About how many events.")] = 100_000,
+    days: Annotated[int, typer.Option(min=1, help="Over how many UTC days.")] = 30,
+    end: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day; default today.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="A new folder of this machine, instead of the bucket.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete the logs that are in the bucket first.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write sample Segment logs: to the bucket, or with --to to a folder.
+
+    The same shop and the same format as the logs that a deployment brings; any number of events,
+    in constant memory.
+
+    Example: python -m workshop seed --events 2000000 --to build/logs
+    """
+    volume = seeding.Volume(end.date() if end else _today(), days, events)
+
+    def count(written: seeding.Written) -> None:
+        step.update(f"{written.events:,} of about {events:,} events, {written.files:,} files")
+
+    steps = console.Steps()
+    if to:
+        with steps.step("Sample logs") as step:
+            written = seeding.to_folder(to, volume, progress=count)
+            step.result = f"{written.events:,} events in {written.files:,} files below {to}"
+    else:
+        account = connect()
+        environment = find(account, stack)
+        console.progress.print(f"Working on {escape(str(account))}.")
+        with steps.step("Sample logs") as step:
+            written = seeding.to_bucket(
+                account, environment, volume, replace=replace, progress=count
+            )
+            where = f"s3://{environment.bucket}/{seeding.PREFIX}"
+            step.result = f"{written.events:,} events in {written.files:,} files below {where}"
+    if as_json:
+        _print_json(dataclasses.asdict(written))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_job(
+    context: typer.Context,
+    stack: Stack = DEFAULT_STACK,
+    as_json: Json = False,
+) -> None:
+    """Run the Glue job and follow it to its end.
+
+    Whatever else is given goes to the job as its arguments, `--NAME VALUE`.
+
+    Example: python -m workshop run-job --S3_CSV_OUTPUT_PATH s3://my-bucket/transformed
+    """
+    account = connect()
+    environment = find(account, stack)
+    arguments = _job_arguments(context.args)
+    console.progress.print(f"Working on {escape(str(account))}.")
+    steps = console.Steps()
+
+    def follow(state: str, lines: list[str]) -> None:
+        step.update(state)
+        for line in lines:
+            console.progress.print(f"  {escape(line)}")
+
+    with steps.step(environment.job) as step:
+        run = job.run(account, environment, arguments, follow=follow)
+        step.result = f"{run.state} after {run.seconds} s"
+    if as_json:
+        _print_json(dataclasses.asdict(run))
+
+
+@app.command()
+def query(
+    name: Annotated[
+        str | None, typer.Argument(help="A saved query's name, or how it begins: 02")
+    ] = None,
+    stack: Stack = DEFAULT_STACK,
+    sql: Annotated[str | None, typer.Option(help="Run this statement instead.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Run every saved query that reads.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer with CSV.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the saved queries, or run one, all that read, or any statement.
+
+    Examples: python -m workshop query; python -m workshop query 02; python -m workshop query
+    --sql "SELECT count(*) FROM segment_logs"
+    """
+    account = connect()
+    environment = find(account, stack)
+    if sql:
+        chosen = [queries.SavedQuery("statement", "", environment.database, sql)]
+    else:
+        saved = queries.saved_queries(account, environment)
+        if name:
+            chosen = [queries.choose(saved, name)]
+        elif everything:
+            chosen = [q for q in saved if q.reads]
+        elif as_json:
+            _print_json([dataclasses.asdict(q) for q in saved])
+            return
+        else:
+            console.table(["name", "description"], [(q.name, q.description) for q in saved])
+            return
+    answers = []
+    for one in chosen:
+        with console.progress.status(escape(one.name)):
+            result = queries.run(account, environment, one.sql, one.database)
+        if as_csv:
+            csv.writer(sys.stdout).writerows([result.columns, *result.rows])
+        elif as_json:
+            answers.append({"name": one.name, **dataclasses.asdict(result)})
+        else:
+            console.table(result.columns, result.rows, one.name)
+        console.progress.print(
+            f"{len(result.rows)} rows, {result.seconds:.2f} s, "
+            f"{result.scanned_bytes:,} bytes scanned"
+        )
+    if as_json:
+        _print_json(answers)
+
+
+@app.command()
+def verify(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
+    """Check the CSV in the bucket against every rule that Amazon Personalize documents."""
+    account = connect()
+    environment = find(account, stack)
+    with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
+        checks, _ = verification.verify(account, environment)
+    if as_json:
+        _print_json([dataclasses.asdict(check) for check in checks])
+    else:
+        _show_checks([dataclasses.asdict(check) for check in checks])
+    broken = [check for check in checks if not check.passed]
+    if broken:
+        raise WorkshopError(
+            f"{len(broken)} of {len(checks)} rules do not hold: "
+            + ", ".join(check.rule for check in broken),
+            broken[0].advice,
+        )
+
+
+@app.command("report")
+def write_report(stack: Stack = DEFAULT_STACK) -> None:
+    """Do what is left of the exercise, and write build/report.html and build/summary.json."""
+    account = connect()
+    environment = find(account, stack)
+    console.progress.print(f"Working on {escape(str(account))}.")
+    facts = summary.gather(account, environment, console.Steps())
+    facts.write()
+    console.out.print(str(report.write(facts)))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def transform(
+    context: typer.Context,
+    input_dir: Annotated[Path, typer.Argument(help="A folder with Segment logs, .gz or plain.")],
+    output_dir: Annotated[Path, typer.Argument(help="The folder for the CSV; made if needed.")],
+    as_json: Json = False,
+) -> None:
+    """Run the job's own script, unchanged, on folders of this machine.
+
+    Whatever else is given goes to the script as its arguments, `--NAME VALUE`.
+
+    Example: python -m workshop transform build/logs build/interactions
+    """
+    from workshop.local import spark  # noqa: PLC0415 - needs the development requirements
+
+    if not input_dir.is_dir():
+        raise WorkshopError(f"{input_dir} is not a folder.", "Name a folder with Segment logs")
+    output_dir.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+    steps = console.Steps()
+    with steps.step("Transform") as step:
+
+        def follow(line: str) -> None:
+            lines.append(line)
+            step.update(line)
+
+        arguments = {
+            "--S3_JSON_INPUT_PATH": input_dir.resolve().as_uri(),
+            "--S3_CSV_OUTPUT_PATH": output_dir.resolve().as_uri(),
+            **_job_arguments(context.args),
+        }
+        spark.transform(arguments, follow)
+        step.result = f"the CSV is in {output_dir}"
+    if as_json:
+        _print_json(job.accounting_of(lines))
+    else:
+        for line in lines:
+            if not line.startswith(job.ACCOUNTING):
+                console.out.print(escape(line))
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence and the next step, and the exit code 1."""
+    # A terminated command tidies up as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        app(standalone_mode=False)
+    except WorkshopError as error:
+        _fail(error.message, error.next_step)
+    except (BotoCoreError, ClientError) as error:
+        _fail(str(error), "Check the account and its permissions: python -m workshop status")
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        console.progress.print("Interrupted.")
+        sys.exit(130)
+
+
+def _fail(message: str, next_step: str) -> None:
+    console.progress.print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
+    console.progress.print(f"[bold]Next:[/]  {escape(next_step)}", soft_wrap=True)
+    sys.exit(1)
+
+
+def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is needed only
+    """The embedded AWS that the account's endpoint names; None on AWS."""
+    if not account.endpoint:
+        return None
+    from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
+
+    return EmbeddedAws(summary.BUILD / "local", urlsplit(account.endpoint).port or 4566)
+
+
+def _job_arguments(words: list[str]) -> dict[str, str]:
+    """Read `--NAME VALUE` pairs.
+
+    Raises:
+        WorkshopError: a name has no value, or a value no name.
+    """
+    pairs = [
+        part for word in words for part in (word.split("=", 1) if word[:2] == "--" else [word])
+    ]
+    names, values = pairs[::2], pairs[1::2]
+    for name in names:
+        if not name.startswith("--"):
+            raise WorkshopError(f"{name} is no argument's name.", "Give arguments as --NAME VALUE")
+    if len(names) != len(values):
+        raise WorkshopError(f"{names[-1]} has no value.", "Give arguments as --NAME VALUE")
+    return dict(zip(names, values, strict=True))
+
+
+def _show(facts: summary.Summary) -> None:
+    console.table(
+        ["step", "result", "seconds"],
+        [(step["name"], step["result"], step["seconds"]) for step in facts.steps]
+        + [("Total", "", round(sum(step["seconds"] for step in facts.steps), 1))],
+        "What was done",
+    )
+    console.table(
+        ["query", "rows", "seconds", "bytes scanned"],
+        [
+            (q["name"], q["row_count"], q["seconds"], f"{q['scanned_bytes']:,}")
+            for q in facts.queries
+        ],
+        "What Athena answered",
+    )
+    _show_checks(facts.checks)
+
+
+def _show_checks(checks: list[dict[str, Any]]) -> None:
+    console.table(
+        ["rule", "holds", "found"],
+        [(c["rule"], "yes" if c["passed"] else "NO", c["found"]) for c in checks],
+        "Personalize's rules",
+    )
+
+
+def _look_around(account: Account) -> None:
+    prefix = f"export AWS_ENDPOINT_URL={account.endpoint}\n  " if account.embedded else ""
+    console.out.print(
+        "\nLook around in it:\n"
+        f"  {prefix}. .venv/bin/activate\n"
+        "  python -m workshop status\n"
+        "  python -m workshop query 02\n"
+        '  python -m workshop query --sql "SELECT count(*) FROM interactions"\n'
+        f"Tear it down: {'make down' if account.embedded else 'python -m workshop down'}"
+    )
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,82 @@
+"""What a person sees: steps with progress and times, tables, and errors with a next step."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+# Answers go to standard output, everything about how they came to be to standard error.
+out = Console(highlight=False, soft_wrap=True)
+progress = Console(stderr=True, highlight=False)
+
+
+@dataclass
+class Step:
+    """One step of longer work: its name, what came of it, and how long it took."""
+
+    name: str
+    result: str = ""
+    seconds: float = 0.0
+    passed: bool = True
+    status: Status | None = field(default=None, repr=False)
+
+    def facts(self) -> dict[str, str | float | bool]:
+        """What there is to know about the step, as JSON values."""
+        return {
+            "name": self.name,
+            "result": self.result,
+            "seconds": self.seconds,
+            "passed": self.passed,
+        }
+
+    def update(self, text: str) -> None:
+        """Show what is being done now, where there is a terminal to show it on."""
+        if self.status:
+            self.status.update(escape(f"{self.name}: {text}"[: progress.width - 4]))
+
+
+@dataclass
+class Steps:
+    """The steps of one command, in order."""
+
+    done: list[Step] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Time a step; on a terminal with a spinner, elsewhere as one line when it is done."""
+        step = Step(name)
+        start = time.monotonic()
+        with progress.status(name) as status:
+            step.status = status
+            try:
+                yield step
+            finally:
+                step.status = None
+                step.seconds = round(time.monotonic() - start, 1)
+        mark = "[green]ok[/]" if step.passed else "[red]no[/]"
+        progress.print(f"{mark} {escape(f'{name}: {step.result} ({step.seconds} s)')}")
+        self.done.append(step)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """Print a table; numbers right-aligned, NULL as an empty cell."""
+    view = Table(title=title or None, title_justify="left")
+    for index, name in enumerate(columns):
+        numbers = rows and all(_is_number(row[index]) for row in rows)
+        view.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        view.add_row(*("" if value is None else escape(str(value)) for value in row))
+    out.print(view)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value).replace(",", ""))
+    except ValueError:
+        return value is None
+    return True

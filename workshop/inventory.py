@@ -1,0 +1,164 @@
+"""What of an environment is in the account: taken after its deletion, it must be empty."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from workshop.account import Account
+
+BOOTSTRAP_STACK = "CDKToolkit"
+
+
+@dataclass(frozen=True, order=True)
+class Item:
+    """One thing in an account.
+
+    Attributes:
+        kind: what it is, e.g. `S3 object`.
+        name: its name; within its owner, where it has one.
+        owner: the bucket, database or workgroup that it is in, or empty.
+    """
+
+    kind: str
+    name: str
+    owner: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.kind, self.name, self.owner and f"in {self.owner}")))
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """The names by which an environment's belongings are known, also when its stack has gone."""
+
+    stack: str
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, account: Account, stack: str) -> "Belongings":
+        """Read the physical names of what is in the stack; the usual ones where it is gone."""
+        try:
+            names = frozenset(_stack_names(account.session, stack))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            names = frozenset(
+                {f"personalize-data-{account.id}", "segment_personalize", "segment-personalize"}
+            )
+        return cls(stack, names | {stack})
+
+    def include(self, item: Item) -> bool:
+        """Whether the item is the environment's, by its name, its owner's, or its prefix."""
+        last = item.name.rsplit("/", 1)[-1]
+        return bool({item.name, item.owner, last} & self.names) or last.startswith(f"{self.stack}-")
+
+
+def take(account: Account, belongings: Belongings) -> list[Item]:
+    """List what of an environment is in the account, sorted.
+
+    The services are those that the stack touches: S3 (buckets, and in them objects, versions and
+    unfinished uploads), Glue (databases, tables, jobs), Athena (workgroups, saved queries),
+    Lambda, IAM (roles, policies), CloudWatch Logs and CloudFormation. In an AWS account it is what
+    `belongings` know; on the embedded AWS, where nothing else lives, it is all there is besides
+    the CDK's bootstrap.
+    """
+    session = account.session
+    aws_own = {Item("Athena workgroup", "primary")}
+    bootstrap = _bootstrap_names(session)
+
+    def counts(item: Item) -> bool:
+        if account.embedded:
+            return item not in aws_own and item.name not in bootstrap
+        return belongings.include(item)
+
+    items = {item for item in _items(session) if counts(item)}
+    for bucket in [item.name for item in items if item.kind == "S3 bucket"]:
+        items.update(_contents(session, bucket))
+    return sorted(items)
+
+
+def _items(session: boto3.Session) -> Iterator[Item]:
+    for kind, service, operation, key, name in (
+        ("CloudFormation stack", "cloudformation", "describe_stacks", "Stacks", "StackName"),
+        ("Glue job", "glue", "get_jobs", "Jobs", "Name"),
+        ("Lambda function", "lambda", "list_functions", "Functions", "FunctionName"),
+        ("IAM role", "iam", "list_roles", "Roles", "RoleName"),
+        ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
+    ):
+        yield from (Item(kind, found) for found in _names(session, service, operation, key, name))
+    for policy in _names(session, "iam", "list_policies", "Policies", "PolicyName", Scope="Local"):
+        yield Item("IAM policy", policy)
+    for bucket in session.client("s3").list_buckets()["Buckets"]:
+        yield Item("S3 bucket", bucket["Name"])
+    for database in _names(session, "glue", "get_databases", "DatabaseList", "Name"):
+        yield Item("Glue database", database)
+        tables = _names(session, "glue", "get_tables", "TableList", "Name", DatabaseName=database)
+        yield from (Item("Glue table", table, database) for table in tables)
+    athena = session.client("athena")
+    for group in _workgroups(session):
+        yield Item("Athena workgroup", group)
+        for page in athena.get_paginator("list_named_queries").paginate(WorkGroup=group):
+            for query_id in page["NamedQueryIds"]:
+                name = athena.get_named_query(NamedQueryId=query_id)["NamedQuery"]["Name"]
+                yield Item("Athena saved query", name, group)
+
+
+def _contents(session: boto3.Session, bucket: str) -> Iterator[Item]:
+    s3 = session.client("s3")
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for version in page.get("Versions", []):
+            kind = "S3 object" if version["IsLatest"] else "S3 object version"
+            yield Item(kind, version["Key"], bucket)
+        for marker in page.get("DeleteMarkers", []):
+            yield Item("S3 delete marker", marker["Key"], bucket)
+    for unfinished in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        for upload in unfinished.get("Uploads", []):
+            yield Item("S3 unfinished upload", upload["Key"], bucket)
+
+
+def _names(
+    session: boto3.Session,
+    service: Any,  # noqa: ANN401 - one of the service names below
+    operation: str,
+    key: str,
+    name: str,
+    **arguments: str,
+) -> Iterator[str]:
+    for page in session.client(service).get_paginator(operation).paginate(**arguments):
+        yield from (entry[name] for entry in page[key])
+
+
+def _workgroups(session: boto3.Session) -> Iterator[str]:
+    # botocore has no paginator for this call.
+    athena = session.client("athena")
+    page = athena.list_work_groups()
+    while True:
+        yield from (group["Name"] for group in page["WorkGroups"])
+        if "NextToken" not in page:
+            return
+        page = athena.list_work_groups(NextToken=page["NextToken"])
+
+
+def _stack_names(session: boto3.Session, stack: str) -> Iterator[str]:
+    for page in (
+        session.client("cloudformation")
+        .get_paginator("list_stack_resources")
+        .paginate(StackName=stack)
+    ):
+        for resource in page["StackResourceSummaries"]:
+            if "PhysicalResourceId" in resource:
+                yield resource["PhysicalResourceId"].rsplit("/", 1)[-1]
+                yield resource["PhysicalResourceId"]
+
+
+def _bootstrap_names(session: boto3.Session) -> set[str]:
+    """The physical names of the CDK's bootstrap; none where it was never run."""
+    try:
+        return {BOOTSTRAP_STACK, *_stack_names(session, BOOTSTRAP_STACK)}
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        return set()

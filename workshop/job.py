@@ -1,0 +1,146 @@
+"""Running the Glue job and following it: its state, its log, its accounting."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.errors import WorkshopError
+
+# The line on which the script says, as JSON, what became of every record.
+ACCOUNTING = "ACCOUNTING "
+_FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
+_LOG_LINES_SHOWN = 15
+_LOG_DELAY_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """A finished run: its id, its state, how long it ran, and its accounting (empty if none)."""
+
+    id: str
+    state: str
+    seconds: int
+    accounting: dict[str, Any]
+
+
+def run(
+    account: Account,
+    environment: Environment,
+    arguments: Mapping[str, str] | None = None,
+    *,
+    follow: Callable[[str, list[str]], None],
+) -> JobRun:
+    """Start the job and wait for its end.
+
+    Args:
+        account: where the job is.
+        environment: which job it is.
+        arguments: job arguments for this run, e.g. `{"--S3_CSV_OUTPUT_PATH": "s3://..."}`.
+        follow: called with the state and the new log lines, about once a second.
+
+    Raises:
+        WorkshopError: the run could not be started, or did not succeed; the message carries
+            Glue's error and the last lines of the log.
+    """
+    glue = account.session.client("glue")
+    try:
+        run_id = glue.start_job_run(JobName=environment.job, Arguments=dict(arguments or {}))[
+            "JobRunId"
+        ]
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise WorkshopError(
+            f"The job {environment.job} did not start: {error.response['Error']['Message']}",
+            "Wait for the run that is under way, or stop it in the console"
+            if code == "ConcurrentRunsExceededException"
+            else "Check the stack: python -m workshop status",
+        ) from error
+    output = _LogTail(account, _log_prefix(account, environment) + "/output", run_id)
+    error_log = _LogTail(account, _log_prefix(account, environment) + "/error", run_id)
+    printed: list[str] = []
+    complained: list[str] = []
+    late = time.monotonic() + _LOG_DELAY_SECONDS
+    while True:
+        job_run = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
+        state = job_run["JobRunState"]
+        new = list(output.new_lines())
+        printed += new
+        complained += error_log.new_lines()
+        follow(state, new)
+        # CloudWatch may be some seconds behind the run: the accounting is its last line.
+        if state in _FINISHED and (
+            state != "SUCCEEDED" or accounting_of(printed) or time.monotonic() > late
+        ):
+            break
+        if state not in _FINISHED:
+            late = time.monotonic() + _LOG_DELAY_SECONDS
+        time.sleep(1)
+    if state != "SUCCEEDED":
+        tail = "\n  ".join((complained or printed)[-_LOG_LINES_SHOWN:])
+        raise WorkshopError(
+            f"The job run {run_id} is {state}: {job_run.get('ErrorMessage', 'no reason given')}"
+            + (f"\n  {tail}" if tail else ""),
+            f"The whole log is in the log group {error_log.group}, stream {run_id}",
+        )
+    return JobRun(run_id, state, job_run.get("ExecutionTime", 0), accounting_of(printed))
+
+
+def last_run(account: Account, environment: Environment) -> JobRun | None:
+    """The newest run that succeeded, with its accounting if its log is still there; or None."""
+    runs = account.session.client("glue").get_paginator("get_job_runs")
+    for page in runs.paginate(JobName=environment.job):
+        for run in page["JobRuns"]:  # newest first
+            if run["JobRunState"] == "SUCCEEDED":
+                group = _log_prefix(account, environment) + "/output"
+                lines = list(_LogTail(account, group, run["Id"]).new_lines())
+                seconds = run.get("ExecutionTime", 0)
+                return JobRun(run["Id"], run["JobRunState"], seconds, accounting_of(lines))
+    return None
+
+
+def accounting_of(lines: list[str]) -> dict[str, Any]:
+    """The accounting among the lines of a log; empty where there is none."""
+    return next(
+        (
+            json.loads(line.removeprefix(ACCOUNTING))
+            for line in lines
+            if line.startswith(ACCOUNTING)
+        ),
+        {},
+    )
+
+
+def _log_prefix(account: Account, environment: Environment) -> str:
+    job = account.session.client("glue").get_job(JobName=environment.job)["Job"]
+    return job["DefaultArguments"]["--custom-logGroup-prefix"]
+
+
+class _LogTail:
+    """Reads a log stream from where it was left; a stream that is not there yet has no lines."""
+
+    def __init__(self, account: Account, group: str, stream: str) -> None:
+        self.group = group
+        self._logs = account.session.client("logs")
+        self._position: dict[str, Any] = {
+            "logGroupName": group,
+            "logStreamName": stream,
+            "startFromHead": True,
+        }
+
+    def new_lines(self) -> Iterator[str]:
+        """Yield the lines that have come since the last call."""
+        while True:
+            try:
+                answer = self._logs.get_log_events(**self._position)
+            except self._logs.exceptions.ResourceNotFoundException:
+                return
+            yield from (event["message"].rstrip("\n") for event in answer["events"])
+            if answer["nextForwardToken"] == self._position.get("nextToken"):
+                return
+            self._position["nextToken"] = answer["nextForwardToken"]

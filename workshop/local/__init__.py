@@ -1,0 +1,1 @@
+"""The embedded AWS: MiniStack on loopback, with what it lacks for this exercise."""

@@ -1,0 +1,202 @@
+"""Starts and stops the embedded AWS, a process of its own on one loopback port.
+
+It is MiniStack with IAM evaluated on every call (`AUTH=true`) and with what it lacks added by
+`workshop.local.athena` and `workshop.local.glue`. Its state lives in memory: it goes when it stops.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from workshop.errors import WorkshopError
+
+HOST = "127.0.0.1"
+START_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running embedded AWS: its process id, its port, and when the process was made (epoch)."""
+
+    pid: int
+    port: int
+    created: float
+
+    def process(self) -> psutil.Process | None:
+        """The process, or None when it has ended (also when its id now names another one)."""
+        try:
+            process = psutil.Process(self.pid)
+            return process if abs(process.create_time() - self.created) < 1 else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+class EmbeddedAws:
+    """The embedded AWS of one folder.
+
+    Args:
+        folder: where its log, its state file and its temporary files live, private to the user.
+        port: the loopback port, 1 to 65535.
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.log = folder / "aws.log"
+        self._state = folder / "server.json"
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that every client of it uses."""
+        return f"http://{HOST}:{self.port}"
+
+    def running(self) -> Running | None:
+        """The running process that this folder's state file names, on this port."""
+        try:
+            state = Running(**json.loads(self._state.read_text(encoding="utf-8")))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return None
+        return state if state.port == self.port and state.process() else None
+
+    def start(self) -> bool:
+        """Start it unless it runs; return whether this call started it.
+
+        Raises:
+            WorkshopError: the port is taken, or the process ended or did not answer in time.
+        """
+        if self.running():
+            return False
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, self.port)) == 0:
+                raise WorkshopError(
+                    f"Port {self.port} is in use by another program.",
+                    f"Stop that program, or choose another port: make up PORT={self.port + 1}",
+                )
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.log.open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "workshop.local.server", str(self.folder), str(self.port)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=Path(__file__).parent.parent.parent,
+            )
+        state = Running(process.pid, self.port, psutil.Process(process.pid).create_time())
+        self._state.write_text(json.dumps(asdict(state)), encoding="utf-8")
+        try:
+            self._wait_for(process)
+        except BaseException:
+            self.stop()
+            raise
+        return True
+
+    def stop(self) -> bool:
+        """Stop it and every process that it started; return whether it ran."""
+        state = self.running()
+        process = state.process() if state else None
+        if process:
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+            psutil.wait_procs([process], timeout=STOP_SECONDS)
+            for member in family:
+                if member.is_running():
+                    member.kill()
+            psutil.wait_procs(family, timeout=STOP_SECONDS)
+        self._state.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+        return process is not None
+
+    def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1):
+                return
+            time.sleep(0.1)
+        last = self.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise WorkshopError(
+            f"The embedded AWS did not start: {''.join(last) or 'it said nothing'}",
+            f"Its whole log is {self.log}",
+        )
+
+
+def _over_tls(app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Mark every request as one that came over TLS.
+
+    On AWS each call does; here loopback carries them in the clear, and the data bucket's own
+    policy, which refuses that, would refuse everything.
+    """
+
+    async def marked(scope: dict[str, Any], receive: object, send: object) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+        await app(scope, receive, send)
+
+    return marked
+
+
+async def _serve(port: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from workshop.local import athena, glue
+
+    athena.install()
+    glue.install()
+    config = Config()
+    config.bind = [f"{HOST}:{port}"]
+    config.graceful_timeout = 1
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await serve(_over_tls(app), config, shutdown_trigger=stopping.wait)
+
+
+def main(folder: Path, port: int) -> None:
+    """Run the server in this process until SIGTERM or SIGINT."""
+    os.umask(0o077)
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    tempfile.tempdir = str(temporary)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {
+        "TMPDIR": str(temporary),
+        "AUTH": "true",
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        # The host that CloudFormation's response URLs name.
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_ACCOUNT_ID": EMBEDDED_ACCOUNT,
+        "MINISTACK_REGION": EMBEDDED_REGION,
+        "AWS_ACCESS_KEY_ID": EMBEDDED_ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        # Listeners on ports of their own, which nothing here uses.
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "INFO",
+    }
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(_serve(port))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

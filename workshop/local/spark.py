@@ -1,0 +1,237 @@
+"""Runs a Glue script, unmodified, in Spark on this machine, as a process of its own.
+
+The script gets Spark of the version that Glue 6.0 has, a stand-in for the `awsglue` library, and
+its own arguments. `s3://` paths in them lead to folders of this machine, one a bucket. No socket
+of the process listens on anything but loopback.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import IO, Literal
+
+from workshop.errors import WorkshopError
+
+GLUE_VERSION = "6.0"
+MINIMUM_JAVA = 17
+DRIVER_MEMORY = "2g"
+
+LogLine = Callable[[Literal["output", "error"], str], None]
+
+_RUNTIME = Path(__file__).parent / "glue_runtime"
+_LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
+# There is no native Hadoop library for most machines, and no need of one.
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+"""
+# A script that fails may leave thousands of lines of Java's on stderr after its traceback.
+_ERROR_LINES_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a script ended: its exit code, and what Glue would show as the error ("" if none)."""
+
+    exit_code: int
+    error_message: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the script came to its end, or left by `sys.exit(0)`."""
+        return self.exit_code == 0
+
+
+class ScriptRun:
+    """A Glue script that runs.
+
+    The process belongs to the process group of its parent, so it ends with it on Ctrl-C.
+
+    Args:
+        script: the Glue script.
+        arguments: what follows the script on its command line: `["--JOB_NAME", "x", ...]`.
+        buckets: the folder that stands for each bucket in `s3://<bucket>/...`.
+        log: called with every line as it comes, from the threads that read the two streams.
+
+    Raises:
+        WorkshopError: there is no Java to run Spark with.
+    """
+
+    def __init__(
+        self,
+        script: Path,
+        arguments: Sequence[str],
+        *,
+        buckets: Mapping[str, Path] | None = None,
+        log: LogLine,
+    ) -> None:
+        check_java()
+        self._log = log
+        self._errors: deque[str] = deque(maxlen=_ERROR_LINES_KEPT)
+        self._scratch = Path(tempfile.mkdtemp(prefix="glue-script-"))
+        _configure(self._scratch, buckets or {})
+        self._process = subprocess.Popen(
+            [sys.executable, str(script.resolve()), *arguments],
+            env=_environment(self._scratch),
+            cwd=self._scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._readers = [
+            Thread(target=self._read, args=(name, stream), daemon=True)
+            for name, stream in (("output", self._process.stdout), ("error", self._process.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def wait(self, timeout: float | None = None) -> Finished:
+        """Wait until the script, and the Java process that it started, have ended.
+
+        Args:
+            timeout: seconds to wait at most; None waits for as long as it takes.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        exit_code = self._process.wait(timeout)
+        for reader in self._readers:  # Java holds the streams open until it has ended too
+            reader.join()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        return Finished(exit_code, error_of(list(self._errors), exit_code) if exit_code else "")
+
+    def terminate(self) -> None:
+        """End it at once, as Glue does when a run is stopped: the script gets no say in it."""
+        self._process.terminate()
+
+    def _read(self, name: Literal["output", "error"], stream: IO[str]) -> None:
+        for line in stream:
+            text = line.rstrip("\r\n")
+            if name == "error":
+                self._errors.append(text)
+            self._log(name, text)
+
+
+def run_script(
+    script: Path,
+    arguments: Sequence[str],
+    *,
+    buckets: Mapping[str, Path] | None = None,
+    log: LogLine,
+) -> Finished:
+    """Run a Glue script to its end; the arguments are those of `ScriptRun`.
+
+    Raises:
+        WorkshopError: there is no Java to run Spark with.
+    """
+    run = ScriptRun(script, arguments, buckets=buckets, log=log)
+    try:
+        return run.wait()
+    except BaseException:
+        run.terminate()
+        run.wait()
+        raise
+
+
+def check_java() -> None:
+    """Make sure that Spark will find a Java it can run on, where Spark looks for it.
+
+    Raises:
+        WorkshopError: there is none, or it is older than Spark 4 needs.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else "java"
+    where = f"JAVA_HOME ({home})" if home else "the PATH"
+    install = (
+        f"Install Java {MINIMUM_JAVA} or newer: on Debian or Ubuntu `sudo apt-get install "
+        f"openjdk-{MINIMUM_JAVA}-jre-headless`, on macOS `brew install openjdk@{MINIMUM_JAVA}`, "
+        "then set JAVA_HOME to it or put it first on the PATH"
+    )
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise WorkshopError(f"Spark needs Java, and {where} has none.", install) from error
+    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    if version is None or int(version[1]) < MINIMUM_JAVA:
+        found = answer.stderr.partition("\n")[0]
+        raise WorkshopError(
+            f"Spark needs Java {MINIMUM_JAVA} or newer, and {where} has: {found}", install
+        )
+
+
+def error_of(lines: Sequence[str], exit_code: int) -> str:
+    """Find what Glue shows as the error of a script in what it wrote on stderr.
+
+    Args:
+        lines: the lines of stderr.
+        exit_code: the code that the script left with, not 0.
+
+    Returns:
+        The last line of the last Python traceback without the module of its class, e.g.
+        `ValueError: no record was kept`; for an error in Java the line of its cause too.
+        Without a traceback, how the script left: `SystemExit: 3`.
+    """
+    for index in range(len(lines) - 1, -1, -1):
+        raised = re.match(r"(?:\w+\.)*(\w+(?:: .*)?)$", lines[index])
+        # Above it, the frames of the traceback: every one of them indented.
+        if raised and index and re.match(r"    \S|  File ", lines[index - 1]):
+            cause = lines[index + 1] if lines[index + 1 : index + 2] else ""
+            return f"{raised[1]} {cause}".rstrip() if cause.startswith(": ") else raised[1]
+    return f"SystemExit: {exit_code}" if exit_code > 0 else f"Killed by signal {-exit_code}"
+
+
+def _configure(folder: Path, buckets: Mapping[str, Path]) -> None:
+    """Write Spark's configuration for one run into the folder (`SPARK_CONF_DIR`)."""
+    raw_files = "org.apache.hadoop.fs.RawLocalFileSystem"  # without checksum files beside the data
+    settings = {
+        "spark.master": "local[*]",
+        "spark.driver.memory": DRIVER_MEMORY,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.hadoop.fs.file.impl": raw_files,
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+        "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": raw_files,
+    } | {
+        f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback": path.resolve().as_uri()
+        for bucket, path in buckets.items()
+    }
+    lines = [f"{name} {value}\n" for name, value in settings.items()]
+    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
+    (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
+
+
+def _environment(conf_dir: Path) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SPARK_", "PYSPARK_", "HADOOP_"))
+    }
+    return inherited | {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYTHONPATH": str(_RUNTIME),
+        "PYTHONUNBUFFERED": "1",
+        "SPARK_CONF_DIR": str(conf_dir),
+        "SPARK_LOCAL_DIRS": str(conf_dir),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }

@@ -1,0 +1,130 @@
+"""The summary of an environment: what was deployed, what ran in it, and what came out."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workshop import job, queries, verification
+from workshop.account import Account
+from workshop.console import Steps
+from workshop.environment import Environment
+
+BUILD = Path(__file__).parent.parent / "build"
+SUMMARY = BUILD / "summary.json"
+SAMPLE_ROWS = 20
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that build/summary.json says, by section, as plain JSON values.
+
+    Attributes:
+        environment: where it is, the stack, its id, its outputs.
+        steps: what was done, each with its result and its seconds.
+        job: the job run: id, state, seconds, accounting; empty when none has succeeded.
+        queries: each saved query that reads: name, description, columns, the first rows, seconds,
+            scanned_bytes.
+        checks: each of Personalize's rules: rule, passed, found, advice.
+        interactions: rows, users, items, event_types (records by type), first and last (epoch
+            seconds) of the CSV.
+    """
+
+    environment: dict[str, Any]
+    steps: list[dict[str, Any]]
+    job: dict[str, Any]
+    queries: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
+    interactions: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether Personalize would accept the CSV."""
+        return bool(self.checks) and all(check["passed"] for check in self.checks)
+
+    def write(self) -> Path:
+        """Write build/summary.json and return its path."""
+        BUILD.mkdir(exist_ok=True)
+        SUMMARY.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        return SUMMARY
+
+
+def previous() -> Summary | None:
+    """The summary that was written last; None when there is none that can be read."""
+    try:
+        return Summary(**json.loads(SUMMARY.read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        return None
+
+
+def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
+    """Do the exercise as far as it is not done, and sum it up.
+
+    The job runs unless a run has succeeded, the queries unless the previous summary has their
+    answers for the same stack and run: doing it again is quick and changes nothing.
+    """
+    done = job.last_run(account, environment)
+    with steps.step("Glue job") as step:
+        if done is None:
+            done = job.run(account, environment, follow=lambda state, _: step.update(state))
+            step.result = f"{_rows_written(done)} in {done.seconds} s"
+        else:
+            step.result = f"{_rows_written(done)}, by an earlier run"
+    old = previous()
+    same = old and old.environment["stack_id"] == environment.stack_id and old.job["id"] == done.id
+    with steps.step("Saved queries") as step:
+        if old and same:
+            answers = old.queries
+            step.result = f"{len(answers)} answered by an earlier run"
+        else:
+            answers = []
+            saved = [q for q in queries.saved_queries(account, environment) if q.reads]
+            for query in saved:
+                step.update(query.name)
+                answers.append(_answer(account, environment, query))
+            step.result = f"{len(answers)} answered"
+    with steps.step("Personalize's rules") as step:
+        checks, data = verification.verify(account, environment)
+        step.result = f"{sum(c.passed for c in checks)} of {len(checks)} hold"
+        step.passed = all(c.passed for c in checks)
+    return Summary(
+        environment={
+            "where": str(account),
+            "stack": environment.stack,
+            "stack_id": environment.stack_id,
+            "outputs": environment.outputs,
+        },
+        steps=[step.facts() for step in steps.done],
+        job=dataclasses.asdict(done),
+        queries=answers,
+        checks=[dataclasses.asdict(check) for check in checks],
+        interactions={
+            "rows": data.rows,
+            "users": len(data.users),
+            "items": len(data.items),
+            "event_types": dict(data.event_types.most_common()),
+            "first": data.first,
+            "last": data.last,
+        },
+    )
+
+
+def _rows_written(run: job.JobRun) -> str:
+    written = run.accounting.get("rows_written")
+    return f"{written:,} rows" if isinstance(written, int) else "done"
+
+
+def _answer(
+    account: Account, environment: Environment, query: queries.SavedQuery
+) -> dict[str, Any]:
+    result = queries.run(account, environment, query.sql, query.database)
+    return {
+        "name": query.name,
+        "description": query.description,
+        "columns": result.columns,
+        "row_count": len(result.rows),
+        "rows": result.rows[:SAMPLE_ROWS],
+        "seconds": result.seconds,
+        "scanned_bytes": result.scanned_bytes,
+    }

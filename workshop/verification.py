@@ -1,0 +1,212 @@
+"""Checks the job's CSV against what Amazon Personalize documents for interactions.
+
+Source: docs.aws.amazon.com/personalize/latest/dg/limits.html, .../interactions-datasets.html and
+.../data-prep-formatting.html.
+"""
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from workshop.account import Account
+from workshop.environment import Environment
+
+PREFIX = "transformed/"
+HEADER = ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
+MAX_ID_LENGTH = 256
+MAX_EVENT_TYPES = 10
+MIN_INTERACTIONS = 1000
+MIN_USERS = 25
+MAX_BYTES = 100 * 1024**3
+# 2000-01-01 and 2100-01-01 in seconds: a time in milliseconds is far beyond the second one.
+_FIRST_SECOND, _LAST_SECOND = 946_684_800, 4_102_444_800
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule, held against the data: whether it holds, what was found, what to do if not."""
+
+    rule: str
+    passed: bool
+    found: str
+    advice: str
+
+
+@dataclass
+class Interactions:
+    """What one pass over the CSV files gathers; memory grows with the users and items only.
+
+    Attributes:
+        rows: how many records.
+        users: records by user.
+        items: records by item.
+        event_types: records by event type.
+        first, last: the earliest and latest time, in epoch seconds.
+        problems: by rule, the places (`file, line`) that break it; the first few of each.
+        broken: how many places break each rule.
+    """
+
+    rows: int = 0
+    users: Counter[str] = field(default_factory=Counter)
+    items: Counter[str] = field(default_factory=Counter)
+    event_types: Counter[str] = field(default_factory=Counter)
+    first: int | None = None
+    last: int | None = None
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    broken: Counter[str] = field(default_factory=Counter)
+
+    def complain(self, rule: str, place: str) -> None:
+        """Count a place that breaks a rule."""
+        self.broken[rule] += 1
+        if self.broken[rule] <= _EXAMPLES:
+            self.problems.setdefault(rule, []).append(place)
+
+    def read(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Read one CSV file.
+
+        Args:
+            name: what to call it in a complaint.
+            chunks: its bytes, in pieces of any size.
+        """
+        lines = _lines(chunks, lambda: self.complain("UTF-8", name))
+        reader = csv.reader(lines, strict=True)
+        try:
+            header = next(lines, "").rstrip("\r\n")
+            if header != ",".join(HEADER):
+                self.complain("Header", f"{name} begins with {header[:80]!r}")
+            for row in reader:
+                self._record(row, f"{name}, line {reader.line_num + 1}")
+        except csv.Error as error:
+            self.complain("One record a line", f"{name}, line {reader.line_num + 1}: {error}")
+
+    def _record(self, row: list[str], place: str) -> None:
+        if len(row) != len(HEADER):
+            self.complain("Columns", f"{place} has {len(row)} values")
+            return
+        if any("\n" in value or "\r" in value for value in row):
+            self.complain("One record a line", place)
+        user, item, event_type, timestamp = row
+        for column, value in (("USER_ID", user), ("ITEM_ID", item)):
+            if not 1 <= len(value) <= MAX_ID_LENGTH:
+                self.complain("Lengths", f"{place}: {column} has {len(value)} characters")
+        if not event_type:
+            self.complain("Event types", f"{place}: EVENT_TYPE is empty")
+        self.rows += 1
+        self.users[user] += 1
+        self.items[item] += 1
+        self.event_types[event_type] += 1
+        if not (timestamp.isascii() and timestamp.isdigit()):
+            self.complain("Types", f"{place}: TIMESTAMP {timestamp[:40]!r} is not a whole number")
+            return
+        second = int(timestamp)
+        if not _FIRST_SECOND <= second < _LAST_SECOND:
+            self.complain("Seconds", f"{place}: {second}")
+        self.first = second if self.first is None else min(self.first, second)
+        self.last = second if self.last is None else max(self.last, second)
+
+
+def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[Check]:
+    """Hold what was gathered against every rule.
+
+    Args:
+        data: what was read from the files.
+        files: the CSV files' sizes in bytes, by name.
+        stray: names of objects in the folder that are no CSV of the job.
+    """
+
+    def clean(rule: str, found: str, advice: str) -> Check:
+        places = data.problems.get(rule, [])
+        more = f" ({data.broken[rule]} in all)" if data.broken[rule] > len(places) else ""
+        return Check(rule, not places, "; ".join(places) + more if places else found, advice)
+
+    regular = sum(count > 1 for count in data.users.values())
+    rerun = "Run the job again: python -m workshop run-job"
+    more_data = "Train with more data: longer --days, or more events (python -m workshop seed)"
+    types = len(data.event_types)
+    few_types = clean("Event types", f"{types}: " + ", ".join(sorted(data.event_types)), rerun)
+    if types > MAX_EVENT_TYPES:
+        few_types = Check("Event types", passed=False, found=f"{types}, at most 10", advice=rerun)
+    return [
+        Check("Files", bool(files), f"{len(files)} CSV, {sum(files.values()):,} bytes", rerun),
+        Check(
+            "No stray files",
+            not stray,
+            ", ".join(stray[:_EXAMPLES]) or "none",
+            f"Delete them: Personalize reads everything in s3://.../{PREFIX}",
+        ),
+        Check(
+            "Size",
+            sum(files.values()) <= MAX_BYTES,
+            f"{sum(files.values()) / 1024**3:.3f} GiB of 100",
+            "Import in parts: a full import takes at most 100 GB",
+        ),
+        clean("UTF-8", "every byte", rerun),
+        clean("Header", ",".join(HEADER), rerun),
+        clean("Columns", f"{len(HEADER)} in every record", rerun),
+        clean("One record a line", f"{data.rows:,} records", rerun),
+        clean("Types", "TIMESTAMP is a whole number everywhere", rerun),
+        clean("Seconds", _span(data), "TIMESTAMP is in epoch seconds, not milliseconds: " + rerun),
+        clean(
+            "Lengths", f"ids of 1 to {MAX_ID_LENGTH} characters", "Shorten these ids at the source"
+        ),
+        few_types,
+        Check(
+            "Interactions",
+            data.rows >= MIN_INTERACTIONS,
+            f"{data.rows:,} of {MIN_INTERACTIONS:,} needed",
+            more_data,
+        ),
+        Check(
+            "Users with two or more",
+            regular >= MIN_USERS,
+            f"{regular:,} of {MIN_USERS} needed",
+            more_data,
+        ),
+    ]
+
+
+def verify(account: Account, environment: Environment) -> tuple[list[Check], Interactions]:
+    """Read what is in the bucket's `transformed/` and check it."""
+    s3 = account.session.client("s3")
+    data, files, stray = Interactions(), dict[str, int](), list[str]()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=environment.bucket, Prefix=PREFIX)
+    for page in pages:
+        for entry in page.get("Contents", []):
+            name = entry["Key"].removeprefix(PREFIX)
+            # Spark's S3 client may leave an empty object for the folder itself.
+            if not name and entry["Size"] == 0:
+                continue
+            if not name.endswith(".csv") or "/" in name:
+                stray.append(name)
+                continue
+            files[name] = entry["Size"]
+            body = s3.get_object(Bucket=environment.bucket, Key=entry["Key"])["Body"]
+            data.read(name, body.iter_chunks(1024**2))
+    return checks(data, files, stray), data
+
+
+def _lines(chunks: Iterable[bytes], complain: Callable[[], None]) -> Iterator[str]:
+    """Decode and split into lines, endings kept; complain once where bytes are not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    rest = ""
+    try:
+        for chunk in chunks:
+            *whole, rest = (rest + decoder.decode(chunk)).split("\n")
+            yield from (line + "\n" for line in whole)
+        rest += decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        complain()
+        return
+    if rest:
+        yield rest
+
+
+def _span(data: Interactions) -> str:
+    if data.first is None or data.last is None:
+        return "no records"
+    first, last = (datetime.fromtimestamp(s, UTC).date() for s in (data.first, data.last))
+    return f"{first} to {last} (UTC)"
