@@ -18,11 +18,12 @@ it as it was. Every record that was read is accounted for in the counts that are
 import json
 import sys
 import time
+from typing import Any
 
 from awsglue.context import GlueContext
 from awsglue.job import Job
 from awsglue.utils import getResolvedOptions
-from pyspark.context import SparkContext
+from pyspark import SparkContext
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as sf
 
@@ -37,7 +38,7 @@ EVENT_SCHEMA = """
     properties STRUCT<sku: STRING, products: ARRAY<STRUCT<sku: STRING>>>,
     unparsed STRING
 """
-READ_OPTIONS = {
+READ_OPTIONS: dict[str, bool | str] = {
     "recursiveFileLookup": True,
     "columnNameOfCorruptRecord": "unparsed",  # the line itself, when it does not fit the schema
     "allowSingleQuotes": False,
@@ -45,7 +46,7 @@ READ_OPTIONS = {
 }
 # RFC 4180: a quote is doubled, and only values that need quotes get them. Spark would quote a
 # leading "#" too, its mark of a comment, so the mark is a character that no value starts with.
-WRITE_OPTIONS = {
+WRITE_OPTIONS: dict[str, bool | str] = {
     "header": True,
     "escape": '"',
     "comment": "\x01",
@@ -97,7 +98,7 @@ def unix_seconds(timestamp: str) -> Column:
 
 
 def judge(events: DataFrame) -> DataFrame:
-    """Says of every record what becomes of it, in the column verdict.
+    """Say of every record what becomes of it, in the column verdict.
 
     Only a kept record has values in the other columns. A number of its own, nth, stands in for a
     messageId that is missing.
@@ -166,7 +167,7 @@ def interactions(united: DataFrame) -> DataFrame:
     )
 
 
-def account(counts: dict) -> dict:
+def account(counts: dict[str, Any]) -> dict[str, Any]:
     """The counts by name: read = kept + duplicates + filtered + rejected; rows beside them."""
     counts = {name: number or 0 for name, number in counts.items()}
     return {
@@ -179,7 +180,7 @@ def account(counts: dict) -> dict:
     }
 
 
-def table(accounting: dict) -> str:
+def table(accounting: dict[str, Any]) -> str:
     """The counts as lines of a table."""
     lines = []
     for name, value in accounting.items():
@@ -189,34 +190,36 @@ def table(accounting: dict) -> str:
     return "\n".join(lines)
 
 
-def publish(fs, path, staging: str, output: str, run: str) -> None:
-    """Moves the finished files to the output folder, then removes those of earlier runs.
+def publish(fs: Any, path: Any, staging: str, output: str, run: str) -> None:
+    """Move the finished files to the output folder, then remove those of earlier runs.
 
     fs and path are Hadoop's FileSystem of the output and its Path class, which know S3 and local
     files alike.
     """
     folder = path(output)
     fs.mkdirs(folder)
-    parts = sorted(part.getPath().toString() for part in fs.globStatus(path(staging, "part-*")))
+    written = sorted(file.getPath().getName() for file in fs.listStatus(path(staging)))
+    parts = [name for name in written if name.startswith("part-")]
     for number, part in enumerate(parts):
-        target = path(folder, f"{run}-part-r-{number:05d}.csv")
-        if not fs.rename(path(part), target):
-            raise OSError(f"could not move {part} to {target.toString()}")
-    for file in fs.globStatus(path(folder, "run-*.csv")):
-        if not file.getPath().getName().startswith(f"{run}-"):
+        name = f"{run}-part-r-{number:05d}.csv"
+        if not fs.rename(path(staging, part), path(folder, name)):
+            raise OSError(f"could not move {staging}/{part} to {output}/{name}")
+    for file in fs.listStatus(folder):
+        name = file.getPath().getName()
+        if name.startswith("run-") and not name.startswith(f"{run}-"):
             fs.delete(file.getPath(), False)
 
 
-def transform(spark: SparkSession, input_path: str, output_path: str) -> dict:
-    """Reads the events, writes the CSV and returns the counts.
+def transform(spark: SparkSession, input_path: str, output_path: str) -> dict[str, Any]:
+    """Read the events, write the CSV and return the counts.
 
     Raises:
         ValueError: no record was kept. The CSV of the run before stays.
     """
     run = f"run-{time.time_ns() // 1_000_000}"
     output = output_path.rstrip("/")
-    path = spark.sparkContext._jvm.org.apache.hadoop.fs.Path
-    fs = path(output).getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+    path = spark._jvm.org.apache.hadoop.fs.Path
+    fs = path(output).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
     staging = f"{output}-staging/{run}"
     counts = Observation("counts")
     try:
@@ -233,7 +236,7 @@ def transform(spark: SparkSession, input_path: str, output_path: str) -> dict:
 
 
 def main() -> None:
-    """Runs the job with the arguments that Glue passes."""
+    """Run the job with the arguments that Glue passes."""
     names = ["JOB_NAME", "S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH"]
     args = getResolvedOptions(sys.argv, names)
     glue_context = GlueContext(SparkContext.getOrCreate())

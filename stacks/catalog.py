@@ -178,6 +178,7 @@ class Catalog(Construct):
             columns=_columns(SEGMENT_LOG_COLUMNS),
             data_format=glue.DataFormat.JSON,
             compressed=True,
+            has_encrypted_data=False,  # on the client, that is; the bucket encrypts
         )
         # S3Table has no way to the SerDe's own parameters, where Athena looks for these.
         cast("glue.CfnTable", logs.node.default_child).add_property_override(
@@ -198,6 +199,7 @@ class Catalog(Construct):
             s3_prefix=TRANSFORMED,
             columns=_columns(INTERACTIONS_COLUMNS),
             data_format=glue.DataFormat.CSV,
+            has_encrypted_data=False,
             parameters={"skip.header.line.count": "1"},
         )
 

@@ -63,6 +63,9 @@ class SegmentEtl(Construct):
                         iam.PolicyStatement(
                             actions=["s3:GetObject"],
                             resources=[
+                                # The folder's own name, too: Hadoop's S3 connectors first ask
+                                # whether an object has it, and are refused without the right.
+                                bucket.arn_for_objects(SEGMENT_LOGS.rstrip("/")),
                                 bucket.arn_for_objects(f"{SEGMENT_LOGS}*"),
                                 script.bucket.arn_for_objects(script.s3_object_key),
                             ],
@@ -116,7 +119,7 @@ class SegmentEtl(Construct):
                 "--enable-auto-scaling": "true",
             },
         )
-        self.job.node.add_dependency(role, *log_groups)
+        self.job.node.add_dependency(*log_groups)
         acknowledge(
             role,
             "IAM5[Resource::*]",

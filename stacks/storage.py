@@ -22,6 +22,7 @@ class DataBucket(Construct):
     Attributes:
         bucket: the bucket; encrypted, private, TLS only, versioned so that what a participant
             overwrites by mistake is there for a day.
+        policy: the bucket's policy.
     """
 
     def __init__(
@@ -53,8 +54,8 @@ class DataBucket(Construct):
         # On deletion, BucketContents closes the bucket for writing by a statement in this policy.
         # Were the policy deleted before the bucket, a late writer could fill the bucket between
         # the two; kept, it goes with the bucket itself.
-        policy = cast("s3.BucketPolicy", self.bucket.policy)
-        cast("s3.CfnBucketPolicy", policy.node.default_child).apply_removal_policy(
+        self.policy = cast("s3.BucketPolicy", self.bucket.policy)
+        cast("s3.CfnBucketPolicy", self.policy.node.default_child).apply_removal_policy(
             RemovalPolicy.RETAIN
         )
         acknowledge(

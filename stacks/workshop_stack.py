@@ -43,7 +43,7 @@ class WorkshopStack(Stack):
         )
         # Deletion runs backwards: with the contents last to come they are first to go, while the
         # bucket's policy, which then refuses new objects, is still there.
-        contents.node.add_dependency(data_bucket, etl, exploration)
+        contents.node.add_dependency(data_bucket.policy, etl, exploration)
 
         bucket = data_bucket.bucket.bucket_name
         console = f"https://{Aws.REGION}.console.aws.amazon.com"

@@ -349,26 +349,34 @@ def transform(
 
     if not input_dir.is_dir():
         raise WorkshopError(f"{input_dir} is not a folder.", "Name a folder with Segment logs")
-    output_dir.mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
+    arguments = {
+        "--JOB_NAME": "transform",
+        "--S3_JSON_INPUT_PATH": input_dir.resolve().as_uri(),
+        "--S3_CSV_OUTPUT_PATH": output_dir.resolve().as_uri(),
+        **_job_arguments(context.args),
+    }
+    output: list[str] = []
+    errors: list[str] = []
+
+    def follow(stream: str, line: str) -> None:
+        (output if stream == "output" else errors).append(line)
+        step.update(line)
+
     steps = console.Steps()
     with steps.step("Transform") as step:
-
-        def follow(line: str) -> None:
-            lines.append(line)
-            step.update(line)
-
-        arguments = {
-            "--S3_JSON_INPUT_PATH": input_dir.resolve().as_uri(),
-            "--S3_CSV_OUTPUT_PATH": output_dir.resolve().as_uri(),
-            **_job_arguments(context.args),
-        }
-        spark.transform(arguments, follow)
+        words = [word for pair in arguments.items() for word in pair]
+        finished = spark.run_script(deployment.SCRIPT, words, log=follow)
+        if not finished.succeeded:
+            tail = "\n  ".join(errors[-job.LOG_LINES_SHOWN :])
+            raise WorkshopError(
+                f"The script failed: {finished.error_message}\n  {tail}",
+                f"Look at what is in {input_dir}, and at the counts in the error",
+            )
         step.result = f"the CSV is in {output_dir}"
     if as_json:
-        _print_json(job.accounting_of(lines))
+        _print_json(job.accounting_of(output))
     else:
-        for line in lines:
+        for line in output:
             if not line.startswith(job.ACCOUNTING):
                 console.out.print(escape(line))
 

@@ -14,6 +14,7 @@ from workshop.inventory import BOOTSTRAP_STACK
 
 PROJECT = Path(__file__).parent.parent
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
+SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 Progress = Callable[[str], None]
 
 
@@ -70,7 +71,7 @@ def _cdk(arguments: Sequence[str], progress: Progress) -> None:
     process = subprocess.Popen(
         [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
         cwd=PROJECT,
-        env={**os.environ, "PATH": path, "CI": "true"},
+        env={**os.environ, "PATH": path, "CI": "true", "CDK_DISABLE_VERSION_CHECK": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,7 +15,7 @@ from workshop.errors import WorkshopError
 # The line on which the script says, as JSON, what became of every record.
 ACCOUNTING = "ACCOUNTING "
 _FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
-_LOG_LINES_SHOWN = 15
+LOG_LINES_SHOWN = 15
 _LOG_DELAY_SECONDS = 20
 
 
@@ -82,7 +82,7 @@ def run(
             late = time.monotonic() + _LOG_DELAY_SECONDS
         time.sleep(1)
     if state != "SUCCEEDED":
-        tail = "\n  ".join((complained or printed)[-_LOG_LINES_SHOWN:])
+        tail = "\n  ".join((complained or printed)[-LOG_LINES_SHOWN:])
         raise WorkshopError(
             f"The job run {run_id} is {state}: {job_run.get('ErrorMessage', 'no reason given')}"
             + (f"\n  {tail}" if tail else ""),

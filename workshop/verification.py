@@ -105,6 +105,7 @@ class Interactions:
         second = int(timestamp)
         if not _FIRST_SECOND <= second < _LAST_SECOND:
             self.complain("Seconds", f"{place}: {second}")
+            return
         self.first = second if self.first is None else min(self.first, second)
         self.last = second if self.last is None else max(self.last, second)
 

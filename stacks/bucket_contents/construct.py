@@ -104,7 +104,6 @@ class BucketContents(Construct):
             role=iam.Role.from_role_arn(self, "FunctionRole", role.role_arn, mutable=False),
             timeout=Duration.minutes(15),
         )
-        function.node.add_dependency(role)
         CustomResource(
             self,
             "SampleData",

@@ -327,6 +327,7 @@ def test_values_look_as_athena_shows_them(aws: Aws) -> None:
         ("SELECT 1 FROM nowhere.nothing", "SCHEMA_NOT_FOUND: Schema 'nowhere'"),
         ("SELECT nofunction(event) FROM segment_logs", "FUNCTION_NOT_FOUND"),
         ("SELECT * FROM read_csv('/etc/passwd')", "FUNCTION_NOT_FOUND"),
+        ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
         ("SELECT CAST(event AS bigint) FROM segment_logs", "INVALID_CAST_ARGUMENT"),
         ("SELECT event, count(*) FROM segment_logs", "SYNTAX_ERROR"),
         ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
@@ -350,11 +351,7 @@ def test_a_query_that_athena_would_fail_fails(aws: Aws, text: str, reason: str) 
         ("SELECT x.* FROM segment_logs x JOIN segment_logs y ON x.messageId = y.messageId;", 3),
         ("WITH c AS (SELECT event AS e FROM segment_logs) SELECT e FROM c ORDER BY lower(e)", 3),
         ("SELECT event e FROM AwsDataCatalog.segment_personalize.segment_logs -- c\n;", 3),
-        (
-            "SELECT EVENT FROM segment_logs l WHERE EXISTS (SELECT 1 FROM segment_logs m "
-            "WHERE m.messageId = l.messageId AND l.userId = 'u1')",
-            2,
-        ),
+        ("SELECT 1 FROM segment_logs l WHERE EXISTS (SELECT 1 WHERE l.userId = 'u1')", 2),
         ("SELECT d FROM segment_logs CROSS JOIN UNNEST(map_keys(integrations)) AS t (d)", 2),
         ("SELECT 1 FROM segment_logs UNION ALL SELECT 2 ORDER BY 1", 4),
         ("SELECT event, row_number() OVER (ORDER BY messageId) FROM segment_logs", 3),
@@ -368,9 +365,7 @@ def test_a_query_that_athena_would_run_runs(aws: Aws, text: str, rows: int) -> N
     assert "$path" not in answer.names
 
 
-@pytest.mark.parametrize(
-    "text", ["SELEC 1", "SELECT FROM", "SELECT 1; SELECT 2", "-- nothing", "SELECT 1 FROM '/x'"]
-)
+@pytest.mark.parametrize("text", ["SELEC 1", "SELECT FROM", "SELECT 1; SELECT 2", "-- nothing"])
 def test_a_syntax_error_is_refused_at_once(aws: Aws, text: str) -> None:
     """A client that handles Athena's answer to a typo would wait for a query instead."""
     with pytest.raises(ClientError, match="InvalidRequestException"):

@@ -341,7 +341,9 @@ def _drop_database(cursor: Any) -> CatalogStatement | None:
     if_exists = cursor.keywords("if", "exists")
     name = cursor.identifier()
     cascade = cursor.keywords("cascade")
-    if not name or not (cursor.keywords("restrict") or True) or not cursor.at_end():
+    if not cascade:
+        cursor.keywords("restrict")  # the default
+    if not name or not cursor.at_end():
         return None
 
     def drop(_: str) -> Result:

@@ -474,17 +474,16 @@ def _open_x(
 
 def _json(line: str) -> str:
     """An object's line as JSON; any other line is NULL, and so are all columns of its row."""
-    return f"CASE WHEN json_valid({line}) AND ltrim({line})[1] = '{{' THEN {line}::JSON END"
+    return f"CASE WHEN ltrim({line})[1] = '{{' THEN TRY_CAST({line} AS JSON) END"
 
 
 def _shape(
     connection: duckdb.DuckDBPyConnection, source: str, line: str
 ) -> tuple[dict[str, Any], int]:
-    """The shape of all objects, and how many lines look like JSON and are none."""
+    """The shape of all objects, and how many lines begin as one and are none."""
     row = connection.execute(
-        f"SELECT json_group_structure({_json(line)}), "
-        f"count(*) FILTER (ltrim({line})[1] IN ('{{', '[') AND NOT json_valid({line})) "
-        f"FROM {source}"
+        f"SELECT json_group_structure(event), count(*) FILTER (is_json AND event IS NULL) "
+        f"FROM (SELECT {_json(line)} AS event, ltrim({line})[1] = '{{' AS is_json FROM {source})"
     ).fetchone()
     structure, malformed = row or (None, 0)
     shape = json.loads(structure or "{}")

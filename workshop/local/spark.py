@@ -116,6 +116,10 @@ class ScriptRun:
         shutil.rmtree(self._scratch, ignore_errors=True)
         return Finished(exit_code, error_of(list(self._errors), exit_code) if exit_code else "")
 
+    def ended(self) -> bool:
+        """Whether the script has ended."""
+        return self._process.poll() is not None
+
     def terminate(self) -> None:
         """End it at once, as Glue does when a run is stopped: the script gets no say in it."""
         self._process.terminate()

@@ -1,6 +1,6 @@
 """The entry point of a Glue script."""
 
-from pyspark.context import SparkContext
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 

@@ -1,0 +1,127 @@
+"""The SQL files: what CloudFormation, Athena and Redshift need of them."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlfluff
+import sqlglot
+from sqlglot import exp
+
+from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
+
+ROOT = Path(__file__).parent.parent.parent
+QUERIES = sorted((ROOT / "athena").glob("*.sql"))
+UNLOAD = ROOT / "redshift" / "unload_interactions.sql"
+HEADER = re.compile(
+    r"\A-- name: (?P<name>\d\d .+)\n-- description: (?P<description>.+)\n"
+    r"(-- database: (?P<database>.+)\n)?(?=[A-Z])"
+)
+
+each_query = pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8").replace("${DataBucket}", "bucket")
+
+
+@each_query
+def test_the_header_names_a_saved_query(path: Path) -> None:
+    """Without a header within Athena's limits the stack does not deploy."""
+    header = HEADER.match(text_of(path))
+    assert header
+    assert header["name"][:2] == path.name[:2]
+    assert len(header["name"]) <= 128
+    assert len(header["description"]) <= 1024
+    assert header["database"] in (None, "default")
+
+
+def test_the_queries_fit_into_the_event_template() -> None:
+    """All of them travel in a template of 51,200 bytes."""
+    assert sum(path.stat().st_size for path in QUERIES) < 10_000
+
+
+@each_query
+def test_it_is_one_statement_of_athena(path: Path) -> None:
+    """Athena runs one statement; a second, or one that does not parse, is refused."""
+    text = text_of(path)
+    assert len(sqlglot.parse(text, read="athena")) == 1
+    sqlfluff.parse(text, dialect="athena")
+    assert "$" not in text.replace('"$path"', ""), "CloudFormation would substitute it"
+
+
+def hive_text(kind: GlueType) -> str:
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, list):
+        return f"array<{hive_text(kind[0])}>"
+    if "*" in kind:
+        return f"map<string,{hive_text(kind['*'])}>"
+    return "struct<" + ",".join(f"{name}:{hive_text(it)}" for name, it in kind.items()) + ">"
+
+
+def test_the_table_made_by_hand_is_the_stack_s_table() -> None:
+    """The participant's own table would answer the questions otherwise than the given one."""
+    create = sqlglot.parse_one(text_of(QUERIES[4]), read="athena")
+    columns = {
+        column.name: re.sub(r"\s", "", column.args["kind"].sql("hive")).lower()
+        for column in create.this.expressions
+    }
+    assert columns == {name: hive_text(kind) for name, kind in SEGMENT_LOG_COLUMNS.items()}
+    properties = create.find(exp.SerdeProperties)
+    assert properties
+    found = {it.this.name: it.args["value"].name for it in properties.expressions}
+    mappings = {f"mapping.{name}": key for name, key in TRAIT_MAPPINGS.items()}
+    assert found == {**mappings, "ignore.malformed.json": "true"}
+
+
+def test_the_unload_is_redshift() -> None:
+    """A statement that Redshift cannot parse would reach the customer."""
+    text = text_of(UNLOAD)
+    sqlfluff.parse(text, dialect="redshift")
+    assert len(sqlglot.parse(text, read="redshift")) == 2
+
+
+def test_the_unload_writes_what_the_job_writes() -> None:
+    """A team that comes from Redshift would import doubled, dropped or unreadable interactions."""
+    text = text_of(UNLOAD)
+    body = re.search(r"UNLOAD \('(.+)'\)\nTO", text, re.DOTALL)
+    assert body
+    select = sqlglot.parse_one(body[1].replace("''", "'"), read="redshift")
+    connection = duckdb.connect()
+    connection.execute("CREATE SCHEMA website_prod")
+    for table in ("product_clicked", "product_added", "order_completed"):
+        connection.execute(
+            f"CREATE TABLE website_prod.{table} (id VARCHAR, user_id VARCHAR, sku VARCHAR, "
+            '"timestamp" TIMESTAMP, received_at TIMESTAMP)'
+        )
+    at, later = "2026-10-01 00:00:00.999", "2026-10-01 00:00:05"
+    connection.executemany(
+        "INSERT INTO website_prod.product_clicked VALUES (?, ?, ?, ?, ?)",
+        [
+            ("m1", "u1", "A1", at, at),
+            ("m1", "u1", "A1", at, later),
+            ("m2", None, "A1", at, at),
+            ("m3", "u1", None, at, at),
+            ("m4", "u1", "", at, at),
+            ("m5", "u1", "A1", None, at),
+            ("m6", "u1", "A1", at, at),
+        ],
+    )
+    connection.execute(
+        "INSERT INTO website_prod.order_completed VALUES (?, ?, ?, ?, ?)",
+        ("m7", "u2", "B2", later, later),
+    )
+    result = connection.execute(select.sql("duckdb"))
+    assert [name for name, *_ in result.description or []] == [
+        *("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
+    ]
+    assert sorted(result.fetchall()) == [
+        ("u1", "A1", "Product Clicked", 1790812800),
+        ("u1", "A1", "Product Clicked", 1790812800),
+        ("u2", "B2", "Order Completed", 1790812805),
+    ]
+    for option in ("IAM_ROLE", "FORMAT AS CSV", "HEADER", "PARALLEL OFF"):
+        assert option in text
+    assert "credentials" not in text.lower()
