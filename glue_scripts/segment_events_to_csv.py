@@ -103,11 +103,12 @@ def judge(events: DataFrame) -> DataFrame:
     Only a kept record has values in the other columns. A number of its own, nth, stands in for a
     messageId that is missing.
     """
-    # A line that is JSON, but not quite of the schema ("properties": "x"), is judged by the rest.
-    is_json = sf.col("unparsed").isNull() | sf.json_object_keys("unparsed").isNotNull()
+    # A JSON object that is not quite of the schema ("properties": "x") is judged by the rest.
+    unparsed_type = sf.schema_of_variant(sf.try_parse_json("unparsed"))
+    is_json = sf.col("unparsed").isNull() | unparsed_type.startswith("OBJECT")
     message_id = text("messageId")
     read = events.select(
-        is_json.alias("is_json"),
+        sf.coalesce(is_json, sf.lit(False)).alias("is_json"),
         message_id.alias("messageId"),
         sf.when(message_id.isNull(), sf.monotonically_increasing_id()).alias("nth"),
         unix_seconds("timestamp").alias("timestamp"),

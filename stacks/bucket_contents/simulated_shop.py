@@ -1,7 +1,7 @@
 """A simulated shop, as the logs that Segment's S3 destination would have written about it.
 
-Some products are popular, a person returns to a department or two and to a brand, visits lead
-from lists to orders: this can be learned. Kept small, as it travels inside a template.
+A recommender can learn from it: some products are popular, people have favourite departments and
+brands. Kept small, as it travels inside a template.
 """
 
 import json
@@ -13,30 +13,30 @@ from random import Random
 from typing import Any
 
 Record = dict[str, Any]
-Shelves = dict[str, list[Record]]
-HOUR = 3_600_000  # times are epoch milliseconds, as in Segment's object keys
+Shelves = dict[str, list[Record]]  # by department, most popular first
+HOUR = 3_600_000  # all times are epoch milliseconds
 DAY = 24 * HOUR
 FILE_EVENTS = 20_000
-# How busy the hours of a day (UTC) and the days of a week (from Thursday, as the epoch) are.
+# How busy each hour (UTC) and each weekday (the epoch began on a Thursday) is.
 BY_HOUR = "211111234445654456789963"
 BY_WEEKDAY = "4566444"
 DEPARTMENTS = ("Lamps", "Books", "Shoes", "Toys", "Plants", "Bikes", "Phones", "Teas", "Drums")
 BRANDS = ("Alder", "Birch", "Cobalt", "Dove", "Ember")
 TRAITS = {
     "Campaign Name": "Spring Sale/New Arrivals",
-    "Campaign Source": "newsletter/search/social",
+    "Campaign Source": "newsletter/search",
     "Experiment Group": "A/B",
     "Invited User?": "true/false",
     "Referrering Domain": "news.example/search.example",
-    "browser": "Chrome/Safari/Firefox",
-    "first_name": "Amelia/Ben/Chloe/Dev/Elin/Femi",
-    "last_name": "Adams/Khan/Murphy/Okoro/Singh",
-    "lifetime_value": "40/120/250/900",
+    "browser": "Chrome/Safari",
+    "first_name": "Amelia/Ben/Chloe/Dev",
+    "last_name": "Adams/Khan/Singh",
+    "lifetime_value": "40/120/900",
     "operating_system": "Windows/Android/iOS",
 }
 # Each source's library, system and device.
 SOURCES = {
-    "website-prod": ("analytics.js", "2.1.0", "Windows", "10", "Chrome"),
+    "website-prod": ("analytics.js", "2.1.0", "Windows", "10", "Desktop"),
     "android-prod": ("analytics-android", "4.11.3", "Android", "15", "Pixel 8"),
     "ios-prod": ("analytics-ios", "4.1.8", "iOS", "18.1", "iPhone15,4"),
 }
@@ -44,10 +44,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class LogFile:
-    """An object below `segment-logs/`: gzip, one JSON event a line, some 20,000 at most.
-
-    `key` is `<source id>/<UTC day of receipt, epoch ms at midnight>/<name>.gz`.
-    """
+    """Some JSON lines, gzipped; `key` is `<source id>/<UTC day, epoch ms at midnight>/<name>.gz`."""
 
     key: str
     body: bytes
@@ -60,11 +57,11 @@ def log_files(end: date, days: int = 30, events: int = 100_000) -> Iterator[LogF
     Args:
         end: the last UTC day; nothing is received after it.
         days: how many days, at least 1.
-        events: how many records, within 2 %; more come from more users and some more products.
+        events: how many records, within 2 %; users and, slowly, products grow with it.
     """
     dice = _Dice(f"{end} {days} {events}")
     shelves = {
-        department: _shelf(department, round(22 * events**0.2)) for department in DEPARTMENTS
+        department: _shelf(department, 5 * round(4.4 * events**0.2)) for department in DEPARTMENTS
     }
     users = events // 33 + 1
     stop = ((end - date(1970, 1, 1)).days + 1) * DAY
@@ -100,7 +97,7 @@ def _log_file(source: str, day: int, lines: list[str]) -> LogFile:
 
 class _Dice(Random):
     def below(self, limit: int) -> int:
-        """Roll 0, 1, ... or limit - 1; so, as a condition, false once in `limit` times."""
+        """Roll 0, 1, ... or limit - 1: as a condition, false once in `limit` times."""
         return int(limit * self.random())
 
     def hex(self, digits: int) -> str:
@@ -108,14 +105,13 @@ class _Dice(Random):
 
 
 def _shelf(department: str, size: int) -> list[Record]:
-    """Return the products of a department, the most popular first."""
     dice = _Dice(department)
     return [
         {
             "product_id": dice.hex(24),
             "sku": f"SKU-{10 * rank + DEPARTMENTS.index(department):06}",
             "category": department,
-            "name": f"{dice.choice(('Classic', 'Compact', 'Nordic'))} {department[:-1]} {rank}",
+            "name": f"{BRANDS[rank % 5]} {department[:-1]} {rank}",
             "brand": BRANDS[rank % 5],
             "price": (300 + dice.below(dice.below(20_000))) / 100,
         }
@@ -132,10 +128,11 @@ def _visit(
     source = favourite if dice.below(5) else "website-prod"
     web = source == "website-prod"
     device = _Dice(person + source)
-    library, library_version, system, version, model = SOURCES[source]
+    library, release, system, version, model = SOURCES[source]
     context: Record = {
+        "device": {"model": model},
         "ip": f"203.0.113.{device.below(256)}",
-        "library": {"name": library, "version": library_version},
+        "library": {"name": library, "version": release},
         "os": {"name": system, "version": version},
         "userAgent": f"Mozilla/5.0 ({system} {version}) {model}",
     }
@@ -148,21 +145,20 @@ def _visit(
         "userId": person if who == "user" else None,
         "version": 2,
     }
-    # Some phones' clocks are wrong; some apps send what they have only on the next day.
+    # Some phones' clocks are wrong; some apps send late, most of it on the next day.
     skew = 0 if web or device.below(10) else device.below(HOUR)
-    held = 0 if web or dice.below(50) else DAY - dice.below(6 * HOUR)
+    held = 0 if web or dice.below(50) else 20 * HOUR
     latency = 20 + dice.below(300)
     for name, data in _calls(dice, own, shelves, who):
-        at += 100 + dice.below(dice.below(dice.below(60_000)))
+        at += 100 + dice.below(dice.below(30_000))
         call: Record = {"type": "track", "event": name, "properties": data}
         if name == "identify":
             record["userId"] = person
             call = {"type": name, "traits": data}
         elif not data:
-            path = "/" + name.replace(" ", "-")
-            data = {"path": path, "title": name, "url": f"https://shop.example.com{path}"}
-            call = {"type": "page" if web else "screen", "name": name, "properties": data}
-            context["page" if web else "device"] = data if web else {"model": model}
+            page = {"path": f"/{name}", "title": name, "url": f"https://shop.example.com/{name}"}
+            call = {"type": "page" if web else "screen", "name": name, "properties": page}
+            context |= {"page": page} if web else {}
         call["messageId"] = dice.hex(32)
         # A browser sends at once, an app every 30 seconds; a few messages come twice.
         sent = at + 20 if web else at + held + 30_000 - at % 30_000
@@ -190,30 +186,24 @@ def _calls(dice: _Dice, own: _Dice, shelves: Shelves, who: str) -> Iterator[tupl
         department = dice.choice(tastes if dice.below(5) else DEPARTMENTS)
         shelf = shelves[department]
         yield department, {}
-        listed = "Product List Viewed", {"list_id": department, "category": department}
-        yield listed if dice.below(3) else ("Products Searched", {"query": department})
+        if not dice.below(3):
+            yield "Products Searched", {"query": department}
+        yield "Product List Viewed", {"list_id": department, "category": department}
         for _ in range(dice.below(5)):
             rank = int((len(shelf) + 1) ** dice.random()) - 1  # Zipf's law
-            if dice.below(2):
-                rank = (rank - rank % 5 + brand) % len(shelf)
-            product = shelf[rank]
+            product = shelf[rank + dice.below(2) * (brand - rank % 5)]
             yield "Product Clicked", product | {"position": rank + 1}
-            yield product["name"], {}
+            yield product["sku"], {}
             if not dice.below(3):
                 cart[product["sku"]] = line = product | {"quantity": 1 + dice.below(2)}
                 yield "Product Added", line
-    lines = list(cart.values())
-    products = {"products": lines}
-    revenue = round(sum(line["price"] * line["quantity"] for line in lines), 2)
-    order = {"order_id": dice.hex(12), "currency": "GBP", "revenue": revenue}
-    # An order of one product is as in the workshop's own data, others as in e-commerce spec v2.
-    ordered = order | (lines[0] if len(lines) == 1 else products)
-    steps = [
-        ("Cart Viewed", products),
-        ("Checkout Started", order | products),
-        ("Order Completed", ordered),
-    ]
-    yield from steps[: dice.below(5) if lines else 0]
+    products = {"products": list(cart.values())}
+    # One product as in the workshop's own data, several as in Segment's e-commerce spec v2.
+    ordered = products if len(cart) > 1 else next(iter(cart.values()), {})
+    revenue = round(sum(line["price"] * line["quantity"] for line in cart.values()), 2)
+    ordered = ordered | {"order_id": dice.hex(12), "currency": "GBP", "revenue": revenue}
+    steps = ("Cart Viewed", products), ("Checkout Started", products), ("Order Completed", ordered)
+    yield from steps[: dice.below(5) if cart else 0]
 
 
 def _iso(ms: int) -> str:

@@ -124,6 +124,13 @@ class EmbeddedAws:
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         return process is not None
 
+    @classmethod
+    def stop_any(cls, folder: Path) -> None:
+        """Stop whatever of a folder runs, on any port."""
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+            cls(folder, state["port"]).stop()
+
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
@@ -157,10 +164,11 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from workshop.local import athena, glue
+    from workshop.local import athena, glue, iam
 
     athena.install()
     glue.install()
+    iam.install()
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.graceful_timeout = 1
