@@ -20,7 +20,7 @@ setup: .venv/installed node_modules/installed ## Install what everything needs, 
 	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make setup PYTHON=python3.12"; exit 1; }
 	@echo "Installing the Python requirements into .venv (1 to 2 minutes)"
 	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 node_modules/installed: package-lock.json | .venv/installed

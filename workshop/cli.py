@@ -41,6 +41,7 @@ app = typer.Typer(
     "On AWS by the credentials that any AWS tool would use; on the embedded AWS with "
     "[bold]export AWS_ENDPOINT_URL=http://127.0.0.1:4566[/] (make up starts it).",
 )
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
 Stack = Annotated[str, typer.Option("--stack", help="The stack's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Answer with JSON on standard output.")]
 
@@ -66,6 +67,7 @@ def up(
     server = _server(account)
     try:
         if server:
+            _check_java()
             with steps.step("Embedded AWS") as step:
                 started = server.start()
                 step.result = f"{'started' if started else 'runs'} at {server.endpoint}"
@@ -386,16 +388,15 @@ def main() -> None:
     # A terminated command tidies up as an interrupted one does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        app(standalone_mode=False)
+        app()
     except WorkshopError as error:
         _fail(error.message, error.next_step)
     except (BotoCoreError, ClientError) as error:
         _fail(str(error), "Check the account and its permissions: python -m workshop status")
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        console.progress.print("Interrupted.")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            console.progress.print("Interrupted.")
+        raise
 
 
 def _fail(message: str, next_step: str) -> None:
@@ -411,6 +412,13 @@ def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is nee
     from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
     return EmbeddedAws(summary.BUILD / "local", urlsplit(account.endpoint).port or 4566)
+
+
+def _check_java() -> None:
+    """Say now what would otherwise fail the job in a minute."""
+    from workshop.local.spark import check_java  # noqa: PLC0415 - development requirements
+
+    check_java()
 
 
 def _job_arguments(words: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 Record = dict[str, Any]
-Shelves = dict[str, list[Record]]  # by department, most popular first
+Shelves = dict[str, list[Record]]
 HOUR = 3_600_000  # all times are epoch milliseconds
 DAY = 24 * HOUR
 FILE_EVENTS = 20_000
@@ -23,18 +23,17 @@ BY_WEEKDAY = "4566444"
 DEPARTMENTS = ("Lamps", "Books", "Shoes", "Toys", "Plants", "Bikes", "Phones", "Teas", "Drums")
 BRANDS = ("Alder", "Birch", "Cobalt", "Dove", "Ember")
 TRAITS = {
-    "Campaign Name": "Spring Sale/New Arrivals",
+    "Campaign Name": "Spring/Summer",
     "Campaign Source": "newsletter/search",
     "Experiment Group": "A/B",
     "Invited User?": "true/false",
-    "Referrering Domain": "news.example/search.example",
+    "Referrering Domain": "news.example/ads.example",
     "browser": "Chrome/Safari",
-    "first_name": "Amelia/Ben/Chloe/Dev",
+    "first_name": "Amy/Ben/Dev",
     "last_name": "Adams/Khan/Singh",
     "lifetime_value": "40/120/900",
     "operating_system": "Windows/Android/iOS",
 }
-# Each source's library, system and device.
 SOURCES = {
     "website-prod": ("analytics.js", "2.1.0", "Windows", "10", "Desktop"),
     "android-prod": ("analytics-android", "4.11.3", "Android", "15", "Pixel 8"),
@@ -44,7 +43,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class LogFile:
-    """Some JSON lines, gzipped; `key` is `<source id>/<UTC day, epoch ms at midnight>/<name>.gz`."""
+    """Gzipped JSON lines; `key` is `<source id>/<UTC day, epoch ms at midnight>/<name>.gz`."""
 
     key: str
     body: bytes
@@ -56,19 +55,17 @@ def log_files(end: date, days: int = 30, events: int = 100_000) -> Iterator[LogF
 
     Args:
         end: the last UTC day; nothing is received after it.
-        days: how many days, at least 1.
-        events: how many records, within 2 %; users and, slowly, products grow with it.
+        days: how many, at least 1.
+        events: how many records, within 2 % or a visit; users and, slowly, products grow with it.
     """
     dice = _Dice(f"{end} {days} {events}")
-    shelves = {
-        department: _shelf(department, 5 * round(4.4 * events**0.2)) for department in DEPARTMENTS
-    }
-    users = events // 33 + 1
+    shelves = {name: _shelf(name, 5 * round(4.4 * events**0.2)) for name in DEPARTMENTS}
+    users = events // 20 + 1
     stop = ((end - date(1970, 1, 1)).days + 1) * DAY
     hours = [  # a busy one many times
-        hour
-        for hour in range(stop - days * DAY, stop, HOUR)
-        for _ in range(int(BY_WEEKDAY[hour // DAY % 7]) * int(BY_HOUR[hour // HOUR % 24]))
+        at
+        for at in range(stop - days * DAY, stop, HOUR)
+        for _ in range(int(BY_WEEKDAY[at // DAY % 7]) * int(BY_HOUR[at // HOUR % 24]))
     ]
     files: dict[tuple[str, int], list[str]] = {}
     made = 0
@@ -76,11 +73,11 @@ def log_files(end: date, days: int = 30, events: int = 100_000) -> Iterator[LogF
         hour = hours[made * len(hours) // events]
         who = "user" if dice.below(4) else "visitor"
         person = f"{who}-{dice.below(1 + dice.below(users)):06}"  # the low numbers come often
-        if not dice.below(25):  # signs up, and is a user from now on
+        if not dice.below(25):  # signs up
             who, person, users = "newcomer", f"user-{users:06}", users + 1
         for source, received, line in _visit(dice, hour + dice.below(HOUR), shelves, who, person):
             made += 1
-            if received < stop:  # else it is on its way when the logs end
+            if received < stop:  # else still on its way
                 files.setdefault((source, received - received % DAY), []).append(line)
         for place in list(files):
             if len(files[place]) >= FILE_EVENTS or place[1] + DAY <= hour:
@@ -90,14 +87,14 @@ def log_files(end: date, days: int = 30, events: int = 100_000) -> Iterator[LogF
 
 
 def _log_file(source: str, day: int, lines: list[str]) -> LogFile:
-    text = "\n".join(lines).encode()
+    text = "\n".join([*lines, ""]).encode()
     key = f"{source}/{day}/{day + DAY}.{zlib.crc32(text):08x}.gz"
-    return LogFile(key, zlib.compress(text, wbits=31), len(lines))  # 31: gzip, without a time
+    return LogFile(key, zlib.compress(text, wbits=31), len(lines))  # 31: gzip, no date
 
 
 class _Dice(Random):
     def below(self, limit: int) -> int:
-        """Roll 0, 1, ... or limit - 1: as a condition, false once in `limit` times."""
+        """Roll 0 to limit - 1; as a condition, false once in `limit` times."""
         return int(limit * self.random())
 
     def hex(self, digits: int) -> str:
@@ -111,9 +108,9 @@ def _shelf(department: str, size: int) -> list[Record]:
             "product_id": dice.hex(24),
             "sku": f"SKU-{10 * rank + DEPARTMENTS.index(department):06}",
             "category": department,
-            "name": f"{BRANDS[rank % 5]} {department[:-1]} {rank}",
+            "name": f"{BRANDS[rank % 5]} {department[:-1]} {rank + 1}",
             "brand": BRANDS[rank % 5],
-            "price": (300 + dice.below(dice.below(20_000))) / 100,
+            "price": 2.5 + dice.below(dice.below(200)),
         }
         for rank in range(size)
     ]
@@ -122,10 +119,11 @@ def _shelf(department: str, size: int) -> list[Record]:
 def _visit(
     dice: _Dice, at: int, shelves: Shelves, who: str, person: str
 ) -> Iterator[tuple[str, int, str]]:
-    """Yield source, receivedAt and JSON line of each delivery of what a visit sends."""
+    """Yield source, receivedAt and JSON line of each delivery of a visit's calls."""
     own = _Dice(person)
-    favourite = own.choice(list(SOURCES))
-    source = favourite if dice.below(5) else "website-prod"
+    source = own.choice(list(SOURCES))
+    if not dice.below(5):
+        source = "website-prod"
     web = source == "website-prod"
     device = _Dice(person + source)
     library, release, system, version, model = SOURCES[source]
@@ -145,7 +143,7 @@ def _visit(
         "userId": person if who == "user" else None,
         "version": 2,
     }
-    # Some phones' clocks are wrong; some apps send late, most of it on the next day.
+    # Some phones' clocks are wrong; some apps send much later.
     skew = 0 if web or device.below(10) else device.below(HOUR)
     held = 0 if web or dice.below(50) else 20 * HOUR
     latency = 20 + dice.below(300)
@@ -156,11 +154,11 @@ def _visit(
             record["userId"] = person
             call = {"type": name, "traits": data}
         elif not data:
-            page = {"path": f"/{name}", "title": name, "url": f"https://shop.example.com/{name}"}
+            page = {"path": f"/{name}", "title": name, "url": f"https://example.com/{name}"}
             call = {"type": "page" if web else "screen", "name": name, "properties": page}
             context |= {"page": page} if web else {}
         call["messageId"] = dice.hex(32)
-        # A browser sends at once, an app every 30 seconds; a few messages come twice.
+        # A browser sends at once, an app every 30 s; a few messages come twice.
         sent = at + 20 if web else at + held + 30_000 - at % 30_000
         for copy in range(1 if dice.below(200) else 2):
             sent += copy * (1000 + dice.below(dice.below(DAY)))
@@ -170,17 +168,17 @@ def _visit(
 
 
 def _calls(dice: _Dice, own: _Dice, shelves: Shelves, who: str) -> Iterator[tuple[str, Record]]:
-    """Yield a page's name, or an event's name and its data, in the order of a visit."""
-    tastes = [own.choice(DEPARTMENTS[: 1 + own.below(9)]) for _ in range(2)]
+    """Yield a visit's pages (a name and nothing) and events (a name and its data)."""
+    tastes = own.choices(DEPARTMENTS, range(9, 0, -1), k=2)
     brand = own.below(5)
     yield "Home", {}
     if who == "newcomer" or (who == "user" and not dice.below(3)):
         traits = {key: own.choice(values.split("/")) for key, values in TRAITS.items()}
-        traits["Favorite Departments"] = ", ".join(tastes)
+        traits["Favorite Departments"] = ", ".join(sorted({*tastes}))
         traits["email"] = f"{own.hex(8)}@example.com"
         yield "identify", traits | {"likelihood_to_buy": own.below(100) / 100}
     if who == "newcomer":
-        yield "Signed Up", {"browser": "Chrome"}
+        yield "Signed Up", {"page_name": "Home"}
     cart: dict[str, Record] = {}
     for _ in range(dice.below(4)):
         department = dice.choice(tastes if dice.below(5) else DEPARTMENTS)
@@ -188,21 +186,22 @@ def _calls(dice: _Dice, own: _Dice, shelves: Shelves, who: str) -> Iterator[tupl
         yield department, {}
         if not dice.below(3):
             yield "Products Searched", {"query": department}
-        yield "Product List Viewed", {"list_id": department, "category": department}
+        yield "Product List Viewed", {"category": department}
         for _ in range(dice.below(5)):
-            rank = int((len(shelf) + 1) ** dice.random()) - 1  # Zipf's law
+            rank = int(len(shelf) ** dice.random()) - 1  # Zipf's law
             product = shelf[rank + dice.below(2) * (brand - rank % 5)]
             yield "Product Clicked", product | {"position": rank + 1}
             yield product["sku"], {}
             if not dice.below(3):
                 cart[product["sku"]] = line = product | {"quantity": 1 + dice.below(2)}
                 yield "Product Added", line
-    products = {"products": list(cart.values())}
-    # One product as in the workshop's own data, several as in Segment's e-commerce spec v2.
-    ordered = products if len(cart) > 1 else next(iter(cart.values()), {})
-    revenue = round(sum(line["price"] * line["quantity"] for line in cart.values()), 2)
-    ordered = ordered | {"order_id": dice.hex(12), "currency": "GBP", "revenue": revenue}
-    steps = ("Cart Viewed", products), ("Checkout Started", products), ("Order Completed", ordered)
+    lines = list(cart.values())
+    products = {"products": lines}
+    # One product as in the workshop's own data, several as in e-commerce v2.
+    order = products if len(lines) > 1 else dict(*lines)
+    revenue = sum(line["price"] * line["quantity"] for line in lines)
+    order = order | {"order_id": dice.hex(12), "currency": "GBP", "revenue": revenue}
+    steps = ("Cart Viewed", products), ("Checkout Started", products), ("Order Completed", order)
     yield from steps[: dice.below(5) if cart else 0]
 
 

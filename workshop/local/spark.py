@@ -125,11 +125,12 @@ class ScriptRun:
         self._process.terminate()
 
     def _read(self, name: Literal["output", "error"], stream: IO[str]) -> None:
-        for line in stream:
-            text = line.rstrip("\r\n")
-            if name == "error":
-                self._errors.append(text)
-            self._log(name, text)
+        with stream:  # closed too when `log` raises: the script must not wait for a reader
+            for line in stream:
+                text = line.rstrip("\r\n")
+                if name == "error":
+                    self._errors.append(text)
+                self._log(name, text)
 
 
 def run_script(

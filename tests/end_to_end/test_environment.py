@@ -1,0 +1,285 @@
+"""The whole exercise on the embedded AWS: deployed, done, explored, broken and torn down.
+
+The tests of this module share one environment and run in their order.
+"""
+
+import csv
+import gzip
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.end_to_end.conftest import Checkout
+
+ACCOUNT = "111122223333"
+BUCKET = f"personalize-data-{ACCOUNT}"
+SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
+
+
+@pytest.fixture(scope="module")
+def session(checkout: Checkout) -> boto3.Session:
+    return boto3.Session(ACCOUNT, "embedded", region_name="us-east-1")
+
+
+@pytest.fixture(scope="module")
+def s3(checkout: Checkout, session: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+    return session.client("s3", endpoint_url=checkout.endpoint)
+
+
+@pytest.fixture(scope="module")
+def summary(checkout: Checkout) -> Iterator[dict[str, Any]]:
+    """What the first `up` answered."""
+    answer = json.loads(checkout.run("up", "--json").stdout)
+    yield answer
+    checkout.run("down", code=0) if checkout.port_is_open() else None
+
+
+def objects(s3: Any, prefix: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", [])}
+
+
+def rows_of_the_csv(s3: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - boto3's own
+    (key,) = objects(s3, "transformed/")
+    text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode("utf-8")
+    header, *rows = csv.reader(io.StringIO(text))
+    assert header == ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
+    return [tuple(row) for row in rows]
+
+
+def test_up_does_the_whole_exercise(checkout: Checkout, summary: dict[str, Any]) -> None:
+    """One command, and everything of the exercise has worked."""
+    assert all(step["passed"] for step in summary["steps"])
+    assert all(check["passed"] for check in summary["checks"])
+    assert len(summary["queries"]) == 11
+    assert all(query["row_count"] for query in summary["queries"])
+    assert json.loads((checkout.path / "build/summary.json").read_text()) == summary
+    report = (checkout.path / "build/report.html").read_text()
+    assert "Personalize would accept the CSV" in report
+
+
+def test_the_job_accounts_for_every_record(summary: dict[str, Any]) -> None:
+    """A record that is in no count has been lost silently."""
+    counts = summary["job"]["accounting"]
+    assert counts["records_read"] == (
+        counts["kept"]
+        + counts["duplicates"]
+        + sum(counts["filtered"].values())
+        + sum(counts["rejected"].values())
+    )
+    assert counts["duplicates"] > 0
+    assert counts["rows_written"] == summary["interactions"]["rows"]
+
+
+def test_the_csv_is_what_the_logs_say(s3: Any, summary: dict[str, Any]) -> None:  # noqa: ANN401
+    """The same records, computed in plain Python from the raw logs in the bucket."""
+    expected: dict[str, list[tuple[str, ...]]] = {}
+    read = 0
+    for key in objects(s3, "segment-logs/"):
+        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        for line in gzip.decompress(body).splitlines():
+            read += 1
+            event = json.loads(line)
+            if event.get("event") not in SUPPORTED or not event.get("userId"):
+                continue
+            properties = event["properties"]
+            skus = [properties["sku"]] if properties.get("sku") else []
+            skus = skus or [p["sku"] for p in properties.get("products", []) if p.get("sku")]
+            second = str(int(datetime.fromisoformat(event["timestamp"]).timestamp()))
+            rows = [(event["userId"], sku, event["event"], second) for sku in skus]
+            expected[event["messageId"]] = rows
+    assert read == summary["job"]["accounting"]["records_read"]
+    assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
+
+
+def test_the_three_questions_have_the_exercises_answers(
+    checkout: Checkout, summary: dict[str, Any]
+) -> None:
+    """Participants compare what they see with the guide."""
+    sample = checkout.run("query", "01", "--json")
+    assert len(json.loads(sample.stdout)[0]["rows"]) == 20
+    (counts,) = json.loads(checkout.run("query", "02", "--json").stdout)
+    numbers = [int(row[-1]) for row in counts["rows"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) > len(SUPPORTED)
+    (products,) = json.loads(checkout.run("query", "03", "--json").stdout)
+    assert {row[0] for row in products["rows"]} == SUPPORTED
+
+
+def test_up_again_changes_nothing(
+    checkout: Checkout,
+    s3: Any,  # noqa: ANN401
+    summary: dict[str, Any],
+) -> None:
+    """Somebody who is not sure runs it again."""
+    before = objects(s3, "")
+    again = json.loads(checkout.run("up", "--json").stdout)
+    assert objects(s3, "") == before
+    assert again["queries"] == summary["queries"]
+    assert again["job"] == summary["job"]
+
+
+def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
+    """Who comes later finds out what is there."""
+    status = checkout.run("status").stdout
+    assert "CREATE_COMPLETE" in status
+    assert BUCKET in status
+    listed = checkout.run("query").stdout
+    assert "02 Which event types are there" in listed
+
+
+def test_query_answers_as_csv(checkout: Checkout) -> None:
+    """Another program can go on with an answer."""
+    answer = checkout.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing").stdout
+    assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
+
+
+def test_the_table_made_by_hand_is_the_table_that_is_there(checkout: Checkout) -> None:
+    """The DDL of the lesson gives what the stack gives; what it made can be removed again."""
+    checkout.run("query", "04")
+    checkout.run("query", "05")
+    answers = [
+        json.loads(checkout.run("query", "--json", "--sql", f"SELECT count(*) FROM {t}").stdout)
+        for t in ("default.segment_logs", "segment_logs")
+    ]
+    assert answers[0][0]["rows"] == answers[1][0]["rows"]
+    checkout.run("query", "--sql", "DROP TABLE default.segment_logs")
+    checkout.run("query", "--sql", "DROP DATABASE default")
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT nonsense FROM segment_logs", "nonsense"),
+        ("SELECT * FROM nowhere", "nowhere"),
+        ("SELEKT 1", "Athena refused"),
+    ],
+)
+def test_a_wrong_statement_is_an_error_with_a_next_step(
+    checkout: Checkout, sql: str, said: str
+) -> None:
+    """A traceback helps nobody."""
+    error = checkout.run("query", "--sql", sql, code=1).stderr
+    assert said in error
+    assert "Next:" in error
+
+
+def test_a_failed_job_shows_its_error_and_keeps_the_csv(
+    checkout: Checkout,
+    s3: Any,  # noqa: ANN401
+) -> None:
+    """The CSV of the run before must survive a wrong argument."""
+    before = objects(s3, "transformed/")
+    empty = f"s3://{BUCKET}/segment-logs/nothing-here/"
+    error = checkout.run("run-job", "--S3_JSON_INPUT_PATH", empty, code=1).stderr
+    assert "is FAILED" in error
+    assert "log group /aws-glue/SegmentEventsJsonToCsv/error" in error
+    assert objects(s3, "transformed/") == before
+
+
+def test_the_jobs_role_writes_nowhere_else(checkout: Checkout) -> None:
+    """IAM is evaluated here as on AWS: a typing error must not overwrite the raw logs."""
+    error = checkout.run(
+        "run-job", "--S3_CSV_OUTPUT_PATH", f"s3://{BUCKET}/segment-logs/oops", code=1
+    ).stderr
+    assert "not authorized" in error or "Denied" in error or "Forbidden" in error
+
+
+def test_verify_fails_and_says_why_when_something_strays(
+    checkout: Checkout,
+    s3: Any,  # noqa: ANN401
+) -> None:
+    """A marker file would fail the import an hour later."""
+    assert "13" not in checkout.run("verify").stderr
+    s3.put_object(Bucket=BUCKET, Key="transformed/_SUCCESS", Body=b"")
+    error = checkout.run("verify", code=1)
+    assert "_SUCCESS" in error.stdout
+    assert "No stray files" in error.stderr
+    s3.delete_object(Bucket=BUCKET, Key="transformed/_SUCCESS")
+
+
+def test_nothing_listens_beyond_loopback(checkout: Checkout) -> None:
+    """Whoever is on the same network must not reach the embedded AWS."""
+    server = json.loads((checkout.path / "build/local/server.json").read_text())
+    process = psutil.Process(server["pid"])
+    listening = [
+        connection.laddr
+        for member in (process, *process.children(recursive=True))
+        for connection in member.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert [address.ip for address in listening] == ["127.0.0.1"]
+    assert os.stat(checkout.path / "build/local").st_mode & 0o077 == 0
+
+
+def test_plain_http_is_refused_by_nobody_here_but_another_account_is(
+    checkout: Checkout,
+) -> None:
+    """IAM is on: a stranger's credentials do not read the data."""
+    stranger = boto3.Session("999988887777", "x", region_name="us-east-1")
+    with pytest.raises(ClientError):
+        stranger.client("s3", endpoint_url=checkout.endpoint).list_objects_v2(Bucket=BUCKET)
+
+
+def test_a_second_copy_fits_into_the_same_account(
+    checkout: Checkout, session: boto3.Session
+) -> None:
+    """Fixed names would clash; and Segment's role is there when a workspace is given."""
+
+    def cdk(*arguments: str) -> None:
+        subprocess.run(
+            ["node_modules/.bin/cdk", *arguments, "--context", "stackName=Second"],
+            cwd=checkout.path,
+            env=checkout.environment(
+                AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="x", AWS_REGION="us-east-1"
+            ),
+            check=True,
+            capture_output=True,
+        )
+
+    given = ("BucketSuffix=b", "SegmentWorkspaceId=workspace1")
+    cdk("deploy", *(word for value in given for word in ("--parameters", value)))
+    second = json.loads(checkout.run("status", "--stack", "Second", "--json").stdout)["outputs"]
+    assert second["BucketName"] == f"{BUCKET}-b"
+    assert second["DatabaseName"] == "segment_personalize_b"
+    assert second["JobName"] == "SegmentEventsJsonToCsv-b"
+    assert second["WorkgroupName"] == "segment-personalize-b"
+    role = session.client("iam", endpoint_url=checkout.endpoint).get_role(
+        RoleName=second["SegmentRoleArn"].rsplit("/", 1)[-1]
+    )
+    assert "workspace1" in json.dumps(role["Role"]["AssumeRolePolicyDocument"])
+    cdk("destroy", "--force")
+
+
+def test_down_names_what_is_left_and_leaves_nothing_in_the_end(
+    checkout: Checkout,
+    s3: Any,  # noqa: ANN401
+    session: boto3.Session,
+) -> None:
+    """Deletion works with versions, unfinished uploads and history; a stray thing is named."""
+    s3.put_object(Bucket=BUCKET, Key="notes/mine.txt", Body=b"one")
+    s3.put_object(Bucket=BUCKET, Key="notes/mine.txt", Body=b"two")
+    s3.create_multipart_upload(Bucket=BUCKET, Key="notes/unfinished")
+    s3.create_bucket(Bucket="somebody-elses")
+    session.client("logs", endpoint_url=checkout.endpoint).create_log_group(logGroupName="/stray")
+
+    error = checkout.run("down", code=1).stderr
+    assert "S3 bucket somebody-elses" in error
+    assert "log group /stray" in error
+    assert "2 things are left" in error
+
+    s3.delete_bucket(Bucket="somebody-elses")
+    session.client("logs", endpoint_url=checkout.endpoint).delete_log_group(logGroupName="/stray")
+    assert "nothing left" in checkout.run("down").stderr
+    assert not checkout.port_is_open()
+    assert checkout.processes() == []
+    assert "nothing to do" in checkout.run("down").stdout

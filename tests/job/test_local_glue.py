@@ -1,0 +1,270 @@
+"""The embedded AWS's Glue, by its own API: what it does with a job that Glue would do too."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from workshop.local.server import EmbeddedAws
+
+SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
+BUCKET = "personalize-data-test"
+LOGS = "/aws-glue/test-job"
+EVENT = {
+    "messageId": "1",
+    "event": "Product Clicked",
+    "userId": "anna",
+    "timestamp": "2016-06-21T10:00:45.123Z",
+    "properties": {"sku": "shoe"},
+}
+WAITING = "import time\nprint('waiting', flush=True)\ntime.sleep(600)\n"
+# Makes a folder beside the output folder and removes it again, like a run with a staging folder.
+STAGING = f"""
+import time
+from pyspark import SparkContext
+context = SparkContext.getOrCreate()
+path = context._jvm.org.apache.hadoop.fs.Path("s3://{BUCKET}/transformed-staging/run-1")
+files = path.getFileSystem(context._jsc.hadoopConfiguration())
+files.mkdirs(path)
+time.sleep(0.5)
+files.delete(path.getParent(), True)
+"""
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Clients of the embedded AWS, as its root."""
+
+    s3: Any
+    glue: Any
+    logs: Any
+    iam: Any
+
+    def role(self, name: str, *objects: str) -> str:
+        """Make a role that may list the bucket, write logs, and use the objects given."""
+        trust = {"Service": "glue.amazonaws.com"}
+        allowed = [
+            (["s3:ListBucket"], f"arn:aws:s3:::{BUCKET}"),
+            *[(["s3:*Object"], f"arn:aws:s3:::{BUCKET}/{pattern}") for pattern in objects],
+            (["logs:CreateLogStream", "logs:PutLogEvents"], "*"),
+        ]
+        self.iam.create_role(
+            RoleName=name,
+            AssumeRolePolicyDocument=policy(Principal=trust, Action="sts:AssumeRole"),
+        )
+        self.iam.put_role_policy(
+            RoleName=name,
+            PolicyName="Job",
+            PolicyDocument=policy(
+                *[{"Action": action, "Resource": resource} for action, resource in allowed]
+            ),
+        )
+        return name
+
+    def job(self, name: str, script: str, role: str = "Job", **settings: object) -> str:
+        """Make a job of the script, with the paths of the workshop as its default arguments."""
+        self.s3.put_object(Bucket=BUCKET, Key=f"scripts/{name}.py", Body=script.encode())
+        arguments = {
+            "--job-language": "python",
+            "--enable-metrics": "",
+            "--TempDir": f"s3://{BUCKET}/not-for-the-role/",
+            "--custom-logGroup-prefix": LOGS,
+            "--S3_JSON_INPUT_PATH": f"s3://{BUCKET}/segment-logs/",
+            "--S3_CSV_OUTPUT_PATH": f"s3://{BUCKET}/transformed",
+        }
+        self.glue.create_job(
+            Name=name,
+            Role=f"arn:aws:iam::{EMBEDDED_ACCOUNT}:role/{role}",
+            Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/scripts/{name}.py"},
+            **({"GlueVersion": "6.0", "DefaultArguments": arguments} | settings),
+        )
+        return name
+
+    def run(self, job: str, **parameters: object) -> dict[str, Any]:
+        """Run the job to its end."""
+        run_id = self.glue.start_job_run(JobName=job, **parameters)["JobRunId"]
+        return self.ended(job, run_id)
+
+    def ended(self, job: str, run_id: str) -> dict[str, Any]:
+        """Wait for the end of a run."""
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            run: dict[str, Any] = self.glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
+            if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING"):
+                return run
+            time.sleep(0.1)
+        raise TimeoutError(run)
+
+    def log(self, run: dict[str, Any], name: str) -> list[str]:
+        """The lines of one of a run's two log streams."""
+        events = self.logs.get_log_events(
+            logGroupName=f"{LOGS}/{name}", logStreamName=run["Id"], startFromHead=True
+        )["events"]
+        return [event["message"] for event in events]
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the objects whose key starts with the prefix."""
+        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return [each["Key"] for each in found]
+
+
+def policy(*statements: dict[str, Any], **statement: object) -> str:
+    allow = [{"Effect": "Allow"} | each for each in statements or [statement]]
+    return json.dumps({"Version": "2012-10-17", "Statement": allow})
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """An embedded AWS with the bucket, the log groups and the role of a job."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), port)
+    server.start()
+    session = boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
+    # Without validation a test may ask for a timeout of less than a minute.
+    config = Config(proxies={}, parameter_validation=False)
+    clients = {
+        name: session.client(name, endpoint_url=server.endpoint, config=config)
+        for name in ("s3", "glue", "logs", "iam")
+    }
+    aws = Aws(**clients)
+    try:
+        aws.s3.create_bucket(Bucket=BUCKET)
+        for name in ("output", "error"):
+            aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
+        aws.role("Job", "segment-logs*", "scripts/*", "transformed*")
+        body = json.dumps(EVENT).encode()
+        aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
+        yield aws
+    finally:
+        server.stop()
+
+
+def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) -> None:
+    """Else the rehearsal shows a run that succeeded and a bucket without training data."""
+    before = "transformed/run-1-part-r-00000.csv"
+    aws.s3.put_object(Bucket=BUCKET, Key=before, Body=b"the run before")
+    job = aws.job("Csv", SCRIPT.read_text(encoding="utf-8"))
+
+    run = aws.run(job)
+
+    assert run["JobRunState"] == "SUCCEEDED", run
+    assert "ErrorMessage" not in run
+    assert run["CompletedOn"] >= run["StartedOn"]
+    assert run["ExecutionTime"] > 0
+    (key,) = aws.keys("transformed")
+    assert key != before
+    assert aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == (
+        b"USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\nanna,shoe,Product Clicked,1466503245\n"
+    )
+    assert aws.keys("segment-logs") == ["segment-logs/web/1/a.json"]
+    assert aws.log(run, "output")[-1].startswith('ACCOUNTING {"records_read": 1, "kept": 1')
+
+
+def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws) -> None:
+    """Else a broken script passes the rehearsal, or fails without saying why."""
+    job = aws.job("Fails", "import sys\nprint(sys.argv)\nraise ValueError('no such luck')\n")
+    run = aws.run(job, Arguments={"--MODE": "two words"})
+    assert run["JobRunState"] == "FAILED"
+    assert run["ErrorMessage"] == "ValueError: no such luck"
+    assert "Traceback (most recent call last):" in aws.log(run, "error")
+    (argv,) = aws.log(run, "output")
+    assert "'--MODE', 'two words'" in argv
+    assert f"'--JOB_NAME', 'Fails', '--JOB_ID', 'j_Fails', '--JOB_RUN_ID', '{run['Id']}'" in argv
+
+
+def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
+    """Else a parameter that was forgotten in the template is found at the event."""
+    run = aws.run(
+        aws.job("NoOptions", SCRIPT.read_text(encoding="utf-8"), DefaultArguments={}),
+        Arguments={"--S3_CSV_OUTPUT": f"s3://{BUCKET}/transformed"},
+    )
+    assert run["ErrorMessage"] == (
+        "GlueArgumentError: the following arguments are required: "
+        "--S3_JSON_INPUT_PATH, --S3_CSV_OUTPUT_PATH"
+    )
+
+
+def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
+    """Else two participants' clicks start two runs that remove each other's CSV."""
+    job = aws.job("Waits", WAITING)
+    run_id = aws.glue.start_job_run(JobName=job)["JobRunId"]
+    with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
+        aws.glue.start_job_run(JobName=job)
+
+    answer = aws.glue.batch_stop_job_run(JobName=job, JobRunIds=[run_id, "jr_none"])
+
+    assert [each["JobRunId"] for each in answer["SuccessfulSubmissions"]] == [run_id]
+    assert [each["ErrorDetail"]["ErrorCode"] for each in answer["Errors"]] == [
+        "EntityNotFoundException"
+    ]
+    assert aws.ended(job, run_id)["JobRunState"] == "STOPPED"
+    second = aws.run(job, Timeout=0.02)  # minutes
+    assert second["JobRunState"] == "TIMEOUT"
+    assert aws.log(second, "output") == ["waiting"]
+    newest = aws.glue.get_job_runs(JobName=job, MaxResults=1)
+    assert [run["Id"] for run in newest["JobRuns"]] == [second["Id"]]
+    older = aws.glue.get_job_runs(JobName=job, NextToken=newest["NextToken"])
+    assert [run["Id"] for run in older["JobRuns"]] == [run_id]
+    assert "NextToken" not in older
+
+
+@pytest.mark.parametrize(
+    ("name", "objects", "denied"),
+    [
+        ("NoScript", ("segment-logs*", "transformed*"), "GetObject"),
+        # Spark asks for the path itself before it lists what is below it.
+        ("NoFolder", ("scripts/*", "segment-logs/*", "transformed*"), "HeadObject"),
+    ],
+)
+def test_what_the_role_may_not_read_the_job_cannot_read(
+    aws: Aws, name: str, objects: tuple[str, ...], denied: str
+) -> None:
+    """Else a policy that is too narrow is found on AWS, in every account at once."""
+    run = aws.run(aws.job(name, "print('ran')", aws.role(name, *objects)))
+    assert run["JobRunState"] == "FAILED"
+    assert denied in run["ErrorMessage"]
+    assert "403" in run["ErrorMessage"] or "AccessDenied" in run["ErrorMessage"]
+    assert aws.log(run, "error") == [run["ErrorMessage"]]
+
+
+def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
+    """Else a policy for the output folder alone works here and fails on AWS."""
+    role = aws.role("NoStaging", "scripts/*", "segment-logs*", "transformed", "transformed/*")
+    run = aws.run(aws.job("Stages", STAGING, role))
+    assert run["JobRunState"] == "FAILED", run
+    assert run["ErrorMessage"].startswith("AccessDenied (PutObject)")
+
+
+def test_a_glue_version_with_another_spark_is_refused(aws: Aws) -> None:
+    """Else a job is rehearsed on a Spark that it will not have."""
+    run = aws.run(aws.job("Old", "print('ran')", GlueVersion="4.0"))
+    assert run["JobRunState"] == "FAILED"
+    assert "asks for Glue 4.0" in run["ErrorMessage"]
+
+
+def test_a_run_without_log_groups_goes_on_and_makes_none(aws: Aws) -> None:
+    """Else log groups that no stack owns stay behind when the stack has gone."""
+    run = aws.run(
+        aws.job("Silent", "print('ran')"), Arguments={"--custom-logGroup-prefix": "/aws-glue/none"}
+    )
+    assert run["JobRunState"] == "SUCCEEDED"
+    groups = aws.logs.describe_log_groups(logGroupNamePrefix="/aws-glue/none")["logGroups"]
+    assert groups == []
+
+
+def test_a_job_that_is_not_there_is_not_found(aws: Aws) -> None:
+    """Else a wrong job name looks like a run."""
+    for call in (aws.glue.start_job_run, aws.glue.get_job_runs):
+        with pytest.raises(ClientError, match="EntityNotFoundException"):
+            call(JobName="Missing")

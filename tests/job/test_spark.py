@@ -1,0 +1,92 @@
+"""What a user is told when a script cannot run or fails."""
+
+from pathlib import Path
+
+import pytest
+
+from workshop.errors import WorkshopError
+from workshop.local.spark import Finished, check_java, error_of, run_script
+
+
+def java_home(folder: Path, script: str) -> str:
+    """Make a Java whose `java` is the shell script."""
+    java = folder / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    java.chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("exit 1", "has none"),
+        ("echo 'openjdk version \"1.8.0_292\"' >&2", '17 or newer, and JAVA_HOME .* "1.8.0_292"'),
+        ("echo 'openjdk version \"11.0.2\" 2019' >&2", "has: openjdk version"),
+    ],
+)
+def test_java_that_spark_cannot_use_is_named(
+    script: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a user without Java sees "JAVA_GATEWAY_EXITED" and does not know what to install."""
+    monkeypatch.setenv("JAVA_HOME", java_home(tmp_path, script))
+    with pytest.raises(WorkshopError, match=message) as raised:
+        check_java()
+    assert "openjdk-17-jre-headless" in raised.value.next_step
+    assert "brew install openjdk@17" in raised.value.next_step
+
+
+def test_java_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the same, for a machine that never had Java."""
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(WorkshopError, match="the PATH has none"):
+        check_java()
+
+
+@pytest.mark.parametrize("version", ["17.0.15", "21", "25-ea"])
+def test_newer_java_is_taken(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a machine with a current Java is turned away."""
+    home = java_home(tmp_path, f"echo 'openjdk version \"{version}\" 2025-01-01' >&2")
+    monkeypatch.setenv("JAVA_HOME", home)
+    check_java()
+
+
+FRAMES = ["Traceback (most recent call last):", '  File "a.py", line 1, in <module>', "    main()"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([*FRAMES, "ValueError: no luck"], "ValueError: no luck"),
+        (
+            [*FRAMES, "KeyError: 'a'", "", "During handling of it:", "", *FRAMES, "OSError"],
+            "OSError",
+        ),
+        ([*FRAMES[:2], "    ^^^^", "awsglue.utils.GlueArgumentError: x"], "GlueArgumentError: x"),
+        (
+            [*FRAMES, "py4j.protocol.Py4JJavaError: in o1.csv", ": java.io.IOException: full", "x"],
+            "Py4JJavaError: in o1.csv : java.io.IOException: full",
+        ),
+        (
+            [*FRAMES, "pyspark.errors.AnalysisException: [PATH_NOT_FOUND] s3://a;", "'Plan", ""],
+            "AnalysisException: [PATH_NOT_FOUND] s3://a;",
+        ),
+        (['  File "a.py", line 1', "    )", "    ^", "SyntaxError: unmatched ')'"], None),
+        (["26/11/23 WARN Something: else"], "SystemExit: 3"),
+    ],
+)
+def test_the_error_shown_is_the_one_that_was_raised(lines: list[str], message: str | None) -> None:
+    """Else a failed run shows a line of Spark's log, or only an exit code."""
+    assert error_of(lines, 3) == (message or lines[-1])
+
+
+def test_a_script_that_leaves_with_success_has_succeeded(tmp_path: Path) -> None:
+    """Else a job that ends by sys.exit(0), which Glue takes as success, fails here."""
+    script = tmp_path / "script.py"
+    lines: list[tuple[str, str]] = []
+    for code, finished in ((0, Finished(0, "")), (3, Finished(3, "SystemExit: 3"))):
+        script.write_text(f"import sys\nprint('é')\nsys.exit({code})\n", encoding="utf-8")
+        result = run_script(script, [], log=lambda stream, line: lines.append((stream, line)))
+        assert result == finished
+    assert lines == [("output", "é"), ("output", "é")]
