@@ -32,7 +32,7 @@ class BucketContents(Construct):
     """Writes the sample logs when the stack is made; empties the bucket when it is deleted.
 
     CDK's own `auto_delete_objects` and `BucketDeployment` would bring file assets, and a log
-    group that stays; see docs/decisions/0003.
+    group that stays; see docs/decisions/0001.
     """
 
     def __init__(
