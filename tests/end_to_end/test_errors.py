@@ -42,9 +42,7 @@ def test_no_credentials_for_aws(fresh: Checkout) -> None:
 
 def test_no_region_for_aws(fresh: Checkout) -> None:
     """The default region of nobody must not be deployed to."""
-    error = fresh.run(
-        "status", code=1, AWS_ENDPOINT_URL=None, AWS_CONFIG_FILE=os.devnull
-    ).stderr
+    error = fresh.run("status", code=1, AWS_ENDPOINT_URL=None, AWS_CONFIG_FILE=os.devnull).stderr
     assert "No AWS region is set" in error
 
 

@@ -56,7 +56,10 @@ def test_a_good_file_passes_every_rule() -> None:
         (GOOD.encode() + b"u,i,e,\xc3", "UTF-8"),
         ("".join(GOOD.splitlines(keepends=True)[:1000]), "Interactions"),
         (HEADER, "Interactions"),
-        (HEADER + "".join(f"u{n % 24},i,e,1700000000\n" for n in range(1200)), "Users with two or more"),
+        (
+            HEADER + "".join(f"u{n % 24},i,e,1700000000\n" for n in range(1200)),
+            "Users with two or more",
+        ),
         (HEADER + "".join(f"u{n},i,e,1700000000\n" for n in range(1200)), "Users with two or more"),
     ],
 )
