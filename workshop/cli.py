@@ -411,7 +411,7 @@ def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is nee
         return None
     from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
-    return EmbeddedAws(summary.BUILD / "local", urlsplit(account.endpoint).port or 4566)
+    return EmbeddedAws(deployment.BUILD / "local", urlsplit(account.endpoint).port or 4566)
 
 
 def _check_java() -> None:
@@ -472,7 +472,7 @@ def _look_around(account: Account) -> None:
         f"  {prefix}. .venv/bin/activate\n"
         "  python -m workshop status\n"
         "  python -m workshop query 02\n"
-        '  python -m workshop query --sql "SELECT count(*) FROM interactions"\n'
+        "  python -m workshop query 09\n"
         f"Tear it down: {'make down' if account.embedded else 'python -m workshop down'}"
     )
 

@@ -1,5 +1,6 @@
 """Deploying and destroying with the real CDK CLI, on AWS and on the embedded AWS alike."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from workshop.inventory import BOOTSTRAP_STACK
 
 PROJECT = Path(__file__).parent.parent
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
+BUILD = PROJECT / "build"
+ASSEMBLY = PROJECT / "cdk.out"
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 Progress = Callable[[str], None]
 
@@ -27,7 +30,8 @@ def bootstrap(account: Account, progress: Progress) -> bool:
             raise
     else:
         return False
-    _cdk(["bootstrap", f"aws://{account.id}/{account.region}"], progress)
+    # Away from cdk.json: bootstrapping needs no app, and would synthesize it.
+    _cdk(["bootstrap", f"aws://{account.id}/{account.region}"], progress, folder=BUILD)
     return True
 
 
@@ -58,19 +62,29 @@ def destroy(account: Account, stack: str, progress: Progress) -> None:
         WorkshopError: the deletion failed; the message is the CLI's.
     """
     _ = account.id
-    _cdk(["destroy", "--context", f"stackName={stack}", "--force"], progress)
+    # What was deployed from here last is still there; it need not be made again.
+    app = ["--app", str(ASSEMBLY)] if _assembled(stack) else ["--context", f"stackName={stack}"]
+    _cdk(["destroy", stack, "--force", *app], progress)
 
 
-def _cdk(arguments: Sequence[str], progress: Progress) -> None:
+def _assembled(stack: str) -> bool:
+    try:
+        manifest = json.loads((ASSEMBLY / "manifest.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return stack in manifest["artifacts"]
+
+
+def _cdk(arguments: Sequence[str], progress: Progress, folder: Path = PROJECT) -> None:
     if not CDK.exists():
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
-    log = PROJECT / "build" / "cdk.log"
-    log.parent.mkdir(exist_ok=True)
+    BUILD.mkdir(exist_ok=True)
+    log = BUILD / "cdk.log"
     # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     process = subprocess.Popen(
         [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
-        cwd=PROJECT,
+        cwd=folder,
         env={**os.environ, "PATH": path, "CI": "true", "CDK_DISABLE_VERSION_CHECK": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -5,7 +5,8 @@ from pathlib import Path
 from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 
-from workshop.summary import BUILD, Summary
+from workshop.deployment import BUILD
+from workshop.summary import Summary
 
 REPORT = BUILD / "report.html"
 

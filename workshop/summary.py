@@ -9,9 +9,9 @@ from typing import Any
 from workshop import job, queries, verification
 from workshop.account import Account
 from workshop.console import Steps
+from workshop.deployment import BUILD
 from workshop.environment import Environment
 
-BUILD = Path(__file__).parent.parent / "build"
 SUMMARY = BUILD / "summary.json"
 SAMPLE_ROWS = 20
 

@@ -7,7 +7,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,7 +25,7 @@ SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
 
 
 @pytest.fixture(scope="module")
-def session(checkout: Checkout) -> boto3.Session:
+def session() -> boto3.Session:
     return boto3.Session(ACCOUNT, "embedded", region_name="us-east-1")
 
 
@@ -40,7 +39,8 @@ def summary(checkout: Checkout) -> Iterator[dict[str, Any]]:
     """What the first `up` answered."""
     answer = json.loads(checkout.run("up", "--json").stdout)
     yield answer
-    checkout.run("down", code=0) if checkout.port_is_open() else None
+    if checkout.port_is_open():
+        checkout.run("down")
 
 
 def objects(s3: Any, prefix: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own
@@ -95,15 +95,15 @@ def test_the_csv_is_what_the_logs_say(s3: Any, summary: dict[str, Any]) -> None:
             skus = [properties["sku"]] if properties.get("sku") else []
             skus = skus or [p["sku"] for p in properties.get("products", []) if p.get("sku")]
             second = str(int(datetime.fromisoformat(event["timestamp"]).timestamp()))
-            rows = [(event["userId"], sku, event["event"], second) for sku in skus]
-            expected[event["messageId"]] = rows
+            expected[event["messageId"]] = [
+                (event["userId"], sku, event["event"], second) for sku in skus
+            ]
     assert read == summary["job"]["accounting"]["records_read"]
     assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
 
 
-def test_the_three_questions_have_the_exercises_answers(
-    checkout: Checkout, summary: dict[str, Any]
-) -> None:
+@pytest.mark.usefixtures("summary")
+def test_the_three_questions_have_the_exercises_answers(checkout: Checkout) -> None:
     """Participants compare what they see with the guide."""
     sample = checkout.run("query", "01", "--json")
     assert len(json.loads(sample.stdout)[0]["rows"]) == 20
@@ -218,7 +218,7 @@ def test_nothing_listens_beyond_loopback(checkout: Checkout) -> None:
         if connection.status == psutil.CONN_LISTEN
     ]
     assert [address.ip for address in listening] == ["127.0.0.1"]
-    assert os.stat(checkout.path / "build/local").st_mode & 0o077 == 0
+    assert (checkout.path / "build/local").stat().st_mode & 0o077 == 0
 
 
 def test_plain_http_is_refused_by_nobody_here_but_another_account_is(

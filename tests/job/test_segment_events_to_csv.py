@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from workshop.local.spark import Finished, ScriptRun, run_script
+from workshop.local.spark import QUICK_START, Finished, ScriptRun, run_script
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
 TEMPLATE_SHARE = 11_000  # bytes that the event template has room for
@@ -302,7 +302,7 @@ def test_without_a_kept_record_the_run_fails_and_the_csv_stays(tmp_path: Path) -
 def test_an_argument_that_is_missing_is_named(tmp_path: Path) -> None:
     """Else a typing error in a job parameter ends in a stack trace about something else."""
     words = [*arguments(tmp_path, tmp_path)[:4], "--S3_CSV_OUTPUT", str(tmp_path)]
-    finished = run_script(SCRIPT, words, log=lambda _stream, _line: None)
+    finished = run_script(SCRIPT, words, java_options=QUICK_START, log=lambda _stream, _line: None)
     assert finished.error_message == (
         "GlueArgumentError: the following arguments are required: --S3_CSV_OUTPUT_PATH"
     )

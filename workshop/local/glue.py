@@ -27,7 +27,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.errors import WorkshopError
-from workshop.local.spark import GLUE_VERSION, Finished, ScriptRun
+from workshop.local.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
 
 if TYPE_CHECKING:
     from types_boto3_logs.client import CloudWatchLogsClient
@@ -215,7 +215,7 @@ class _Run:
     ) -> Finished | None:
         """Run the script to its end; None when the time was up."""
         words = [word for item in arguments.items() for word in item]
-        run = ScriptRun(script, words, buckets=data.buckets, log=log)
+        run = ScriptRun(script, words, buckets=data.buckets, java_options=QUICK_START, log=log)
         self._script_run = run
         with self._ending:
             if self._stopped.is_set():
