@@ -38,7 +38,7 @@ status: setup ## Say what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
 
 test: setup ## Run every test
-	@python -m pytest
+	@python -m pytest -n 2 --dist loadfile
 
 lint: setup ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .
