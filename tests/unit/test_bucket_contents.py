@@ -1,0 +1,185 @@
+"""The Lambda's handler, on the embedded AWS: it fills, it empties, and it always answers."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from stacks.bucket_contents import handler
+from stacks.bucket_contents.construct import inline_source
+from tests.end_to_end.conftest import free_port
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from workshop.local.server import EmbeddedAws
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running embedded AWS."""
+    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())
+    server.start()
+    yield server.endpoint
+    server.stop()
+
+
+@pytest.fixture
+def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - boto3's own
+    """A client, with the Lambda's environment set."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", EMBEDDED_ACCOUNT)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", EMBEDDED_REGION)
+    return boto3.client("s3")
+
+
+@pytest.fixture
+def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:  # noqa: ANN401
+    """A versioned bucket of its own, which the handler's environment names."""
+    name = f"personalize-data-{abs(hash(tmp_path)) % 10**12}"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    monkeypatch.setattr(handler, "BUCKET", name)
+    monkeypatch.setattr(handler, "PREFIX", "segment-logs/")
+    return name
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The URL that CloudFormation waits at, and what has been answered there."""
+    answers: list[dict[str, Any]] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/", answers
+    server.shutdown()
+
+
+def ask(
+    cloudformation: tuple[str, list[dict[str, Any]]], request_type: str, **properties: str
+) -> dict[str, Any]:
+    """Send one request and return the one answer that it must get."""
+    url, answers = cloudformation
+    answers.clear()
+    event = {
+        "RequestType": request_type,
+        "ResponseURL": url,
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "SampleData",
+        "ResourceProperties": properties,
+    }
+    handler.handler(event, None)
+    (answer,) = answers
+    assert answer["PhysicalResourceId"]
+    return answer
+
+
+def test_create_fills_the_bucket_and_says_how_much(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Participants find 30 days of logs of three sources."""
+    answer = ask(cloudformation, "Create")
+    assert answer["Status"] == "SUCCESS"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
+    assert len(keys) == int(answer["Data"]["Files"]) >= 90
+    assert all(key.startswith("segment-logs/") and key.endswith(".gz") for key in keys)
+    assert abs(int(answer["Data"]["Events"]) - 100_000) < 2_000
+
+
+def test_delete_takes_versions_markers_and_uploads_and_closes_the_door(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """A bucket that is not empty, or fills again, cannot be deleted."""
+    iam = boto3.client("iam")
+    iam.create_user(UserName="late-writer")
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    iam.put_user_policy(UserName="late-writer", PolicyName="all", PolicyDocument=document)
+    key = iam.create_access_key(UserName="late-writer")["AccessKey"]
+    writer = boto3.client(
+        "s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]
+    )
+    writer.put_object(Bucket=bucket, Key="early", Body=b"x")
+    for number in range(1100):  # more than one page, and one request, of 1,000
+        s3.put_object(Bucket=bucket, Key=f"notes/{number % 1050}", Body=b"x")
+    s3.delete_object(Bucket=bucket, Key="notes/1")
+    s3.create_multipart_upload(Bucket=bucket, Key="unfinished")
+    assert ask(cloudformation, "Delete")["Status"] == "SUCCESS"
+    versions = s3.list_object_versions(Bucket=bucket)
+    assert not versions.get("Versions")
+    assert not versions.get("DeleteMarkers")
+    assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        writer.put_object(Bucket=bucket, Key="late", Body=b"x")
+    assert ask(cloudformation, "Delete")["Status"] == "SUCCESS"  # CloudFormation tries again
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_delete_of_a_bucket_that_is_gone_succeeds(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Somebody removed it by hand: the stack's deletion must not hang on it."""
+    s3.delete_bucket(Bucket=bucket)
+    assert ask(cloudformation, "Delete")["Status"] == "SUCCESS"
+
+
+def test_update_leaves_what_participants_put_there(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """A newer template must not cost anybody's work."""
+    s3.put_object(Bucket=bucket, Key="notes/mine", Body=b"x")
+    assert ask(cloudformation, "Update")["Status"] == "SUCCESS"
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_another_bucket_is_never_touched(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Whatever an event says, only the stack's own bucket is emptied."""
+    other = f"{bucket}-other"
+    s3.create_bucket(Bucket=other)
+    s3.put_object(Bucket=other, Key="precious", Body=b"x")
+    ask(cloudformation, "Delete", Bucket=other, BUCKET=other, BucketName=other)
+    assert s3.list_objects_v2(Bucket=other)["KeyCount"] == 1
+
+
+def test_a_failure_is_answered_with_its_reason(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """A resource that never answers blocks its stack for hours."""
+    s3.delete_bucket(Bucket=bucket)
+    answer = ask(cloudformation, "Create")
+    assert answer["Status"] == "FAILED"
+    assert "NoSuchBucket" in answer["Reason"]
+    assert bucket in answer["Reason"]
+
+
+def test_the_lambdas_code_is_one_module_that_compiles() -> None:
+    """Inline code is one file: neither part may need the other's module."""
+    source = inline_source()
+    compile(source, "index.py", "exec")
+    assert "from stacks" not in source
