@@ -51,7 +51,7 @@ synth: setup ## Write the CloudFormation template to cdk.out/, held against cdk-
 	@cdk synth --quiet --no-notices
 
 deploy: setup ## Deploy to your AWS account (cdk deploy)
-	@cdk deploy --context stackName=$(STACK)
+	@env -u AWS_ENDPOINT_URL cdk deploy --context stackName=$(STACK)
 
 destroy: setup ## Remove it from your AWS account, and prove that nothing is left
 	@env -u AWS_ENDPOINT_URL .venv/bin/python -m workshop down --stack $(STACK)

@@ -266,8 +266,9 @@ def query(
 ) -> None:
     """List the saved queries, or run one, all that read, or any statement.
 
-    Examples: python -m workshop query; python -m workshop query 02; python -m workshop query
-    --sql "SELECT count(*) FROM segment_logs"
+    Example: python -m workshop query 02
+
+    Example: python -m workshop query --sql "SELECT count(*) FROM segment_logs"
     """
     account = connect()
     environment = find(account, stack)
@@ -463,8 +464,13 @@ def _show(facts: summary.Summary) -> None:
 
 def _show_checks(checks: list[dict[str, Any]]) -> None:
     console.table(
-        ["rule", "holds", "found"],
-        [(c["rule"], "yes" if c["passed"] else "NO", c["found"]) for c in checks],
+        ["rule", "holds", "found", "what to do"],
+        [
+            (c["rule"], "yes", c["found"], "")
+            if c["passed"]
+            else (c["rule"], "NO", c["found"], c["advice"])
+            for c in checks
+        ],
         "Personalize's rules",
     )
 

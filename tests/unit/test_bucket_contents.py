@@ -4,8 +4,8 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -38,9 +38,9 @@ def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 -
 
 
 @pytest.fixture
-def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:  # noqa: ANN401
+def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401
     """A versioned bucket of its own, which the handler's environment names."""
-    name = f"personalize-data-{abs(hash(tmp_path)) % 10**12}"
+    name = f"personalize-data-{uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     monkeypatch.setattr(handler, "BUCKET", name)
