@@ -242,7 +242,8 @@ def run_job(
     def follow(state: str, lines: list[str]) -> None:
         step.update(state)
         for line in lines:
-            console.progress.print(f"  {escape(line)}")
+            if not line.startswith(job.ACCOUNTING):
+                console.progress.print(f"  {escape(line)}")
 
     with steps.step(environment.job) as step:
         run = job.run(account, environment, arguments, follow=follow)
@@ -463,16 +464,11 @@ def _show(facts: summary.Summary) -> None:
 
 
 def _show_checks(checks: list[dict[str, Any]]) -> None:
-    console.table(
-        ["rule", "holds", "found", "what to do"],
-        [
-            (c["rule"], "yes", c["found"], "")
-            if c["passed"]
-            else (c["rule"], "NO", c["found"], c["advice"])
-            for c in checks
-        ],
-        "Personalize's rules",
-    )
+    rows = [[c["rule"], "yes" if c["passed"] else "NO", c["found"], c["advice"]] for c in checks]
+    columns = ["rule", "holds", "found", "what to do"]
+    if all(check["passed"] for check in checks):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    console.table(columns, rows, "Personalize's rules")
 
 
 def _look_around(account: Account) -> None:
