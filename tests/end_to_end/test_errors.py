@@ -87,12 +87,13 @@ def test_the_stack_is_not_deployed(fresh: Checkout) -> None:
     up.communicate(timeout=60)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [1, 9])
+@pytest.mark.parametrize(
+    ("number", "seconds"), [(signal.SIGINT, 1), (signal.SIGTERM, 9), (signal.SIGINT, 20)]
+)
 def test_interrupted_up_leaves_no_process_and_no_port(
     fresh: Checkout, number: signal.Signals, seconds: int
 ) -> None:
-    """Ctrl-C during start and during the deployment."""
+    """Ctrl-C at the start, during the deployment, and while Spark runs."""
     process = fresh.start("up")
     while not fresh.port_is_open():
         assert process.poll() is None
