@@ -1,1 +1,0 @@
-"""`make bench`: the job beside other ways to do its work, on the same data and the same cores."""
