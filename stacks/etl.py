@@ -11,7 +11,7 @@ from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, acknowledge_objects
 from stacks.parameters import WorkshopParameters
-from stacks.storage import REJECTED, SEGMENT_LOGS, TRANSFORMED, DataBucket
+from stacks.storage import SEGMENT_LOGS, TRANSFORMED, DataBucket
 
 SCRIPT = Path(__file__).parent.parent / "glue_scripts" / "segment_events_to_csv.py"
 
@@ -33,7 +33,7 @@ class SegmentEtl(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
-        output, rejected = TRANSFORMED.rstrip("/"), REJECTED.rstrip("/")
+        output = TRANSFORMED.rstrip("/")
         # Where the job finds its script is decided here and nowhere else.
         script = assets.Asset(self, "Script", path=str(SCRIPT))
         # Glue would make these groups itself, never delete them and make them again after the
@@ -70,8 +70,8 @@ class SegmentEtl(Construct):
                                 script.bucket.arn_for_objects(script.s3_object_key),
                             ],
                         ),
-                        # Both folders, and beside each of them the one where a run writes before
-                        # it moves what it wrote into place: `transformed-staging/`.
+                        # `transformed/`, and beside it `transformed-staging/`, where a run's CSV
+                        # is written before it is moved into place.
                         iam.PolicyStatement(
                             actions=[
                                 "s3:GetObject",
@@ -79,10 +79,7 @@ class SegmentEtl(Construct):
                                 "s3:DeleteObject",
                                 "s3:AbortMultipartUpload",
                             ],
-                            resources=[
-                                bucket.arn_for_objects(f"{output}*"),
-                                bucket.arn_for_objects(f"{rejected}*"),
-                            ],
+                            resources=[bucket.arn_for_objects(f"{output}*")],
                         ),
                         iam.PolicyStatement(
                             actions=["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -118,7 +115,6 @@ class SegmentEtl(Construct):
             default_arguments={
                 "--S3_JSON_INPUT_PATH": bucket.s3_url_for_object(SEGMENT_LOGS),
                 "--S3_CSV_OUTPUT_PATH": bucket.s3_url_for_object(output),
-                "--S3_REJECTED_PATH": bucket.s3_url_for_object(rejected),
                 "--custom-logGroup-prefix": log_prefix,
                 "--enable-auto-scaling": "true",
             },
@@ -132,7 +128,6 @@ class SegmentEtl(Construct):
         for pattern, reason in (
             (f"{SEGMENT_LOGS}*", "The job reads every raw log below this prefix, and only reads"),
             (f"{output}*", "The job owns its output folder and the staging folder beside it"),
-            (f"{rejected}*", "The job owns the folder of refused records and its staging folder"),
         ):
             acknowledge_objects(role, bucket, pattern, reason)
         for rule in ("GL1", "GL3"):

@@ -357,10 +357,6 @@ def transform(
         "--JOB_NAME": "transform",
         "--S3_JSON_INPUT_PATH": input_dir.resolve().as_uri(),
         "--S3_CSV_OUTPUT_PATH": output_dir.resolve().as_uri(),
-        # Beside the CSV's folder, where Personalize would take it for a CSV.
-        "--S3_REJECTED_PATH": output_dir.resolve()
-        .with_name(f"{output_dir.name}-rejected")
-        .as_uri(),
         **_job_arguments(context.args),
     }
     output: list[str] = []
