@@ -70,6 +70,7 @@ class ScriptRun:
         arguments: what follows the script on its command line: `["--JOB_NAME", "x", ...]`.
         buckets: the folder that stands for each bucket in `s3://<bucket>/...`.
         java_options: how Java runs: QUICK_START or THROUGHPUT.
+        settings: settings of Spark beside the ones that are made here, or instead of them.
         log: called with every line as it comes, from the threads that read the two streams.
 
     Raises:
@@ -83,13 +84,14 @@ class ScriptRun:
         *,
         buckets: Mapping[str, Path] | None = None,
         java_options: str = THROUGHPUT,
+        settings: Mapping[str, str] | None = None,
         log: LogLine,
     ) -> None:
         check_java()
         self._log = log
         self._errors: deque[str] = deque(maxlen=_ERROR_LINES_KEPT)
         self._scratch = Path(tempfile.mkdtemp(prefix="glue-script-"))
-        _configure(self._scratch, buckets or {}, java_options)
+        _configure(self._scratch, buckets or {}, java_options, settings or {})
         self._process = subprocess.Popen(
             [sys.executable, str(script.resolve()), *arguments],
             env=_environment(self._scratch),
@@ -145,6 +147,7 @@ def run_script(
     *,
     buckets: Mapping[str, Path] | None = None,
     java_options: str = THROUGHPUT,
+    settings: Mapping[str, str] | None = None,
     log: LogLine,
 ) -> Finished:
     """Run a Glue script to its end; the arguments are those of `ScriptRun`.
@@ -152,7 +155,9 @@ def run_script(
     Raises:
         WorkshopError: there is no Java to run Spark with.
     """
-    run = ScriptRun(script, arguments, buckets=buckets, java_options=java_options, log=log)
+    run = ScriptRun(
+        script, arguments, buckets=buckets, java_options=java_options, settings=settings, log=log
+    )
     try:
         return run.wait()
     except BaseException:
@@ -208,10 +213,12 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
     return f"SystemExit: {exit_code}" if exit_code > 0 else f"Killed by signal {-exit_code}"
 
 
-def _configure(folder: Path, buckets: Mapping[str, Path], java_options: str) -> None:
+def _configure(
+    folder: Path, buckets: Mapping[str, Path], java_options: str, chosen: Mapping[str, str]
+) -> None:
     """Write Spark's configuration for one run into the folder (`SPARK_CONF_DIR`)."""
     raw_files = "org.apache.hadoop.fs.RawLocalFileSystem"  # without checksum files beside the data
-    settings = {
+    settings: dict[str, str] = {
         "spark.master": "local[*]",
         "spark.driver.extraJavaOptions": java_options,
         "spark.driver.memory": DRIVER_MEMORY,
@@ -228,6 +235,7 @@ def _configure(folder: Path, buckets: Mapping[str, Path], java_options: str) -> 
         f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback": path.resolve().as_uri()
         for bucket, path in buckets.items()
     }
+    settings |= chosen
     lines = [f"{name} {value}\n" for name, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
