@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test lint synth deploy destroy lock clean
+.PHONY: help setup up down status test bench lint synth deploy destroy lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,6 +39,9 @@ status: setup ## Say what runs on the embedded AWS
 
 test: setup ## Run every test
 	@python -m pytest -n 2 --dist loadfile
+
+bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
+	@python -m bench
 
 lint: setup ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .

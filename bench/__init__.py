@@ -1,0 +1,1 @@
+"""How fast the job is, beside other ways to do its work, on one machine: `python -m bench`."""

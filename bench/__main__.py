@@ -1,0 +1,5 @@
+"""Runs the command line: `python -m bench`."""
+
+from bench.cli import main
+
+main()
