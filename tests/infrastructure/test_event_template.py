@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from stacks.bucket_contents.construct import inline_source
+from stacks.config import REGIONS
 from stacks.etl import SCRIPT
 from stacks.event_template import LIMIT_BYTES, body, compact
 from tests.end_to_end.conftest import copy_project
@@ -155,6 +156,19 @@ def test_script_and_generator_are_there_to_be_read(events: Template) -> None:
     comments = re.findall(r"# .+", inline_source())
     assert comments
     assert all(comment in code for comment in comments)
+
+
+def test_every_region_takes_the_file(events: Template, tmp_path: Path) -> None:
+    """Else an event in a region that lacks a resource type or a runtime fails on the day."""
+    file = tmp_path / "events.template.json"
+    file.write_bytes(body(events))
+    linted = subprocess.run(
+        ["cfn-lint", "--regions", *REGIONS, "--template", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout
 
 
 @pytest.mark.parametrize("section", ["Resources", "Parameters", "Outputs"])
