@@ -3,12 +3,14 @@ PYTHON ?= python3
 PORT   ?= 4566
 STACK  ?= SegmentPersonalizeWorkshop
 
+EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
+
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test bench lint synth deploy destroy lock clean
+.PHONY: help setup up down status test test-slow lint synth event-template bench deploy destroy lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,21 +39,33 @@ down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
 status: setup ## Say what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
 
-test: setup ## Run every test
+test: setup ## Run the tests
 	@python -m pytest -n 2 --dist loadfile
 
+<<<<<<< HEAD
 bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
 	@python -m bench
+=======
+test-slow: setup ## Run the tests that take minutes
+	@python -m pytest -n 2 --dist loadfile -m slow
+>>>>>>> 8212e4c
 
 lint: setup ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@$(MAKE) --no-print-directory synth
-	@cfn-lint cdk.out/*.template.json
+	@$(MAKE) --no-print-directory event-template
+	@cfn-lint --regions $$(python -c 'from stacks.config import REGIONS; print(*REGIONS)') \
+	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
 
 synth: setup ## Write the CloudFormation template to cdk.out/, held against cdk-nag's rules
 	@cdk synth --quiet --no-notices
+
+event-template: setup ## Write the one file for events to dist/: no bootstrap, no assets
+	@cdk synth --quiet --no-notices --context target=event --output build/event \
+	  --context stackName=$(STACK)
+	@python -m stacks.event_template build/event/$(STACK).template.json $(EVENT_TEMPLATE)
 
 deploy: setup ## Deploy to your AWS account (cdk deploy)
 	@env -u AWS_ENDPOINT_URL cdk deploy --context stackName=$(STACK)
@@ -68,4 +82,4 @@ lock: setup ## Pin every transitive dependency of pyproject.toml and package.jso
 
 clean: ## Stop the embedded AWS, drop all that is in it, and delete what was built
 	@[ ! -x .venv/bin/python ] || .venv/bin/python -m workshop.local.server --stop build/local
-	@rm -rf build cdk.out
+	@rm -rf build cdk.out dist

@@ -6,12 +6,13 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, acknowledge_objects
 from stacks.parameters import WorkshopParameters
-from stacks.storage import SEGMENT_LOGS, TRANSFORMED, DataBucket
+from stacks.storage import SCRIPTS, SEGMENT_LOGS, TRANSFORMED, DataBucket
 
 SCRIPT = Path(__file__).parent.parent / "glue_scripts" / "segment_events_to_csv.py"
 
@@ -21,6 +22,8 @@ class SegmentEtl(Construct):
 
     Attributes:
         job: the job. `--S3_CSV_OUTPUT_PATH` has a default; a run may name another path.
+        objects: what the job needs in the data bucket, texts by their keys: its script, where
+            there is no asset bucket to bring it.
     """
 
     def __init__(
@@ -30,12 +33,20 @@ class SegmentEtl(Construct):
         *,
         parameters: WorkshopParameters,
         data_bucket: DataBucket,
+        target: str,
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
         output = TRANSFORMED.rstrip("/")
         # Where the job finds its script is decided here and nowhere else.
-        script = assets.Asset(self, "Script", path=str(SCRIPT))
+        self.objects: dict[str, str] = {}
+        if target == "event":
+            script_bucket: s3.IBucket = bucket
+            script_key = SCRIPTS + SCRIPT.name
+            self.objects[script_key] = SCRIPT.read_text(encoding="utf-8")
+        else:
+            script = assets.Asset(self, "Script", path=str(SCRIPT))
+            script_bucket, script_key = script.bucket, script.s3_object_key
         # Glue would make these groups itself, never delete them and make them again after the
         # stack has gone: they are the stack's, and the role cannot make any.
         log_prefix = f"/aws-glue/{parameters.job_name}"
@@ -52,7 +63,6 @@ class SegmentEtl(Construct):
         role = iam.Role(
             self,
             "Role",
-            description="The Glue job reads Segment logs and writes the interactions CSV",
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             inline_policies={
                 "SegmentEventsJsonToCsv": iam.PolicyDocument(
@@ -67,7 +77,7 @@ class SegmentEtl(Construct):
                                 # whether an object has it, and are refused without the right.
                                 bucket.arn_for_objects(SEGMENT_LOGS.rstrip("/")),
                                 bucket.arn_for_objects(f"{SEGMENT_LOGS}*"),
-                                script.bucket.arn_for_objects(script.s3_object_key),
+                                script_bucket.arn_for_objects(script_key),
                             ],
                         ),
                         # `transformed/`, and beside it `transformed-staging/`, where a run's CSV
@@ -101,7 +111,7 @@ class SegmentEtl(Construct):
             description="Segment events (JSON) to Amazon Personalize interactions (CSV)",
             # The policy above is complete; CDK would add read access to the whole asset bucket.
             role=iam.Role.from_role_arn(self, "JobRole", role.role_arn, mutable=False),
-            script=glue.Code.from_bucket(script.bucket, script.s3_object_key),
+            script=glue.Code.from_bucket(script_bucket, script_key),
             glue_version=glue.GlueVersion.V6_0,
             worker_configuration=glue.WorkerConfiguration(
                 worker_type=glue.WorkerType.G_1X, number_of_workers=2

@@ -21,7 +21,7 @@ class Exploration(Construct):
     """The workgroup `segment-personalize` and a saved query for every file in `athena/`.
 
     Attributes:
-        workgroup_name: the workgroup's name.
+        workgroup: the workgroup; its `ref` is its name.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Exploration(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
-        workgroup = athena.CfnWorkGroup(
+        self.workgroup = athena.CfnWorkGroup(
             self,
             "Workgroup",
             name=parameters.workgroup_name,
@@ -58,10 +58,10 @@ class Exploration(Construct):
                 ),
             ),
         )
-        self.workgroup_name = workgroup.ref
         for path in sorted(QUERIES.glob("*.sql")):
             text = path.read_text(encoding="utf-8")
             header = dict(_HEADER.findall(text))
+            text = _HEADER.sub("", text).lstrip()
             athena.CfnNamedQuery(
                 self,
                 path.stem.title().replace("_", ""),
@@ -73,5 +73,5 @@ class Exploration(Construct):
                     if "${DataBucket}" in text
                     else text
                 ),
-                work_group=self.workgroup_name,
+                work_group=self.workgroup.ref,
             )

@@ -2,6 +2,7 @@
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge_objects
@@ -33,35 +34,27 @@ class PersonalizeAccess(Construct):
                 },
             },
         )
-        objects = bucket.arn_for_objects(f"{TRANSFORMED}*")
         self.role = iam.Role(
             self,
             "Role",
             description="Amazon Personalize reads the interactions CSV through this role",
             assumed_by=principal,
-            inline_policies={
-                "ReadInteractions": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(actions=["s3:GetObject"], resources=[objects]),
-                        # No condition on the prefix: which one Personalize lists with is not
-                        # documented, and the keys give nothing away.
-                        iam.PolicyStatement(
-                            actions=["s3:ListBucket"], resources=[bucket.bucket_arn]
-                        ),
-                    ]
-                )
-            },
+            inline_policies={"ReadInteractions": iam.PolicyDocument(statements=[_read(bucket)])},
         )
-        bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[principal], actions=["s3:GetObject"], resources=[objects]
-            )
-        )
-        bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[principal], actions=["s3:ListBucket"], resources=[bucket.bucket_arn]
-            )
-        )
+        bucket.add_to_resource_policy(_read(bucket, principal))
         acknowledge_objects(
             self.role, bucket, f"{TRANSFORMED}*", "Personalize imports every CSV of this folder"
         )
+
+
+def _read(bucket: s3.Bucket, *principals: iam.IPrincipal) -> iam.PolicyStatement:
+    """Read the folder, as Personalize documents it: one statement for its list and its files.
+
+    No condition on the prefix: which one it lists with is not documented, and the keys give
+    nothing away.
+    """
+    return iam.PolicyStatement(
+        principals=list(principals),
+        actions=["s3:GetObject", "s3:ListBucket"],
+        resources=[bucket.bucket_arn, bucket.arn_for_objects(f"{TRANSFORMED}*")],
+    )

@@ -32,7 +32,6 @@ class SegmentAccess(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            description="Segment writes logs through this role, for one workspace",
             assumed_by=iam.ArnPrincipal(SEGMENT_PRINCIPAL).with_conditions(
                 {"StringEquals": {"sts:ExternalId": parameters.segment_workspace_id}}
             ),

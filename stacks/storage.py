@@ -13,6 +13,7 @@ from stacks.parameters import WorkshopParameters
 SEGMENT_LOGS = "segment-logs/"
 TRANSFORMED = "transformed/"
 ATHENA_RESULTS = "athena-results/"
+SCRIPTS = "scripts/"
 
 
 class DataBucket(Construct):

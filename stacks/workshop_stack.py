@@ -1,6 +1,8 @@
 """The one stack: makes the constructs, hands them to each other, and says what came out."""
 
-from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+import re
+
+from aws_cdk import Aws, CfnElement, CfnOutput, LegacyStackSynthesizer, RemovalPolicy, Stack
 from constructs import Construct
 
 from stacks import outputs
@@ -23,6 +25,8 @@ class WorkshopStack(Stack):
             scope,
             construct_id,
             description="Segment + Amazon Personalize, Exercise 1: from events to interactions",
+            # Without assets there is nothing that a bootstrap would be needed for.
+            synthesizer=LegacyStackSynthesizer() if config.target == "event" else None,
         )
         removal_policy = RemovalPolicy.RETAIN if config.retain_data else RemovalPolicy.DESTROY
         parameters = WorkshopParameters(self, "Parameters")
@@ -30,7 +34,9 @@ class WorkshopStack(Stack):
         personalize = PersonalizeAccess(self, "Personalize", data_bucket=data_bucket)
         segment = SegmentAccess(self, "Segment", parameters=parameters, data_bucket=data_bucket)
         catalog = Catalog(self, "Catalog", parameters=parameters, data_bucket=data_bucket)
-        etl = SegmentEtl(self, "Etl", parameters=parameters, data_bucket=data_bucket)
+        etl = SegmentEtl(
+            self, "Etl", parameters=parameters, data_bucket=data_bucket, target=config.target
+        )
         exploration = Exploration(
             self,
             "Exploration",
@@ -39,11 +45,16 @@ class WorkshopStack(Stack):
             catalog=catalog,
         )
         contents = BucketContents(
-            self, "Contents", data_bucket=data_bucket, removal_policy=removal_policy
+            self,
+            "Contents",
+            data_bucket=data_bucket,
+            objects=etl.objects,
+            removal_policy=removal_policy,
         )
-        # Deletion runs backwards: with the contents last to come they are first to go, while the
-        # bucket's policy, which then refuses new objects, is still there.
-        contents.node.add_dependency(data_bucket.policy, etl, exploration)
+        # Deletion runs backwards: with the contents last to come they are first to go, and what
+        # else would write is refused while it still is there. (CloudFormation's policy for the
+        # bucket must come first: it would replace the one that refuses.)
+        contents.contents.node.add_dependency(data_bucket.policy, etl.job, exploration.workgroup)
 
         bucket = data_bucket.bucket.bucket_name
         console = f"https://{Aws.REGION}.console.aws.amazon.com"
@@ -51,7 +62,7 @@ class WorkshopStack(Stack):
             (outputs.BUCKET, bucket, "Raw logs, the job's output and Athena's results"),
             (outputs.DATABASE, catalog.database.database_name, "The Glue database"),
             (outputs.JOB, etl.job.job_name, "The Glue job"),
-            (outputs.WORKGROUP, exploration.workgroup_name, "The Athena workgroup"),
+            (outputs.WORKGROUP, exploration.workgroup.ref, "The Athena workgroup"),
             (
                 outputs.PERSONALIZE_ROLE,
                 personalize.role.role_arn,
@@ -81,3 +92,10 @@ class WorkshopStack(Stack):
             description="The role for Segment's S3 destination",
             condition=parameters.has_segment_workspace,
         )
+
+    def _allocate_logical_id(self, cfn_element: CfnElement) -> str:
+        """The id without CDK's hash: who reads the stack's events reads `EtlJob`.
+
+        Nothing here is deep enough to need the hash; CDK refuses two equal ids.
+        """
+        return re.sub(r"[0-9A-F]{8}$", "", super()._allocate_logical_id(cfn_element))

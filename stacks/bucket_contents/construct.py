@@ -1,5 +1,6 @@
 """What must be in the bucket, put there on creation and taken out on deletion."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import CustomResource, Duration, RemovalPolicy
@@ -9,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge_objects
-from stacks.storage import SEGMENT_LOGS, DataBucket
+from stacks.storage import SCRIPTS, SEGMENT_LOGS, DataBucket
 
 _HERE = Path(__file__).parent
 # The line of handler.py that goes when both files become the Lambda's one `index.py`.
@@ -31,8 +32,12 @@ def inline_source() -> str:
 class BucketContents(Construct):
     """Writes the sample logs when the stack is made; empties the bucket when it is deleted.
 
-    CDK's own `auto_delete_objects` and `BucketDeployment` would bring file assets, and a log
-    group that stays; see docs/decisions/0001.
+    It also writes `objects`, texts by their keys, and writes them again when they change. CDK's
+    own `auto_delete_objects` and `BucketDeployment` would bring file assets, and a log group that
+    stays; see docs/decisions/0001.
+
+    Attributes:
+        contents: the custom resource; whatever it depends on comes before it and goes after it.
     """
 
     def __init__(
@@ -41,10 +46,12 @@ class BucketContents(Construct):
         construct_id: str,
         *,
         data_bucket: DataBucket,
+        objects: Mapping[str, str],
         removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
+        folders = [SEGMENT_LOGS, *([SCRIPTS] if objects else [])]
         log_group = logs.LogGroup(
             self,
             "Log",
@@ -54,23 +61,23 @@ class BucketContents(Construct):
         role = iam.Role(
             self,
             "Role",
-            description="Fills the workshop's data bucket, and empties it on deletion",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
                 "BucketContents": iam.PolicyDocument(
                     statements=[
                         iam.PolicyStatement(
                             actions=[
+                                "s3:ListBucket",
                                 "s3:ListBucketVersions",
                                 "s3:ListBucketMultipartUploads",
-                                "s3:GetBucketPolicy",
                                 "s3:PutBucketPolicy",
                             ],
                             resources=[bucket.bucket_arn],
                         ),
                         iam.PolicyStatement(
-                            actions=["s3:PutObject"],
-                            resources=[bucket.arn_for_objects(f"{SEGMENT_LOGS}*")],
+                            # To read and to list: what was edited is kept at an update.
+                            actions=["s3:GetObject", "s3:PutObject"],
+                            resources=[bucket.arn_for_objects(f"{name}*") for name in folders],
                         ),
                         iam.PolicyStatement(
                             actions=[
@@ -93,7 +100,6 @@ class BucketContents(Construct):
         function = lambda_.Function(
             self,
             "Function",
-            description="Fills the workshop's data bucket, and empties it on deletion",
             runtime=lambda_.Runtime.PYTHON_3_14,
             handler="index.handler",
             code=lambda_.Code.from_inline(inline_source()),
@@ -104,17 +110,19 @@ class BucketContents(Construct):
             role=iam.Role.from_role_arn(self, "FunctionRole", role.role_arn, mutable=False),
             timeout=Duration.minutes(15),
         )
-        CustomResource(
+        self.contents = CustomResource(
             self,
             "SampleData",
             resource_type="Custom::BucketContents",
             service_token=function.function_arn,
             service_timeout=Duration.minutes(15),
             removal_policy=removal_policy,
+            properties={"Objects": dict(objects)} if objects else None,
         )
-        acknowledge_objects(
-            role, bucket, f"{SEGMENT_LOGS}*", "The sample logs are many files below this prefix"
-        )
+        for name in folders:
+            acknowledge_objects(
+                role, bucket, f"{name}*", "What it writes is many files below this prefix"
+            )
         acknowledge_objects(
             role, bucket, "*", "Emptying the stack's own bucket means every object in it"
         )

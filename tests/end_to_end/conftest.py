@@ -92,7 +92,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     yield from _checkout(tmp_path_factory.mktemp("module") / "checkout")
 
 
-def _checkout(path: Path) -> Iterator[Checkout]:
+def copy_project(path: Path) -> None:
+    """Copy the project's files, and link what is installed."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -107,6 +108,10 @@ def _checkout(path: Path) -> Iterator[Checkout]:
             shutil.copy2(source, path / name)
     for name in (".venv", "node_modules"):
         (path / name).symlink_to(PROJECT / name)
+
+
+def _checkout(path: Path) -> Iterator[Checkout]:
+    copy_project(path)
     copy = Checkout(path, free_port())
     yield copy
     for process in copy.processes():

@@ -98,7 +98,7 @@ def test_personalize_reads_for_this_account_only(resources: Resources) -> None:
         for s in policy["Properties"]["PolicyDocument"]["Statement"]
         if s["Principal"] == {"Service": "personalize.amazonaws.com"}
     ]
-    assert sorted(s["Action"] for s in allowed) == ["s3:GetObject", "s3:ListBucket"]
+    assert [s["Action"] for s in allowed] == [["s3:GetObject", "s3:ListBucket"]]
     for statement in allowed:
         assert statement["Condition"]["StringEquals"] == {
             "aws:SourceAccount": {"Ref": "AWS::AccountId"}

@@ -66,7 +66,10 @@ def cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def ask(
-    cloudformation: tuple[str, list[dict[str, Any]]], request_type: str, **properties: str
+    cloudformation: tuple[str, list[dict[str, Any]]],
+    request_type: str,
+    properties: dict[str, Any] | None = None,
+    **more: object,
 ) -> dict[str, Any]:
     """Send one request and return the one answer that it must get."""
     url, answers = cloudformation
@@ -77,7 +80,8 @@ def ask(
         "StackId": "stack",
         "RequestId": "request",
         "LogicalResourceId": "SampleData",
-        "ResourceProperties": properties,
+        "ResourceProperties": properties or {},
+        **more,
     }
     handler.handler(event, None)
     (answer,) = answers
@@ -152,6 +156,45 @@ def test_update_leaves_what_participants_put_there(
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
 
 
+def test_objects_come_with_an_update_and_what_was_edited_is_kept(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Else a newer script does not arrive, or a participant's own one is lost."""
+
+    def update(before: str, after: str) -> dict[str, str]:
+        old, new = ({"Objects": {"scripts/job.py": text}} for text in (before, after))
+        assert ask(cloudformation, "Update", new, OldResourceProperties=old)["Status"] == "SUCCESS"
+        return {
+            entry["Key"]: s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read().decode()
+            for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+        }
+
+    assert update("", "one") == {"scripts/job.py": "one"}
+    assert update("one", "two") == {"scripts/job.py": "two"}
+    s3.put_object(Bucket=bucket, Key="scripts/job.py", Body=b"edited")
+    assert update("two", "two") == {"scripts/job.py": "edited"}  # nothing new: theirs stays
+    found = update("two", "three")
+    assert found.pop("scripts/job.py") == "three"
+    ((name, text),) = found.items()
+    assert name.startswith("scripts/job.py.edited-")
+    assert text == "edited"
+    s3.delete_object(Bucket=bucket, Key="scripts/job.py")
+    assert update("three", "four")["scripts/job.py"] == "four"
+
+
+def test_an_update_never_answers_with_another_id(
+    cloudformation: tuple[str, list[dict[str, Any]]],
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+) -> None:
+    """Else CloudFormation deletes what the first id stands for: every object of the bucket."""
+    assert s3.head_bucket(Bucket=bucket)
+    answer = ask(cloudformation, "Update", PhysicalResourceId="another-bucket/contents")
+    assert answer["PhysicalResourceId"] == "another-bucket/contents"
+
+
 def test_another_bucket_is_never_touched(
     s3: Any,  # noqa: ANN401
     bucket: str,
@@ -161,7 +204,7 @@ def test_another_bucket_is_never_touched(
     other = f"{bucket}-other"
     s3.create_bucket(Bucket=other)
     s3.put_object(Bucket=other, Key="precious", Body=b"x")
-    ask(cloudformation, "Delete", Bucket=other, BUCKET=other, BucketName=other)
+    ask(cloudformation, "Delete", {"Bucket": other, "BUCKET": other, "BucketName": other})
     assert s3.list_objects_v2(Bucket=other)["KeyCount"] == 1
 
 

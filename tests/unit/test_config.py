@@ -34,6 +34,13 @@ def test_a_wrong_flag_names_its_key(given: object) -> None:
         WorkshopConfig.from_context(Context(retainData=given))
 
 
+def test_a_wrong_target_is_refused() -> None:
+    """Else `-c target=events` quietly makes the template that needs a bootstrap."""
+    assert WorkshopConfig.from_context(Context(target="event")).target == "event"
+    with pytest.raises(ValueError, match=r"target='events': use account or event"):
+        WorkshopConfig.from_context(Context(target="events"))
+
+
 @pytest.mark.parametrize("name", ["2nd", "a_b", "x" * 61, "a b"])
 def test_a_wrong_stack_name_is_refused_before_synthesis(name: str) -> None:
     """CloudFormation would refuse it after minutes."""

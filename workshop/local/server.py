@@ -54,7 +54,12 @@ class EmbeddedAws:
     Args:
         folder: where its log, its state file and its temporary files live, private to the user.
         port: the loopback port, 1 to 65535.
+
+    Attributes:
+        module: what runs in the process; a test may run more than this module.
     """
+
+    module = "workshop.local.server"
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
@@ -92,7 +97,7 @@ class EmbeddedAws:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.log.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "workshop.local.server", str(self.folder), str(self.port)],
+                [sys.executable, "-m", self.module, str(self.folder), str(self.port)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -164,9 +169,10 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from workshop.local import athena, glue, iam
+    from workshop.local import athena, cloudformation, glue, iam
 
     athena.install()
+    cloudformation.install()
     glue.install()
     iam.install()
     config = Config()

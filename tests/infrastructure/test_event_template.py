@@ -1,0 +1,269 @@
+"""The template for events: one file, small enough, and the same stack as `cdk deploy` makes."""
+
+import ast
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.bucket_contents.construct import inline_source
+from stacks.config import REGIONS
+from stacks.etl import SCRIPT
+from stacks.event_template import LIMIT_BYTES, body, compact
+from tests.end_to_end.conftest import copy_project
+from tests.infrastructure.conftest import PROJECT, event_template, synthesize_for_events
+
+KEY = "scripts/segment_events_to_csv.py"
+# The longest names that the services take.
+# Sources: each service's CloudFormation reference or API reference.
+LONGEST = {
+    "BucketName": 63,
+    "DatabaseInput.Name": 255,
+    "LogGroupName": 512,
+    "Job.Name": 255,
+    "NamedQuery.Name": 128,
+    "Table.Name": 255,
+    "WorkGroup.Name": 128,
+}
+Template = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def synthesized() -> Template:
+    return synthesize_for_events()
+
+
+@pytest.fixture(scope="module")
+def events(synthesized: Template) -> Template:
+    return compact(synthesized)
+
+
+def normalised(value: Any) -> Any:  # noqa: ANN401 - a template's value is anything
+    """Joins and Subs as lists of their parts, in one way of writing them."""
+    if isinstance(value, list):
+        return [normalised(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"Fn::Join"}:
+        separator, parts = value["Fn::Join"]
+        assert separator == ""
+        flat = [normalised(part) for part in parts]
+        return {"Text": [p for part in flat for p in (part["Text"] if is_text(part) else [part])]}
+    if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], str):
+        parts = re.split(r"\$\{([^!}][^}]*)\}", value["Fn::Sub"])
+        names = [
+            {"Fn::GetAtt": name.split(".")} if "." in name else {"Ref": name}
+            for name in parts[1::2]
+        ]
+        texts = [text.replace("${!", "${") for text in parts[::2]]
+        mixed = [part for pair in zip(texts, [*names, ""], strict=True) for part in pair]
+        return {"Text": [part for part in mixed if part != ""]}
+    return {key: normalised(item) for key, item in value.items()}
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"Text"}
+
+
+def plain(template: Template) -> Template:
+    """A template in one way of writing it: no default policies, no metadata, code as its syntax."""
+    template = json.loads(json.dumps(template))
+    for resource in template["Resources"].values():
+        resource.pop("Metadata", None)
+        for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
+            if resource.get(policy) == "Delete":  # CloudFormation's default for each type here
+                del resource[policy]
+        code = resource["Properties"].get("Code", {})
+        if "ZipFile" in code:
+            code["ZipFile"] = syntax(code["ZipFile"])
+    found: Template = normalised(template)
+    return found
+
+
+def syntax(code: str) -> str:
+    """What Python reads: no comments, no layout; docstrings without their indentation."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = inspect.cleandoc(str(node.value.value))
+    return ast.unparse(tree)
+
+
+def of_type(template: Template, kind: str) -> Template:
+    (found,) = (r["Properties"] for r in template["Resources"].values() if r["Type"] == kind)
+    return dict(found)
+
+
+def test_the_file_says_what_was_synthesized(synthesized: Template, events: Template) -> None:
+    """Else an event has another environment than the one that was tested."""
+    assert plain(events) == plain(synthesized)
+
+
+def test_the_two_targets_differ_in_the_scripts_place_only(
+    events: Template, account: Template
+) -> None:
+    """Else what was rehearsed with `cdk deploy` is not what the event gets."""
+    ours, theirs = plain(events), plain(account)
+    del theirs["Parameters"]["BootstrapVersion"], theirs["Rules"]
+    contents = ours["Resources"]["ContentsSampleData"]["Properties"]
+    assert contents.pop("Objects") == {KEY: SCRIPT.read_text(encoding="utf-8")}
+    job = ours["Resources"]["EtlJob"]["Properties"]["Command"]
+    assert job.pop("ScriptLocation")["Text"][-1] == f"/{KEY}"
+    del theirs["Resources"]["EtlJob"]["Properties"]["Command"]["ScriptLocation"]
+    for template, mark in ((ours, "/scripts/"), (theirs, "cdk-hnb659fds-assets")):
+        for role in ("EtlRole", "ContentsRole"):
+            (policy,) = template["Resources"][role]["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]:
+                resources = statement["Resource"]
+                if isinstance(resources, list):
+                    kept = [r for r in resources if mark not in json.dumps(r)]
+                    statement["Resource"] = kept[0] if len(kept) == 1 else kept
+    assert ours == theirs
+
+
+@pytest.fixture(scope="module")
+def account() -> Template:
+    """The template of `cdk deploy`, with the same flags."""
+    return synthesize_for_events(target="account")
+
+
+def test_the_file_is_small_enough(events: Template) -> None:
+    """Else the console, StackSets and event platforms want a bucket to take it from."""
+    assert len(body(events)) <= LIMIT_BYTES
+
+
+def test_the_file_needs_nothing_else(events: Template) -> None:
+    """Else an account without a bootstrap, or a platform that gives no parameter, fails."""
+    assert events.keys() <= {"Description", "Parameters", "Conditions", "Resources", "Outputs"}
+    assert events["Parameters"].keys() == {"BucketSuffix", "SegmentWorkspaceId"}
+    assert all(parameter["Default"] == "" for parameter in events["Parameters"].values())
+    text = body(events).decode()
+    assert "cdk" not in text.lower().replace("cdk deploy", "")
+    assert "RoleName" not in text  # a named role would need CAPABILITY_NAMED_IAM
+
+
+def test_script_and_generator_are_there_to_be_read(events: Template) -> None:
+    """Else an organizer cannot tell what a template does before it is in an account."""
+    assert of_type(events, "Custom::BucketContents")["Objects"][KEY] == SCRIPT.read_text()
+    code = of_type(events, "AWS::Lambda::Function")["Code"]["ZipFile"]
+    assert syntax(code) == syntax(inline_source())
+    comments = re.findall(r"# .+", inline_source())
+    assert comments
+    assert all(comment in code for comment in comments)
+
+
+def test_every_region_takes_the_file(events: Template, tmp_path: Path) -> None:
+    """Else an event in a region that lacks a resource type or a runtime fails on the day."""
+    file = tmp_path / "events.template.json"
+    file.write_bytes(body(events))
+    linted = subprocess.run(
+        ["cfn-lint", "--regions", *REGIONS, "--template", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout
+
+
+@pytest.mark.parametrize("section", ["Resources", "Parameters", "Outputs"])
+def test_the_file_is_within_cloudformations_counts(events: Template, section: str) -> None:
+    """Else CloudFormation, or Workshop Studio with its 50 outputs, refuses it."""
+    limit = {"Resources": 500, "Parameters": 200, "Outputs": 50}[section]
+    assert len(events[section]) <= limit
+    assert all(len(name) <= 255 for name in events[section])
+    assert all(re.fullmatch("[A-Za-z0-9]+", name) for name in events[section])
+
+
+def test_every_name_fits_with_the_longest_suffix(events: Template) -> None:
+    """Else the second copy in an account fails where the first one did not.
+
+    Names that are not given CloudFormation makes, and shortens itself: roles and the function.
+    """
+    checked = set()
+    for resource in events["Resources"].values():
+        kind = resource["Type"].rsplit("::")[-1]
+        for path, name in names(resource["Properties"]):
+            full = path if path in LONGEST else f"{kind}.{path.rsplit('.')[-1]}"
+            text = resolved(name)
+            assert len(text) <= LONGEST[full], (full, text)
+            checked.add(full)
+    assert checked == LONGEST.keys()
+
+
+def names(properties: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
+    """Every physical name that the template gives, with the property's path."""
+    found = []
+    for key, value in properties.items():
+        if key in {"Name", "BucketName", "LogGroupName"}:
+            found.append((f"{path}{key}", value))
+        elif key in {"DatabaseInput", "TableInput"}:
+            found += names(value, f"{key}.")
+    return found
+
+
+def resolved(value: Any) -> str:  # noqa: ANN401 - a template's value is anything
+    """A name with the longest suffix and an account id."""
+    match value:
+        case str():
+            return value
+        case {"Ref": "AWS::AccountId"}:
+            return "111122223333"
+        case {"Ref": "BucketSuffix"}:
+            return "twelveletter"
+        case {"Fn::If": ["HasBucketSuffix", given, _]}:
+            return resolved(given)
+        case {"Fn::Join": _} | {"Fn::Sub": _}:
+            return "".join(resolved(part) for part in normalised(value)["Text"])
+        case {"Text": parts}:
+            return "".join(resolved(part) for part in parts)
+    raise TypeError(value)
+
+
+def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
+    """Else nobody can tell whether the template of an event is the one that was released.
+
+    The other run has another folder, another umask, another user's name and other hash seeds.
+    """
+    folder = tmp_path / "elsewhere"
+    copy_project(folder)
+    subprocess.run(
+        # The requirements are installed already; a copy's are newer than they.
+        ["make", "--old-file=setup", "event-template"],
+        cwd=folder,
+        env={
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "HOME": os.environ["HOME"],  # jsii's cache is there
+            "USER": "somebody",
+            "PYTHONHASHSEED": "7",
+            "TZ": "Asia/Tokyo",
+        },
+        check=True,
+        capture_output=True,
+        umask=0o077,
+    )
+    written = folder / "dist" / "segment-personalize-workshop.template.json"
+    assert written.read_bytes() == body(events)
+
+
+def test_a_template_that_is_too_large_is_not_written(tmp_path: Path) -> None:
+    """Else the one that every platform refuses is noticed on the morning of the event."""
+    template = event_template()
+    template["Description"] = "x" * LIMIT_BYTES
+    (tmp_path / "large.json").write_text(json.dumps(template))
+    tried = subprocess.run(
+        [sys.executable, "-m", "stacks.event_template", "large.json", "written.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tried.returncode == 1
+    assert "too large" in tried.stderr
+    assert not (tmp_path / "written.json").exists()
