@@ -42,13 +42,11 @@ status: setup ## Say what runs on the embedded AWS
 test: setup ## Run the tests
 	@python -m pytest -n 2 --dist loadfile
 
-<<<<<<< HEAD
 bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
 	@python -m bench
-=======
+
 test-slow: setup ## Run the tests that take minutes
 	@python -m pytest -n 2 --dist loadfile -m slow
->>>>>>> 8212e4c
 
 lint: setup ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .
