@@ -80,6 +80,7 @@ class Aws:
             "--custom-logGroup-prefix": LOGS,
             "--S3_JSON_INPUT_PATH": f"s3://{BUCKET}/segment-logs/",
             "--S3_CSV_OUTPUT_PATH": f"s3://{BUCKET}/transformed",
+            "--S3_REJECTED_PATH": f"s3://{BUCKET}/rejected",
         }
         self.glue.create_job(
             Name=name,
@@ -142,7 +143,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         aws.s3.create_bucket(Bucket=BUCKET)
         for name in ("output", "error"):
             aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
-        aws.role("Job", "segment-logs*", "scripts/*", "transformed*")
+        aws.role("Job", "segment-logs*", "scripts/*", "transformed*", "rejected*")
         body = json.dumps(EVENT).encode()
         aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
         yield aws
@@ -168,6 +169,8 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
         b"USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\nanna,shoe,Product Clicked,1466503245\n"
     )
     assert aws.keys("segment-logs") == ["segment-logs/web/1/a.json"]
+    run_name = key.removeprefix("transformed/").removesuffix("-part-r-00000.csv")
+    assert aws.keys("rejected") == [f"rejected/{run_name}/accounting.json"]
     assert aws.log(run, "output")[-1].startswith('ACCOUNTING {"records_read": 1, "kept": 1')
 
 
@@ -191,7 +194,7 @@ def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
     )
     assert run["ErrorMessage"] == (
         "GlueArgumentError: the following arguments are required: "
-        "--S3_JSON_INPUT_PATH, --S3_CSV_OUTPUT_PATH"
+        "--S3_JSON_INPUT_PATH, --S3_CSV_OUTPUT_PATH, --S3_REJECTED_PATH"
     )
 
 
@@ -222,9 +225,9 @@ def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("name", "objects", "denied"),
     [
-        ("NoScript", ("segment-logs*", "transformed*"), "GetObject"),
+        ("NoScript", ("segment-logs*", "transformed*", "rejected*"), "GetObject"),
         # Spark asks for the path itself before it lists what is below it.
-        ("NoFolder", ("scripts/*", "segment-logs/*", "transformed*"), "HeadObject"),
+        ("NoFolder", ("scripts/*", "segment-logs/*", "transformed*", "rejected*"), "HeadObject"),
     ],
 )
 def test_what_the_role_may_not_read_the_job_cannot_read(
@@ -240,7 +243,9 @@ def test_what_the_role_may_not_read_the_job_cannot_read(
 
 def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
     """Else a policy for the output folder alone works here and fails on AWS."""
-    role = aws.role("NoStaging", "scripts/*", "segment-logs*", "transformed", "transformed/*")
+    role = aws.role(
+        "NoStaging", *("scripts/*", "segment-logs*", "rejected*", "transformed", "transformed/*")
+    )
     run = aws.run(aws.job("Stages", STAGING, role))
     assert run["JobRunState"] == "FAILED", run
     assert run["ErrorMessage"].startswith("AccessDenied (PutObject)")

@@ -1,0 +1,158 @@
+"""The job's contract in plain Python: where this and the job disagree, one of them is wrong."""
+
+import json
+import re
+import zlib
+from collections.abc import Collection, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+EVENTS = ("Product Clicked", "Product Added", "Order Completed")
+FILTERED = OTHER_EVENT, NO_USER, NO_SKU = "other event", "no userId", "no SKU"
+REJECTED = NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = (
+    *("not JSON", "truncated gzip", "unusable timestamp", "unusable identifier"),
+)
+EARLIEST, DAY, MAXIMUM_OFFSET = datetime(2000, 1, 1, tzinfo=UTC), timedelta(1), timedelta(hours=18)
+SECOND, OFFSET = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", r"([+-])(\d\d)(?::?([0-5]\d))?"
+ISO_8601 = re.compile(rf"({SECOND})(?:\.\d{{1,9}})?(?:Z|{OFFSET})?", re.ASCII)
+UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f]|.{257}")  # a control character, or over 256 of others
+
+Row = tuple[int, str, str, str]  # TIMESTAMP, USER_ID, ITEM_ID, EVENT_TYPE: rows in their order
+Kept = tuple[int, str, str, list[str]]  # timestamp, userId, event, SKUs: of duplicates the least
+Rejected = tuple[str, Path, str | None]  # reason, file, text
+
+
+class Result(NamedTuple):
+    """What an input becomes: rows in their order, counts, rejected records in no order."""
+
+    rows: list[Row]
+    accounting: dict[str, Any]
+    rejected: list[Rejected]
+
+
+def transform(
+    source: Path,
+    now: datetime,
+    events: Collection[str] = EVENTS,
+    start: date | None = None,
+    end: date | None = None,
+) -> Result:
+    """Say what the job makes of the files below the folder when it starts at that moment."""
+    kept: list[tuple[str | None, Kept]] = []
+    filtered, rejected = dict.fromkeys(FILTERED, 0), list[Rejected]()
+    for file in files(source, start, end):
+        records, broken = lines(file)
+        for record in records:
+            became = judge(record, events, now)
+            if isinstance(became, tuple):
+                kept.append(became)
+            elif became in filtered:
+                filtered[became] += 1
+            else:
+                rejected.append((became, file, record.decode(errors="replace")))
+        rejected += [(TRUNCATED, file, None)] * broken
+    least_last = sorted(kept, key=lambda each: each[1], reverse=True)
+    unique = list({message: one for message, one in least_last if message is not None}.values())
+    unique += [one for message, one in kept if message is None]
+    rows = sorted((at, user, sku, event) for at, user, event, skus in unique for sku in skus)
+    reasons = [reason for reason, _, _ in rejected]
+    accounting = {
+        "records_read": len(kept) + sum(filtered.values()) + len(rejected),
+        "kept": len(unique),
+        "duplicates": len(kept) - len(unique),
+        "filtered": filtered,
+        "rejected": {reason: reasons.count(reason) for reason in REJECTED},
+        "rows_written": len(rows),
+    }
+    return Result(rows, accounting, rejected)
+
+
+def files(source: Path, start: date | None, end: date | None) -> Iterator[Path]:
+    for file in filter(Path.is_file, source.rglob("*")):
+        names = file.relative_to(source).parts
+        in_range = not (start or end)
+        if not in_range and len(names) > 2 and re.fullmatch("[0-9]+", names[1]):
+            day = datetime.fromtimestamp(int(names[1]) / 1000, UTC).date()
+            in_range = (start or day) <= day <= (end or day)
+        if in_range and not any(name.startswith(("_", ".")) for name in names):
+            yield file
+
+
+def lines(file: Path) -> tuple[list[bytes], bool]:
+    content, rest, broken = b"", file.read_bytes(), False
+    if file.suffix != ".gz":
+        content, rest = rest, b""
+    while rest and not broken:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            content += member.decompress(rest)
+            broken, rest = not member.eof, member.unused_data
+        except zlib.error:
+            broken = True
+    found = re.split(rb"\r\n|\r|\n", content.removeprefix(b"\xef\xbb\xbf"))
+    whole = found[:-1] if broken else found
+    return [line for line in whole if line.strip(b" \t")], broken
+
+
+def judge(line: bytes, events: Collection[str], now: datetime) -> str | tuple[str | None, Kept]:
+    """Give the reason why the record is not kept or, when it is, its messageId and itself."""
+    if (record := parsed(line)) is None:
+        return NOT_JSON
+    event, user = record.get("event"), identifier(record.get("userId")) or ""
+    skus, at = skus_of(record.get("properties")), moment(record.get("timestamp"))
+    reasons = {
+        OTHER_EVENT: not isinstance(event, str) or event not in events,
+        NO_USER: not user,
+        NO_SKU: not skus,
+        BAD_TIMESTAMP: at is None or not EARLIEST <= at <= now + DAY,
+        BAD_IDENTIFIER: any(UNUSABLE.search(text) for text in (user, *skus)),
+    }
+    if reason := next((reason for reason, applies in reasons.items() if applies), None):
+        return reason
+    assert at is not None
+    return identifier(record.get("messageId")), (int(at.timestamp()), user, str(event), skus)
+
+
+def parsed(line: bytes) -> dict[str, Any] | None:
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(constant)
+
+    try:
+        # An integer stays as it is written, digit by digit.
+        value = json.loads(line.decode(), parse_int=str.encode, parse_constant=refuse)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def identifier(value: object) -> str | None:
+    if value is None or isinstance(value, dict | list):
+        return None
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    text = (text.lower() if isinstance(value, bool) else text).strip(" ")
+    return None if text.startswith(("{", "[")) else text or None
+
+
+def skus_of(properties: object) -> list[str]:
+    if not isinstance(properties, dict):
+        return []
+    if own := identifier(properties.get("sku")):
+        return [own]
+    products = properties.get("products")
+    elements = products if isinstance(products, list) else []
+    texts = [identifier(each.get("sku")) for each in elements if isinstance(each, dict)]
+    return [text for text in texts if text]
+
+
+def moment(value: object) -> datetime | None:
+    match = ISO_8601.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    second, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    try:
+        utc = datetime.fromisoformat(f"{second}+00:00") - (-offset if sign == "-" else offset)
+    except (ValueError, OverflowError):
+        return None
+    return utc if offset <= MAXIMUM_OFFSET else None

@@ -1,0 +1,107 @@
+"""The job beside the reference: the same rows, counts and rejected records, whatever comes."""
+
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+
+from tests.job.generated import FILLERS, INPUTS, OPTIONS, InputFile, Options
+from tests.job.live_job import Folders, LiveJob, csv_lines_of
+from tests.job.reference import EVENTS, NOT_JSON, OTHER_EVENT, Rejected, Result, transform
+
+REPLACED = "\ufffd+"  # stands for bytes that are not UTF-8
+
+
+def agree(job: LiveJob, base: Path, inputs: list[InputFile], options: Options) -> None:
+    """Run both on the same files; compare all that the job leaves. What agrees is removed."""
+    folders = Folders(base)
+    for each in inputs:
+        each.write(folders)
+    start, end, events = options.start, options.end, options.events
+    expected = transform(folders.source, datetime.now(UTC), events or EVENTS, start, end)
+    outcome = job.run(
+        folders,
+        START_DATE=start,
+        END_DATE=end,
+        SUPPORTED_EVENTS=events and ",".join(events),
+        MAX_ROWS_PER_FILE=options.rows,
+    )
+    assert outcome.error.partition(":")[0] == ("" if expected.rows else "ValueError"), outcome
+    rows = csv_lines_of(expected.rows)
+    assert differences(folders.csv_lines(), rows) == [], options
+    assert folders.csv_lines() == rows
+    sizes = [len(file.read_bytes().splitlines()) - 1 for file in folders.csvs()]
+    assert all(size <= (options.rows or size) for size in sizes)
+    compare_counts(folders, expected, {folders.source / f.name for f in inputs if f.broken})
+    shutil.rmtree(base)
+
+
+def compare_counts(folders: Folders, expected: Result, broken: set[Path]) -> None:
+    """Compare rejected records and counts, with what is the gzip library's affair left out."""
+    found = folders.rejected_records()
+    partial = [record for record in found if record[0] == NOT_JSON and record[1] in broken]
+    assert len(partial) <= len(broken)
+    whole = [record for record in found if record not in partial]
+    assert differences(map(readable, whole), map(readable, expected.rejected)) == []
+
+    counts, others = folders.accounting(), expected.accounting["filtered"][OTHER_EVENT]
+    lost = others - counts["filtered"][OTHER_EVENT]
+    assert -len(broken) <= lost <= FILLERS * len(broken)
+    counts["filtered"][OTHER_EVENT] += lost
+    counts["rejected"][NOT_JSON] -= len(partial)
+    counts["records_read"] += lost - len(partial)
+    assert json.dumps(counts) == json.dumps(expected.accounting)
+
+
+def readable(rejected: Rejected) -> str:
+    """Write a rejected record with one sign for bytes that are not UTF-8, however many."""
+    reason, file, text = rejected
+    return f"{reason}: {file}: {re.sub(REPLACED, REPLACED[0], text) if text else text!r}"
+
+
+def differences(found: Iterable[str], expected: Iterable[str]) -> list[str]:
+    ours, theirs = Counter(found), Counter(expected)
+    return [f"only the job: {line}" for line in (ours - theirs).elements()] + [
+        f"only the reference: {line}" for line in (theirs - ours).elements()
+    ]
+
+
+# A failure says what differs and keeps the input; to look for the least one takes too many runs.
+COMMON = settings(
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    verbosity=Verbosity.quiet,
+)
+
+
+@settings(COMMON, max_examples=20, derandomize=True)
+@given(inputs=INPUTS, options=OPTIONS)
+def test_job_and_reference_agree(
+    live_job: LiveJob,
+    tmp_path_factory: pytest.TempPathFactory,
+    inputs: list[InputFile],
+    options: Options,
+) -> None:
+    """Else a record that nobody thought of becomes a wrong row, or none, or is not counted."""
+    agree(live_job, tmp_path_factory.mktemp("example"), inputs, options)
+
+
+@pytest.mark.slow
+@settings(COMMON, max_examples=400)
+@given(inputs=INPUTS, options=OPTIONS)
+def test_job_and_reference_agree_at_length(
+    live_job: LiveJob,
+    tmp_path_factory: pytest.TempPathFactory,
+    inputs: list[InputFile],
+    options: Options,
+) -> None:
+    """Else the same, for a record that is rarer; other records each time."""
+    agree(live_job, tmp_path_factory.mktemp("example"), inputs, options)

@@ -1,0 +1,164 @@
+"""The job killed at random moments: the CSV before it stays whole until the new one is."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.job.live_job import DAY, SCRIPT, Folders, LiveJob, csv_lines_of
+from tests.job.reference import transform
+from workshop.local.spark import QUICK_START
+
+PROJECT = Path(__file__).parents[2]
+# Python and Java in a process group of their own, which SIGKILL ends at one moment.
+RUN = f"""
+import sys
+from pathlib import Path
+from workshop.local.spark import run_script
+finished = run_script(
+    Path({str(SCRIPT)!r}), sys.argv[1:], java_options={QUICK_START!r}, log=lambda *_: None
+)
+sys.exit(finished.error_message or 0)
+"""
+ROWS_PER_FILE = 250
+Contents = dict[str, bytes]
+Moment = Callable[[float], bool]  # whether it has come, by the seconds since the start
+
+
+def fill(folders: Folders, events: int) -> None:
+    """Write events that become several CSV files."""
+    for number in range(4):
+        records = [
+            {
+                "messageId": f"{n}",
+                "event": "Product Clicked",
+                "userId": f"user {n % 97}",
+                "timestamp": f"2016-06-{n % 28 + 1:02}T10:00:{n % 60:02}Z",
+                "properties": {"sku": f"sku {n % 89}"},
+            }
+            for n in range(number, events, 4)
+        ]
+        folders.put(f"{DAY}/{number}.gz", "".join(json.dumps(r) + "\n" for r in records))
+
+
+def contents(folders: Folders) -> Contents:
+    return {file.name: file.read_bytes() for file in folders.csvs()}
+
+
+def staging(folders: Folders) -> bool:
+    return folders.target.with_name("transformed-staging").exists()
+
+
+def at(seconds: float) -> Moment:
+    return lambda elapsed: elapsed >= seconds
+
+
+def moving(folders: Folders, delay: float) -> Moment:
+    """Make the moment when files in the output folder have been changing for the seconds given."""
+    before, since = {file.name for file in folders.csvs()}, list[float]()
+
+    def moment(elapsed: float) -> bool:
+        if not since and {file.name for file in folders.csvs()} != before:
+            since.append(elapsed)
+        return bool(since) and elapsed >= since[0] + delay
+
+    return moment
+
+
+def run_and_kill(folders: Folders, moment: Moment) -> bool:
+    """Start a run and kill it at the moment; False when the run was at its end before."""
+    scratch = folders.base / "scratch"
+    scratch.mkdir(exist_ok=True)
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, *folders.arguments(MAX_ROWS_PER_FILE=ROWS_PER_FILE)],
+        cwd=PROJECT,
+        env=os.environ | {"TMPDIR": str(scratch)},
+        start_new_session=True,
+    )
+    started = time.monotonic()
+    try:
+        while run.poll() is None and not moment(time.monotonic() - started):
+            time.sleep(0.001)
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+    exit_code = run.wait()
+    assert exit_code in (0, -signal.SIGKILL)
+    return exit_code != 0
+
+
+def check_kill(folders: Folders, before: Contents, rows: list[str]) -> None:
+    """Make sure that a run's CSV is there, all of it: the one before's or the new one's."""
+    after = contents(folders)
+    intact = {name: after.get(name) for name in before} == before
+    assert intact or (lines_of(after, newest(after)) == rows and newest(after) != newest(before))
+
+
+def newest(files: Contents) -> str:
+    return max(name.partition("-part")[0] for name in files)
+
+
+def lines_of(files: Contents, run: str) -> list[str]:
+    parts = [files[name].decode().splitlines()[1:] for name in sorted(files) if run in name]
+    return [line for part in parts for line in part]
+
+
+def check_next_run(job: LiveJob, folders: Folders, rows: list[str]) -> None:
+    """Make sure that the run after a kill succeeds and leaves nothing but its own files."""
+    assert job.run(folders, MAX_ROWS_PER_FILE=ROWS_PER_FILE).error == ""
+    files = contents(folders)
+    assert lines_of(files, newest(files)) == rows == folders.csv_lines()
+    assert len(files) > 3
+    assert not staging(folders)
+    folders.report()
+
+
+@pytest.fixture
+def filled(folders: Folders, live_job: LiveJob) -> tuple[Folders, list[str]]:
+    """Folders with input and the CSV of a run; the rows that it has."""
+    fill(folders, 4000)
+    rows = csv_lines_of(transform(folders.source, datetime.now(UTC)).rows)
+    check_next_run(live_job, folders, rows)
+    return folders, rows
+
+
+def test_a_run_killed_while_it_writes_or_moves_leaves_the_csv(
+    live_job: LiveJob, filled: tuple[Folders, list[str]]
+) -> None:
+    """Else a run that is stopped leaves Personalize half a CSV, or none."""
+    folders, rows = filled
+    before = contents(folders)
+    moments: list[Moment] = [lambda _: staging(folders), moving(folders, 0)]
+    for moment in moments:
+        assert run_and_kill(folders, moment)
+        check_kill(folders, before, rows)
+    check_next_run(live_job, folders, rows)
+
+
+@pytest.mark.slow
+def test_runs_killed_at_twenty_random_moments_leave_the_csv(
+    live_job: LiveJob, filled: tuple[Folders, list[str]]
+) -> None:
+    """Else the same, at a moment that nobody thought of."""
+    folders, rows = filled
+    chance = random.Random(20)  # noqa: S311 - moments, not secrets
+    started = time.monotonic()
+    assert not run_and_kill(folders, lambda _: False)
+    duration = time.monotonic() - started
+    for number in range(20):
+        before = contents(folders)
+        if number % 2:
+            moment = moving(folders, chance.uniform(0, 0.05))
+        else:
+            moment = at(chance.uniform(0, duration))
+        run_and_kill(folders, moment)
+        check_kill(folders, before, rows)
+        check_next_run(live_job, folders, rows)
