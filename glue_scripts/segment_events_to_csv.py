@@ -10,21 +10,23 @@ Output: run-<epoch milliseconds>-part-r-00000.csv, 00001 ... directly in S3_CSV_
     USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP
     2abfa5cf,52c1-sku,Product Clicked,1466503245
 
-The files are written to <output path>-staging/ and moved when all are complete; only then those of
-the run before are removed, so a run that fails or is stopped leaves them as they were. Records
-that are broken go to S3_REJECTED_PATH/run-<epoch milliseconds>/ with the reason, and
-accounting.json beside them says what became of every record that was read.
+They are moved there when all are complete, and only then replace those of the run before. Broken
+records go to S3_REJECTED_PATH/run-<epoch milliseconds>/ with the reason, and accounting.json there
+says what became of every record that was read.
 """
 
 import gzip
 import io
 import json
 import math
+import re
 import sys
 import time
 import zlib
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from contextlib import closing, suppress
+from datetime import datetime
+from itertools import permutations
+from typing import Any
 
 from awsglue.context import GlueContext
 from awsglue.job import Job
@@ -38,8 +40,8 @@ from pyspark.sql import functions as sf
 PATHS = ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH")
 OPTIONAL = {
     "SUPPORTED_EVENTS": "Product Clicked,Product Added,Order Completed",
-    "START_DATE": "",  # the first and the last UTC day whose folders are read
-    "END_DATE": "",
+    "START_DATE": "1970-01-01",  # the first and the last UTC day to read
+    "END_DATE": "9999-12-31",
     "MAX_ROWS_PER_FILE": "10000000",
 }
 SPARK_SETTINGS = {
@@ -49,121 +51,75 @@ SPARK_SETTINGS = {
     # A timestamp without an offset is UTC.
     "spark.sql.session.timeZone": "UTC",
 }
-# Only the fields that the job needs: Spark skips the rest of each record without keeping it.
-EVENT_SCHEMA = """
-    messageId STRING,
-    userId STRING,
-    event STRING,
-    timestamp STRING,
-    properties STRUCT<sku: STRING, products: ARRAY<STRING>>,
-    `end of line` BOOLEAN
-"""
+# Spark skips the other fields of a record without keeping them.
+EVENT_SCHEMA = """messageId STRING, userId STRING, event STRING, timestamp STRING,
+    properties STRUCT<sku: STRING, products: ARRAY<STRING>>, `end of line` BOOLEAN"""
 JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
-# YYYY-MM-DDThh:mm:ss, then 0 to 9 fraction digits, then Z, an offset or nothing. A cast alone
-# would also take "T10:00" (today!) or "2024".
+# A cast to a timestamp would also take "T10:00" (today!) or "2024".
 ISO_8601 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d(:?\d\d)?)?\z"
-EARLIEST = 946_684_800  # 2000-01-01, in seconds since 1970
-DAY = timedelta(days=1)
-# More than 256 characters, control characters, or what stands for bytes that are not UTF-8.
+EARLIEST, A_DAY = 946_684_800, 86_400  # 2000-01-01 in seconds since 1970; seconds
+# Control characters, what stands for bytes that are not UTF-8, more than 256 characters.
 UNUSABLE = r"(?s)[\x00-\x1F\x7F-\x9F\uFFFD]|.{257}"
-# RFC 4180: a quote is doubled, and only values that need quotes get them. Spark would quote a
-# leading "#" too, its mark of a comment, so the mark is a character that no identifier has.
-CSV = {
-    "header": "true",
-    "escape": '"',
-    "comment": "\x01",
-    "ignoreLeadingWhiteSpace": "false",
-    "ignoreTrailingWhiteSpace": "false",
-}
+# RFC 4180: a quote is doubled. Spark would quote a leading "#", its mark of a comment, too.
+CSV = {"header": "true", "escape": '"', "comment": "\x01"}
+CSV |= dict.fromkeys(("ignoreLeadingWhiteSpace", "ignoreTrailingWhiteSpace"), "false")
 ONLY_DATA = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}  # no _SUCCESS file
 
 # What can become of a record. Filtered records are not for training; rejected ones are broken.
 KEPT = "kept"
 FILTERED = OTHER_EVENT, NO_USER, NO_SKU = "other event", "no userId", "no SKU"
-NOT_JSON, TRUNCATED = "not JSON", "truncated gzip"
-BAD_TIMESTAMP, BAD_IDENTIFIER = "unusable timestamp", "unusable identifier"
-REJECTED = NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER
+REJECTED = NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = (
+    *("not JSON", "truncated gzip", "unusable timestamp", "unusable identifier"),
+)
 
 
-class Options(NamedTuple):
-    """The job's arguments; START_DATE and END_DATE as epoch milliseconds, end exclusive."""
-
-    input: str
-    output: str
-    rejected: str
-    events: list[str]
-    days: tuple[float, float] | None
-    max_rows: int
-
-
-def options_of(args: dict[str, str]) -> Options:
-    """Check the arguments.
-
-    Raises:
-        ValueError: one of them cannot be used.
-    """
-    paths = {name: args[name].rstrip("/") for name in PATHS}
-    staging = {"the staging folder": f"{paths['S3_CSV_OUTPUT_PATH']}-staging"}
-    for name, path in paths.items():
-        for other, other_path in (paths | staging).items():
-            if other != name and f"{path}/".startswith(f"{other_path}/"):
-                raise ValueError(f"{name} is in {other}: {path} in {other_path}")
-    args = OPTIONAL | args
-    events = [event.strip() for event in args["SUPPORTED_EVENTS"].split(",")]
-    if not all(events):
+def check(args: dict[str, str]) -> None:
+    """Raise a ValueError for an argument that cannot be used."""
+    paths = {name: args[name] for name in PATHS}
+    paths["the staging folder"] = f"{args['S3_CSV_OUTPUT_PATH']}-staging"
+    for name, other in permutations(paths, 2):
+        if f"{paths[name]}/".startswith(f"{paths[other]}/"):
+            raise ValueError(f"{name} is in {other}: {paths[name]} in {paths[other]}")
+    if not all(event.strip() for event in args["SUPPORTED_EVENTS"].split(",")):
         raise ValueError(f"SUPPORTED_EVENTS has an empty name: {args['SUPPORTED_EVENTS']!r}")
-    start, end = midnight("START_DATE", args), midnight("END_DATE", args)
-    if start and end and start > end:
+    if midnight("START_DATE", args) > midnight("END_DATE", args):
         raise ValueError(f"START_DATE {args['START_DATE']} is after END_DATE {args['END_DATE']}")
-    days = (
-        start.timestamp() * 1000 if start else 0,
-        (end + DAY).timestamp() * 1000 if end else math.inf,
-    )
-    if not args["MAX_ROWS_PER_FILE"].isdecimal() or int(args["MAX_ROWS_PER_FILE"]) == 0:
+    if not re.fullmatch("0*[1-9][0-9]*", args["MAX_ROWS_PER_FILE"]):
         raise ValueError(f"MAX_ROWS_PER_FILE is no number above 0: {args['MAX_ROWS_PER_FILE']!r}")
-    return Options(
-        *paths.values(), events, days if start or end else None, int(args["MAX_ROWS_PER_FILE"])
-    )
 
 
-def midnight(name: str, args: dict[str, str]) -> datetime | None:
-    """The moment that an argument's UTC day begins; None without the argument."""
-    if not args[name]:
-        return None
-    try:
-        return datetime.strptime(args[name], "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError(f"{name} is no day like 2019-02-26: {args[name]!r}") from None
+def midnight(name: str, args: dict[str, str]) -> float:
+    """The midnight that a UTC day begins with, in epoch milliseconds."""
+    with suppress(ValueError):
+        day = datetime.strptime(f"{args[name]} +0000", "%Y-%m-%d %z")
+        if f"{day:%Y-%m-%d}" == args[name]:
+            return day.timestamp() * 1000
+    raise ValueError(f"{name} is no day like 2019-02-26: {args[name]!r}")
 
 
-def folders(fs: Any, path: Any, options: Options) -> list[str]:
-    """The folders to read: all of the input, or <source>/<day> for the days asked for.
+def folders(fs: Any, path: Any, args: dict[str, str]) -> list[str]:
+    """The folders to read: the input or, for some days, its <source>/<day>.
 
-    Segment names the folder of a day by its midnight (UTC) in epoch milliseconds.
-
-    Raises:
-        ValueError: there is no folder of these days.
+    Segment names the folder of a day by its midnight in epoch milliseconds.
     """
-    if options.days is None:
-        return [options.input]
-    first, end = options.days
-    found = [
+    first, last = midnight("START_DATE", args), midnight("END_DATE", args)
+    if (first, last) == (midnight("START_DATE", OPTIONAL), midnight("END_DATE", OPTIONAL)):
+        return [args["S3_JSON_INPUT_PATH"]]
+    return [
         day.getPath().toString()
-        for source in fs.listStatus(path(options.input))
+        for source in fs.listStatus(path(args["S3_JSON_INPUT_PATH"]))
         if source.isDirectory() and source.getPath().getName()[0] not in "_."
         for day in fs.listStatus(source.getPath())
-        if day.isDirectory() and day.getPath().getName().isdecimal()
-        if first <= int(day.getPath().getName()) < end
+        if day.getPath().getName().isdecimal() and first <= int(day.getPath().getName()) <= last
     ]
-    if not found:
-        raise ValueError(f"START_DATE to END_DATE: {options.input} has no folder of these days")
-    return found
 
 
 def read_lines(spark: SparkSession, paths: list[str], broken: list[str]) -> DataFrame:
-    """Every line (column text) of the files, and of broken gzip files what can be read."""
+    """Every line (column value) of the files, and of broken gzip files what can be read."""
+    if not paths:
+        return spark.createDataFrame([], "value STRING")
     reader = spark.read.option("recursiveFileLookup", "true")
-    lines = reader.text(paths).withColumnRenamed("value", "text")
+    lines = reader.text(paths)
     if broken:
         is_broken = sf.col("_metadata.file_path").isin(broken)
         torn = reader.option("ignoreCorruptFiles", "true").text(paths)
@@ -171,19 +127,18 @@ def read_lines(spark: SparkSession, paths: list[str], broken: list[str]) -> Data
     return lines
 
 
-def breaks_off(content: bytes) -> bool:
-    """Whether a gzipped file cannot be read to its end."""
-    try:
-        with gzip.open(io.BytesIO(content)) as file:
-            while file.read(1024 * 1024):
-                pass
-    except (EOFError, OSError, zlib.error):
-        return True
-    return False
-
-
 def broken_gzips(spark: SparkSession, paths: list[str]) -> list[str]:
-    """The gzip files that cannot be read to their end: needed only when reading them failed."""
+    """The gzip files that break off: looked for only when reading has failed."""
+
+    def breaks_off(content: bytes) -> bool:
+        try:
+            with gzip.open(io.BytesIO(content)) as file:
+                while file.read(1024 * 1024):
+                    pass
+        except (EOFError, OSError, zlib.error):
+            return True
+        return False
+
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
     files = reader.option("pathGlobFilter", "*.gz").load(paths)
     contents = files.select("_metadata.file_path", "content").rdd
@@ -193,22 +148,17 @@ def broken_gzips(spark: SparkSession, paths: list[str]) -> list[str]:
 def parse(lines: DataFrame) -> DataFrame:
     """The fields of EVENT_SCHEMA beside each line, and whether it is exactly one JSON object.
 
-    Spark stops reading at the end of the first object, whatever comes after it. So the last brace
-    makes room for one more field: only when the line's object goes to the end of the line, the
-    field is the object's own.
+    Spark stops reading at the end of the first object, whatever comes after it. So one more field
+    is put before the line's last brace: only an object that ends there gets it.
     """
-    ends_in_brace = sf.endswith("text", sf.lit("}"))
-    trimmed = sf.regexp_replace("text", r"[ \t]+\z", "")
-    line = sf.when(ends_in_brace, sf.col("text")).otherwise(trimmed).cast("binary")
-    opened = sf.substring(line, sf.lit(1), sf.octet_length(line) - 1).cast("string")
-    longer = sf.concat(opened, sf.lit(',"end of line":true}'))
-    ends_well = sf.endswith(line, sf.lit(b"}")) & sf.col("event.`end of line`").isNotNull()
-    is_json = ends_well | sf.col("text").rlike(r"^[ \t]*\{[ \t]*\}[ \t]*\z")
-    return (
-        lines.select("text", sf.from_json(longer, EVENT_SCHEMA, JSON).alias("event"))
-        .select("text", "event.*", sf.coalesce(is_json, sf.lit(False)).alias("is_json"))
-        .where(sf.col("is_json") | ~sf.col("text").rlike(r"^[ \t]*\z"))
-    )
+    line = sf.when(sf.endswith("value", sf.lit("}")), sf.col("value"))
+    line = line.otherwise(sf.expr(r"TRIM(TRAILING ' \t' FROM value)"))
+    opened = sf.substring(line.cast("binary"), sf.lit(1), sf.octet_length(line) - 1)
+    longer = sf.concat(opened.cast("string"), sf.lit(',"end of line":true}'))
+    event = sf.from_json(sf.when(line.endswith("}"), longer), EVENT_SCHEMA, JSON)
+    is_json = sf.isnotnull("end of line") | sf.col("value").rlike(r"^[ \t]*\{[ \t]*\}[ \t]*\z")
+    records = lines.select("value", event.alias("event")).select("value", "event.*")
+    return records.withColumn("is_json", is_json)
 
 
 def identifier(value: Column | str) -> Column:
@@ -219,65 +169,57 @@ def identifier(value: Column | str) -> Column:
 
 def skus() -> Column:
     """The SKUs of an event: its own or, when it has none, those of its products."""
-    sku = identifier("properties.sku")
-    objects = sf.transform(
-        "properties.products", lambda each: sf.from_json(each, "sku STRING", JSON)
-    )
-    products = sf.transform(objects, lambda each: identifier(each["sku"]))
-    return sf.when(sku.isNotNull(), sf.array(sku)).otherwise(
-        sf.coalesce(sf.filter(products, lambda each: each.isNotNull()), sf.array())
-    )
+    own = identifier("properties.sku")
+    objects = sf.transform("properties.products", lambda one: sf.from_json(one, "sku STRING", JSON))
+    found = sf.filter(sf.transform(objects, lambda one: identifier(one["sku"])), sf.isnotnull)
+    return sf.when(own.isNotNull(), sf.array(own)).otherwise(sf.coalesce(found, sf.array()))
 
 
 def judge(records: DataFrame, supported: list[str], latest: int) -> DataFrame:
-    """Say of every record what becomes of it, in the column verdict.
-
-    Only a kept record has an interaction, only a rejected one its text and file. A number of its
-    own, nth, keeps apart records that have no messageId.
-    """
-    for_training = (
-        sf.col("is_json") & sf.col("event").isin(supported) & sf.col("userId").isNotNull()
+    """Say of every record what becomes of it; nth keeps apart those without a messageId."""
+    is_iso = sf.col("timestamp").rlike(ISO_8601)
+    seconds = sf.when(is_iso, sf.unix_seconds(sf.try_to_timestamp("timestamp")))
+    other = sf.col("event").isNull() | ~sf.col("event").isin(supported)
+    read = records.select(
+        "value",
+        "is_json",
+        other.alias("other"),
+        sf.when(~other, identifier("messageId")).alias("messageId"),
+        sf.when(~other, seconds).alias("seconds"),
+        sf.when(~other, identifier("userId")).alias("userId"),
+        "event",
+        sf.when(~other, skus()).alias("skus"),
     )
-    seconds = sf.when(
-        sf.col("timestamp").rlike(ISO_8601), sf.unix_seconds(sf.try_to_timestamp("timestamp"))
-    )
-    read = records.withColumns(
-        {"userId": identifier("userId"), "messageId": identifier("messageId")}
-    )
-    read = read.withColumns(
-        {"skus": sf.when(for_training, skus()), "seconds": sf.when(for_training, seconds)}
-    )
-    unusable = sf.exists(
-        sf.array_append("skus", sf.col("userId")), lambda each: each.rlike(UNUSABLE)
-    )
+    # A blank line is no record. It is not filtered out: for a filter Spark would parse lines twice.
+    blank = sf.col("value").rlike(r"^[ \t]*\z")
     in_time = sf.coalesce(sf.col("seconds").between(EARLIEST, latest), sf.lit(False))
+    identifiers = sf.array_append("skus", sf.col("userId"))
     verdict = (
-        sf.when(~sf.col("is_json"), NOT_JSON)
-        .when(sf.col("event").isNull() | ~sf.col("event").isin(supported), OTHER_EVENT)
-        .when(sf.col("userId").isNull(), NO_USER)
+        sf.when(~sf.col("is_json") & blank, None)
+        .when(~sf.col("is_json"), NOT_JSON)
+        .when(sf.col("other"), OTHER_EVENT)
+        .when(sf.isnull("userId"), NO_USER)
         .when(sf.size("skus") == 0, NO_SKU)
         .when(~in_time, BAD_TIMESTAMP)
-        .when(unusable, BAD_IDENTIFIER)
+        .when(sf.exists(identifiers, lambda one: one.rlike(UNUSABLE)), BAD_IDENTIFIER)
         .otherwise(KEPT)
     )
     kept, rejected = sf.col("verdict") == KEPT, sf.col("verdict").isin(*REJECTED)
-    alone = rejected | (kept & sf.col("messageId").isNull())
+    alone = rejected | (kept & sf.isnull("messageId"))
     return read.withColumn("verdict", verdict).select(
         "verdict",
         sf.when(kept, sf.col("messageId")).alias("messageId"),
         sf.when(alone, sf.monotonically_increasing_id()).alias("nth"),
         sf.when(kept, sf.struct("seconds", "userId", "event", "skus")).alias("interaction"),
         sf.when(rejected, sf.input_file_name()).alias("file"),
-        sf.when(rejected, sf.col("text")).alias("text"),
+        sf.when(rejected, sf.col("value")).alias("text"),
     )
 
 
 def unite(judged: DataFrame) -> DataFrame:
-    """Equal records in one row, with their number; of those with one messageId, which is first.
+    """Put equal records in one row, with their number, and say which of a messageId is first.
 
-    Segment removes most duplicates, not all. Of the records with one messageId the least one is
-    first (earliest timestamp before all), so every run picks the same. Filtered records collapse
-    into one row a reason before the shuffle: counting them costs no second scan.
+    Filtered records become one row a reason here: counting them costs no second scan.
     """
     message = Window.partitionBy("verdict", "messageId", "nth").orderBy("interaction")
     equal = judged.groupBy(*judged.columns).agg(sf.count("*").alias("records"))
@@ -286,107 +228,91 @@ def unite(judged: DataFrame) -> DataFrame:
 
 def account(united: DataFrame) -> dict[str, Any]:
     """The counts by name: read = kept + duplicates + filtered + rejected; rows beside them."""
-    first = sf.col("first")
-    counts = united.groupBy("verdict").agg(
-        sf.sum("records"), sf.count_if(first), sf.sum(sf.when(first, sf.size("interaction.skus")))
-    )
-    of = {verdict: numbers for verdict, *numbers in counts.collect()}
-    records, messages, rows = of.get(KEPT, (0, 0, 0))
+    skus = sf.when(sf.col("first"), sf.size("interaction.skus"))
+    rows = united.groupBy("verdict").agg(sf.sum("records"), sf.count_if("first"), sf.sum(skus))
+    counts = {verdict: numbers for verdict, *numbers in rows.collect() if verdict}
+    records = {verdict: numbers[0] for verdict, numbers in counts.items()}
+    kept, messages, rows_written = counts.get(KEPT, (0, 0, 0))
     return {
-        "records_read": sum(numbers[0] for numbers in of.values()),
+        "records_read": sum(records.values()),
         "kept": messages,
-        "duplicates": records - messages,
-        "filtered": {reason: of.get(reason, [0])[0] for reason in FILTERED},
-        "rejected": {reason: of.get(reason, [0])[0] for reason in REJECTED},
-        "rows_written": rows,
+        "duplicates": kept - messages,
+        "filtered": {reason: records.get(reason, 0) for reason in FILTERED},
+        "rejected": {reason: records.get(reason, 0) for reason in REJECTED},
+        "rows_written": rows_written,
     }
 
 
-def table(accounting: dict[str, Any]) -> str:
-    """The counts as lines of a table."""
-    lines = []
+def show(accounting: dict[str, Any]) -> None:
+    """Print the counts as a table, and for programs as a line of JSON."""
     for name, value in accounting.items():
-        reasons = value if isinstance(value, dict) else {"": value}
-        for reason, number in reasons.items():
-            lines.append(f"{name.replace('_', ' '):<14}{reason:<22}{number:>14,}")
-    return "\n".join(lines)
+        for reason, number in (value if isinstance(value, dict) else {"": value}).items():
+            print(f"{name.replace('_', ' '):<14}{reason:<22}{number:>14,}")
+    print("ACCOUNTING", json.dumps(accounting))
 
 
 def write_csv(united: DataFrame, folder: str, rows: int, max_rows: int) -> None:
     """Write the kept interactions, a row for each SKU, oldest first over all files."""
     columns = ("TIMESTAMP", "USER_ID", "ITEM_ID", "EVENT_TYPE")
-    interactions = (
+    (
         united.where((sf.col("verdict") == KEPT) & sf.col("first"))
         .select("interaction.*")
         .select("userId", sf.explode("skus"), "event", "seconds")
         .toDF("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
         .repartitionByRange(math.ceil(rows / max_rows), *columns)
         .sortWithinPartitions(*columns)
+        .write.options(**CSV, **ONLY_DATA, maxRecordsPerFile=max_rows)
+        .csv(folder)
     )
-    interactions.write.options(**CSV, **ONLY_DATA, maxRecordsPerFile=max_rows).csv(folder)
 
 
-def write_rejected(
-    fs: Any, path: Any, united: DataFrame, accounting: dict[str, Any], folder: str
-) -> None:
-    """Write the rejected records and the accounting."""
+def write_rejected(united: DataFrame, folder: str) -> None:
+    """Write the rejected records as JSON lines: reason, file, text."""
     rejected = united.where(sf.col("verdict").isin(*REJECTED))
     rejected = rejected.select(sf.col("verdict").alias("reason"), "file", "text")
-    if sum(accounting["rejected"].values()):
-        rejected.write.options(**ONLY_DATA, ignoreNullFields="false").json(folder)
-    file = fs.create(path(folder, "accounting.json"))
-    file.write(json.dumps(accounting, indent=2).encode())
-    file.close()
-
-
-def move(fs: Any, source: Any, target: Any) -> None:
-    """Rename a file or a folder.
-
-    Raises:
-        OSError: it is where it was.
-    """
-    if not fs.rename(source, target):
-        raise OSError(f"could not move {source} to {target}")
+    rejected.write.options(**ONLY_DATA, ignoreNullFields="false").json(folder)
 
 
 def publish(fs: Any, path: Any, staging: str, output: str, run: str) -> None:
     """Move the finished files to the output folder, then remove those of earlier runs."""
-    folder = path(output)
-    fs.mkdirs(folder)
+    fs.mkdirs(path(output))
     parts = sorted((file.getPath() for file in fs.listStatus(path(staging))), key=str)
     for number, part in enumerate(parts):
-        move(fs, part, path(folder, f"{run}-part-r-{number:05d}.csv"))
-    for file in fs.listStatus(folder):
+        move(fs, part, path(output, f"{run}-part-r-{number:05d}.csv"))
+    for file in fs.listStatus(path(output)):
         name = file.getPath().getName()
         if name.startswith("run-") and not name.startswith(f"{run}-"):
             fs.delete(file.getPath(), False)
 
 
-def transform(spark: SparkSession, options: Options) -> dict[str, Any]:
-    """Read the events, write the CSV and what was rejected, and return the counts.
+def move(fs: Any, source: Any, target: Any) -> None:
+    """Rename a file or a folder."""
+    if not fs.rename(source, target):
+        raise OSError(f"could not move {source} to {target}")
 
-    Raises:
-        ValueError: no record was kept. The CSV of the run before stays.
-    """
+
+def transform(spark: SparkSession, args: dict[str, str]) -> None:
+    """Read the events, write the CSV, what was rejected, and the accounting."""
     started = time.time_ns()
     run = f"run-{started // 1_000_000}"
-    latest = started // 1_000_000_000 + int(DAY.total_seconds())
-    staging = f"{options.output}-staging"
+    supported = [event.strip() for event in args["SUPPORTED_EVENTS"].split(",")]
+    output, rejected = args["S3_CSV_OUTPUT_PATH"], args["S3_REJECTED_PATH"]
+    staging, max_rows = f"{output}-staging/{run}", int(args["MAX_ROWS_PER_FILE"])
     path = spark._jvm.org.apache.hadoop.fs.Path
-    fs = path(options.output).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
-    paths = folders(fs, path, options)
+    fs = path(output).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
+    paths = folders(fs, path, args)
 
-    def unite_all(broken: list[str]) -> DataFrame:
+    def read(broken: list[str]) -> DataFrame:
         lines = read_lines(spark, paths, broken)
-        # The shuffle is far smaller than the input, and Spark joins partitions that are small.
+        # What is shuffled is far smaller than the input, and Spark joins small partitions.
         spark.conf.set("spark.sql.shuffle.partitions", lines.rdd.getNumPartitions() // 4 + 1)
-        judged = judge(parse(lines), options.events, latest)
+        judged = judge(parse(lines), supported, started // 1_000_000_000 + A_DAY)
         if broken:
             torn = [(TRUNCATED, None, -nth, None, file, None) for nth, file in enumerate(broken, 1)]
             judged = judged.union(spark.createDataFrame(torn, judged.schema))
         return unite(judged).persist(StorageLevel.DISK_ONLY)
 
-    united = unite_all([])
+    united = read([])
     try:
         try:
             accounting = account(united)
@@ -395,38 +321,37 @@ def transform(spark: SparkSession, options: Options) -> dict[str, Any]:
             if not broken:
                 raise
             print(f"Reading again: {len(broken)} gzip files break off, {broken[0]} for one")
-            united = unite_all(broken)
+            united = read(broken)
             accounting = account(united)
-        write_rejected(fs, path, united, accounting, f"{staging}/rejected")
-        fs.mkdirs(path(options.rejected))
-        move(fs, path(staging, "rejected"), path(options.rejected, run))
+        if any(accounting["rejected"].values()):
+            write_rejected(united, f"{staging}/rejected")
+        with closing(fs.create(path(f"{staging}/rejected/accounting.json"))) as file:
+            file.write(json.dumps(accounting, indent=2).encode())
+        fs.mkdirs(path(rejected))
+        move(fs, path(f"{staging}/rejected"), path(rejected, run))
+        show(accounting)
         if accounting["kept"] == 0:
-            raise ValueError(f"no record of {options.input} was kept: {json.dumps(accounting)}")
-        write_csv(united, f"{staging}/csv", accounting["rows_written"], options.max_rows)
-        publish(fs, path, f"{staging}/csv", options.output, run)
+            raise ValueError(f"no record was kept: {json.dumps(accounting)}")
+        write_csv(united, f"{staging}/csv", accounting["rows_written"], max_rows)
+        publish(fs, path, f"{staging}/csv", output, run)
     finally:
         united.unpersist()
-        fs.delete(path(staging), True)
-    return accounting
+        fs.delete(path(f"{output}-staging"), True)
 
 
 def main() -> None:
     """Run the job with the arguments that Glue passes."""
-    given = {argument.partition("=")[0].removeprefix("--") for argument in sys.argv}
-    names = ["JOB_NAME", *PATHS, *(name for name in OPTIONAL if name in given)]
-    args = getResolvedOptions(sys.argv, names)
-    options = options_of(args)
+    given = {argument.partition("=")[0] for argument in sys.argv}
+    names = ["JOB_NAME", *PATHS, *(name for name in OPTIONAL if f"--{name}" in given)]
+    args = OPTIONAL | getResolvedOptions(sys.argv, names)
+    args |= {name: args[name].rstrip("/") for name in PATHS}
+    check(args)
     glue_context = GlueContext(SparkContext.getOrCreate())
     job = Job(glue_context)
     job.init(args["JOB_NAME"], args)
-
-    spark = glue_context.spark_session
     for name, value in SPARK_SETTINGS.items():
-        spark.conf.set(name, value)
-    accounting = transform(spark, options)
-    print(table(accounting))
-    print("ACCOUNTING", json.dumps(accounting))
-
+        glue_context.spark_session.conf.set(name, value)
+    transform(glue_context.spark_session, args)
     job.commit()
 
 

@@ -16,7 +16,8 @@ REJECTED = NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = (
 EARLIEST, DAY, MAXIMUM_OFFSET = datetime(2000, 1, 1, tzinfo=UTC), timedelta(1), timedelta(hours=18)
 SECOND, OFFSET = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", r"([+-])(\d\d)(?::?([0-5]\d))?"
 ISO_8601 = re.compile(rf"({SECOND})(?:\.\d{{1,9}})?(?:Z|{OFFSET})?", re.ASCII)
-UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f]|.{257}")  # a control character, or over 256 of others
+# A control character, what stands for bytes that are not UTF-8, or over 256 characters.
+UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]|.{257}")
 
 Row = tuple[int, str, str, str]  # TIMESTAMP, USER_ID, ITEM_ID, EVENT_TYPE: rows in their order
 Kept = tuple[int, str, str, list[str]]  # timestamp, userId, event, SKUs: of duplicates the least
@@ -118,9 +119,23 @@ def parsed(line: bytes) -> dict[str, Any] | None:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(constant)
 
+    def last_fitting(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Of a key that is there more than once, the last value of the type it should have."""
+        types = {"properties": dict, "products": list}
+        fitting = [(key, one) for key, one in pairs if one is None or fits(one, types.get(key))]
+        return dict(pairs) | dict(fitting)
+
+    def fits(value: object, kind: type | None) -> bool:
+        return kind is None or isinstance(value, kind)
+
     try:
-        # An integer stays as it is written, digit by digit.
-        value = json.loads(line.decode(), parse_int=str.encode, parse_constant=refuse)
+        # An integer stays as it is written, digit by digit; but -0 is 0.
+        value = json.loads(
+            line.decode(errors="replace"),
+            parse_int=str.encode,
+            parse_constant=refuse,
+            object_pairs_hook=last_fitting,
+        )
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -130,6 +145,7 @@ def identifier(value: object) -> str | None:
     if value is None or isinstance(value, dict | list):
         return None
     text = value.decode() if isinstance(value, bytes) else str(value)
+    text = "0" if value == b"-0" else text
     text = (text.lower() if isinstance(value, bool) else text).strip(" ")
     return None if text.startswith(("{", "[")) else text or None
 
