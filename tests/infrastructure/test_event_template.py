@@ -216,7 +216,7 @@ def resolved(value: Any) -> str:  # noqa: ANN401 - a template's value is anythin
             return "111122223333"
         case {"Ref": "BucketSuffix"}:
             return "twelveletter"
-        case {"Fn::If": ["HasBucketSuffix", given, _]}:
+        case {"Fn::If": ["HasSuffix", given, _]}:
             return resolved(given)
         case {"Fn::Join": _} | {"Fn::Sub": _}:
             return "".join(resolved(part) for part in normalised(value)["Text"])
