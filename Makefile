@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-slow lint synth event-template deploy destroy lock clean
+.PHONY: help setup up down status test test-slow lint synth event-template event-package deploy destroy lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -61,6 +61,9 @@ event-template: setup ## Write the one file for events to dist/: no bootstrap, n
 	@cdk synth --quiet --no-notices --context target=event --output build/event \
 	  --context stackName=$(STACK)
 	@python -m stacks.event_template build/event/$(STACK).template.json $(EVENT_TEMPLATE)
+
+event-package: event-template ## Write the package for AWS Workshop Studio to dist/, with its zip
+	@python -m stacks.event_package $(EVENT_TEMPLATE) dist/workshop-studio
 
 deploy: setup ## Deploy to your AWS account (cdk deploy)
 	@env -u AWS_ENDPOINT_URL cdk deploy --context stackName=$(STACK)
