@@ -18,6 +18,7 @@ help: ## Say what there is
 setup: .venv/installed node_modules/installed ## Install what everything needs, in this folder only
 
 .venv/installed: requirements-dev.txt
+	@[ ! -L .venv ] || { echo ".venv is a link: installing would empty another checkout's; run make there"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make setup PYTHON=python3.12"; exit 1; }
 	@echo "Installing the Python requirements into .venv (1 to 2 minutes)"
@@ -45,12 +46,10 @@ test: setup ## Run the tests
 test-slow: setup ## Run the tests that take minutes
 	@python -m pytest -n 2 --dist loadfile -m slow
 
-lint: setup ## Check style, types, the template against its schemas, and the security rules
+lint: setup synth event-template ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@$(MAKE) --no-print-directory synth
-	@$(MAKE) --no-print-directory event-template
 	@cfn-lint --regions $$(python -c 'from stacks.config import REGIONS; print(*REGIONS)') \
 	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
 
