@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-slow lint synth event-template bench deploy destroy lock clean
+.PHONY: help setup up down status test test-slow lint synth event-template event-package bench deploy destroy lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,6 +18,7 @@ help: ## Say what there is
 setup: .venv/installed node_modules/installed ## Install what everything needs, in this folder only
 
 .venv/installed: requirements-dev.txt
+	@[ ! -L .venv ] || { echo ".venv is a link: installing would empty another checkout's; run make there"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make setup PYTHON=python3.12"; exit 1; }
 	@echo "Installing the Python requirements into .venv (1 to 2 minutes)"
@@ -42,18 +43,13 @@ status: setup ## Say what runs on the embedded AWS
 test: setup ## Run the tests
 	@python -m pytest -n 2 --dist loadfile
 
-bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
-	@python -m bench
-
 test-slow: setup ## Run the tests that take minutes
 	@python -m pytest -n 2 --dist loadfile -m slow
 
-lint: setup ## Check style, types, the template against its schemas, and the security rules
+lint: setup synth event-template ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .
 	@ruff format --check .
 	@mypy
-	@$(MAKE) --no-print-directory synth
-	@$(MAKE) --no-print-directory event-template
 	@cfn-lint --regions $$(python -c 'from stacks.config import REGIONS; print(*REGIONS)') \
 	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
 
@@ -64,6 +60,12 @@ event-template: setup ## Write the one file for events to dist/: no bootstrap, n
 	@cdk synth --quiet --no-notices --context target=event --output build/event \
 	  --context stackName=$(STACK)
 	@python -m stacks.event_template build/event/$(STACK).template.json $(EVENT_TEMPLATE)
+
+event-package: event-template ## Write the package for AWS Workshop Studio to dist/, with its zip
+	@python -m stacks.event_package $(EVENT_TEMPLATE) dist/workshop-studio
+
+bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
+	@python -m bench
 
 deploy: setup ## Deploy to your AWS account (cdk deploy)
 	@env -u AWS_ENDPOINT_URL cdk deploy --context stackName=$(STACK)

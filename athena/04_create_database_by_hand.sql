@@ -1,4 +1,4 @@
 -- name: 04 Create the database by hand
--- description: How the exercise makes a database by hand. The workshop's own database, segment_personalize, is there already; deleting the stack does not delete this one.
+-- description: A database of your own, beside segment_personalize. Deleting the stack does not delete it.
 -- database: default
 CREATE DATABASE IF NOT EXISTS default;

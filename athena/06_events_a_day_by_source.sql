@@ -1,9 +1,9 @@
 -- name: 06 Events a day by source
--- description: Where the events came from. Segment puts the source and the UTC day of receipt, in epoch milliseconds, into the path of each file; a message that was delivered twice counts once.
+-- description: Segment puts the source and the UTC day of receipt, in epoch milliseconds, into the path of each file. A message that was delivered twice counts once.
 SELECT
-    split_part("$path", '/', 5) AS source,
-    date(from_unixtime(CAST(split_part("$path", '/', 6) AS bigint) / 1000)) AS day,
-    count(DISTINCT messageId) AS events
+  split_part("$path", '/', 5) AS source,
+  date(from_unixtime(CAST(split_part("$path", '/', 6) AS bigint) / 1000)) AS day,
+  count(DISTINCT messageId) AS events
 FROM segment_logs
 GROUP BY 1, 2
 ORDER BY 2, 1;

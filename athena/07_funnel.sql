@@ -1,18 +1,18 @@
 -- name: 07 From click to order
--- description: How many of the people who clicked a product added one, and how many of those ordered. Only known people count: an anonymous visitor has no userId.
+-- description: How many of the people who clicked a product added one, and how many of those ordered. Anonymous visitors have no userId.
 WITH people AS (
-    SELECT
-        userId,
-        bool_or(event = 'Product Clicked') AS clicked,
-        bool_or(event = 'Product Added') AS added,
-        bool_or(event = 'Order Completed') AS ordered
-    FROM segment_logs
-    WHERE userId IS NOT NULL
-    GROUP BY userId
+  SELECT
+    userId,
+    bool_or(event = 'Product Clicked') AS clicked,
+    bool_or(event = 'Product Added') AS added,
+    bool_or(event = 'Order Completed') AS ordered
+  FROM segment_logs
+  WHERE userId IS NOT NULL
+  GROUP BY userId
 )
 
 SELECT
-    count_if(clicked) AS clicked,
-    count_if(clicked AND added) AS then_added,
-    count_if(clicked AND added AND ordered) AS then_ordered
+  count_if(clicked) AS clicked,
+  count_if(clicked AND added) AS then_added,
+  count_if(clicked AND added AND ordered) AS then_ordered
 FROM people;

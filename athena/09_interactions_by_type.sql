@@ -1,9 +1,9 @@
 -- name: 09 Interactions by type
 -- description: How often people did what. Personalize accepts at most ten event types.
 SELECT
-    event_type,
-    count(*) AS interactions,
-    count(DISTINCT user_id) AS users
+  event_type,
+  count(*) AS interactions,
+  count(DISTINCT user_id) AS users
 FROM interactions
 GROUP BY event_type
 ORDER BY interactions DESC;

@@ -1,8 +1,8 @@
 -- name: 10 Interactions by day
--- description: The timestamp that Personalize wants is in seconds since 1970; from_unixtime turns it into a time, in UTC.
+-- description: Personalize wants seconds since 1970; from_unixtime turns them into a time, in UTC.
 SELECT
-    date(from_unixtime("timestamp")) AS day,
-    count(*) AS interactions
+  date(from_unixtime("timestamp")) AS day,
+  count(*) AS interactions
 FROM interactions
 GROUP BY 1
 ORDER BY 1;

@@ -1,10 +1,10 @@
 -- name: 11 Which items are popular
--- description: The twenty items with the most interactions: what a recommender without personalization would show to everyone.
+-- description: What a recommender without personalization would show to everyone.
 SELECT
-    item_id,
-    count(*) AS interactions,
-    count(DISTINCT user_id) AS users,
-    count_if(event_type = 'Order Completed') AS orders
+  item_id,
+  count(*) AS interactions,
+  count(DISTINCT user_id) AS users,
+  count_if(event_type = 'Order Completed') AS orders
 FROM interactions
 GROUP BY item_id
 ORDER BY interactions DESC, item_id

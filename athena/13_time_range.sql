@@ -1,6 +1,6 @@
 -- name: 13 Which time does it cover
--- description: The first and the last interaction, in UTC. A year such as 50000 means that the timestamps are in milliseconds, which Personalize would take for seconds.
+-- description: The first and the last interaction, in UTC. A year such as 50000 means milliseconds, which Personalize would take for seconds.
 SELECT
-    from_unixtime(min("timestamp")) AS first_interaction,
-    from_unixtime(max("timestamp")) AS last_interaction
+  from_unixtime(min("timestamp")) AS first_interaction,
+  from_unixtime(max("timestamp")) AS last_interaction
 FROM interactions;

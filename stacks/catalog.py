@@ -164,7 +164,7 @@ class Catalog(Construct):
             self,
             "Database",
             database_name=parameters.database_name,
-            description="Segment logs, and the interactions made from them",
+            description="Segment logs and interactions",
             removal_policy=RemovalPolicy.DESTROY,
         )
         logs = glue.S3Table(
@@ -172,7 +172,7 @@ class Catalog(Construct):
             "SegmentLogs",
             database=self.database,
             table_name="segment_logs",
-            description="Raw Segment events, one JSON object a line, as Segment wrote them",
+            description="Raw Segment events, one JSON object a line",
             storage=glue.S3TableStorage.from_bucket(data_bucket.bucket),
             s3_prefix=SEGMENT_LOGS,
             columns=_columns(SEGMENT_LOG_COLUMNS),
@@ -194,7 +194,7 @@ class Catalog(Construct):
             "Interactions",
             database=self.database,
             table_name="interactions",
-            description="What Amazon Personalize trains on: the CSV that the job wrote",
+            description="The CSV that Amazon Personalize trains on",
             storage=glue.S3TableStorage.from_bucket(data_bucket.bucket),
             s3_prefix=TRANSFORMED,
             columns=_columns(INTERACTIONS_COLUMNS),

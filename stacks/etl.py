@@ -12,7 +12,7 @@ from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, acknowledge_objects
 from stacks.parameters import WorkshopParameters
-from stacks.storage import SCRIPTS, SEGMENT_LOGS, TRANSFORMED, DataBucket
+from stacks.storage import SCRIPTS, REJECTED, SEGMENT_LOGS, TRANSFORMED, DataBucket
 
 SCRIPT = Path(__file__).parent.parent / "glue_scripts" / "segment_events_to_csv.py"
 
@@ -37,7 +37,7 @@ class SegmentEtl(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
-        output = TRANSFORMED.rstrip("/")
+        output, rejected = TRANSFORMED.rstrip("/"), REJECTED.rstrip("/")
         # Where the job finds its script is decided here and nowhere else.
         self.objects: dict[str, str] = {}
         if target == "event":
@@ -89,7 +89,10 @@ class SegmentEtl(Construct):
                                 "s3:DeleteObject",
                                 "s3:AbortMultipartUpload",
                             ],
-                            resources=[bucket.arn_for_objects(f"{output}*")],
+                            resources=[
+                                bucket.arn_for_objects(f"{output}*"),
+                                bucket.arn_for_objects(f"{rejected}*"),
+                            ],
                         ),
                         iam.PolicyStatement(
                             actions=["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -125,6 +128,7 @@ class SegmentEtl(Construct):
             default_arguments={
                 "--S3_JSON_INPUT_PATH": bucket.s3_url_for_object(SEGMENT_LOGS),
                 "--S3_CSV_OUTPUT_PATH": bucket.s3_url_for_object(output),
+                "--S3_REJECTED_PATH": bucket.s3_url_for_object(rejected),
                 "--custom-logGroup-prefix": log_prefix,
                 "--enable-auto-scaling": "true",
             },
@@ -138,6 +142,7 @@ class SegmentEtl(Construct):
         for pattern, reason in (
             (f"{SEGMENT_LOGS}*", "The job reads every raw log below this prefix, and only reads"),
             (f"{output}*", "The job owns its output folder and the staging folder beside it"),
+            (f"{rejected}*", "The job owns the folder of the records that it rejects"),
         ):
             acknowledge_objects(role, bucket, pattern, reason)
         for rule in ("GL1", "GL3"):

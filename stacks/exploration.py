@@ -39,7 +39,7 @@ class Exploration(Construct):
             self,
             "Workgroup",
             name=parameters.workgroup_name,
-            description="Exploring Segment logs and the interactions made from them",
+            description="Explores Segment logs and interactions",
             # Otherwise a workgroup with a query history cannot be deleted.
             recursive_delete_option=True,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
@@ -61,7 +61,7 @@ class Exploration(Construct):
         for path in sorted(QUERIES.glob("*.sql")):
             text = path.read_text(encoding="utf-8")
             header = dict(_HEADER.findall(text))
-            text = _HEADER.sub("", text).lstrip()
+            text = _HEADER.sub("", text).strip()
             athena.CfnNamedQuery(
                 self,
                 path.stem.title().replace("_", ""),

@@ -45,7 +45,7 @@ class WorkshopParameters(Construct):
         )
         has_suffix = CfnCondition(
             stack,
-            "HasBucketSuffix",
+            "HasSuffix",
             expression=Fn.condition_not(Fn.condition_equals(suffix, "")),
         )
 

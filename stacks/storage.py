@@ -12,6 +12,7 @@ from stacks.parameters import WorkshopParameters
 # The folders of the bucket (DESIGN.md fixes their names; participants see them).
 SEGMENT_LOGS = "segment-logs/"
 TRANSFORMED = "transformed/"
+REJECTED = "rejected/"
 ATHENA_RESULTS = "athena-results/"
 SCRIPTS = "scripts/"
 

@@ -39,7 +39,7 @@ class WorkshopStack(Stack):
         )
         exploration = Exploration(
             self,
-            "Exploration",
+            "Athena",
             parameters=parameters,
             data_bucket=data_bucket,
             catalog=catalog,

@@ -205,9 +205,9 @@ def newer() -> Template:
         for key in path:
             owner = owner[key]
         owner[last] = value
-    query = copy.deepcopy(resources["Exploration01SampleEvents"])
+    query = copy.deepcopy(resources["Athena01SampleEvents"])
     query["Properties"] |= {"Name": "99 New", "QueryString": "SELECT 99"}
-    return {**template, "Resources": {**resources, "Exploration99New": query}}
+    return {**template, "Resources": {**resources, "Athena99New": query}}
 
 
 def test_the_template_is_all_that_an_account_needs(cloud: Cloud) -> None:
@@ -287,7 +287,7 @@ def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud) -> None:
     assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
     cloud.participate()
     script, queries, logs = cloud.get(SCRIPT), cloud.queries(), cloud.keys("segment-logs/")
-    for failing in (*UNCONDITIONAL, "Exploration99New"):
+    for failing in (*UNCONDITIONAL, "Athena99New"):
         cloud.server.fail_at(failing)
         assert cloud.update(newer()) == "UPDATE_ROLLBACK_COMPLETE", failing
         assert cloud.failures()[failing] == f"injected at {failing}"

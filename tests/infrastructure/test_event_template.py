@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from stacks import event_package
 from stacks.bucket_contents.construct import inline_source
 from stacks.config import REGIONS
 from stacks.etl import SCRIPT
@@ -216,7 +217,7 @@ def resolved(value: Any) -> str:  # noqa: ANN401 - a template's value is anythin
             return "111122223333"
         case {"Ref": "BucketSuffix"}:
             return "twelveletter"
-        case {"Fn::If": ["HasBucketSuffix", given, _]}:
+        case {"Fn::If": ["HasSuffix", given, _]}:
             return resolved(given)
         case {"Fn::Join": _} | {"Fn::Sub": _}:
             return "".join(resolved(part) for part in normalised(value)["Text"])
@@ -234,7 +235,7 @@ def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
     copy_project(folder)
     subprocess.run(
         # The requirements are installed already; a copy's are newer than they.
-        ["make", "--old-file=setup", "event-template"],
+        ["make", "--old-file=setup", "event-package"],
         cwd=folder,
         env={
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -249,6 +250,9 @@ def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
     )
     written = folder / "dist" / "segment-personalize-workshop.template.json"
     assert written.read_bytes() == body(events)
+    event_package.main(written, tmp_path / "workshop-studio")
+    zipped = folder / "dist" / "workshop-studio.zip"
+    assert zipped.read_bytes() == (tmp_path / "workshop-studio.zip").read_bytes()
 
 
 def test_a_template_that_is_too_large_is_not_written(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_bucket_has_the_name_that_the_guide_gives(resources: Resources) -> None:
     (bucket,) = of_type(resources, "AWS::S3::Bucket")
     name = text(bucket["Properties"]["BucketName"])
     assert name.startswith('personalize-data-{"Ref": "AWS::AccountId"}')
-    assert "HasBucketSuffix" in name
+    assert "HasSuffix" in name
 
 
 def test_bucket_policy_stays_until_the_bucket_goes(resources: Resources) -> None:

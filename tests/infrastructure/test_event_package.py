@@ -1,0 +1,157 @@
+"""The package for AWS Workshop Studio: in its shape, true to the template, reproducible."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import jsonschema
+import pytest
+import yaml
+
+from stacks import event_package
+from stacks.config import REGIONS, WorkshopConfig
+from stacks.event_template import body
+from tests.infrastructure.conftest import event_template
+
+SCHEMA = Path(__file__).parent / "contentspec.schema.json"
+TEMPLATE_NAME = "segment-personalize-workshop.template.json"
+# What a managed policy may have, without white space. Source: the quotas of the IAM User Guide.
+POLICY_CHARACTERS = 6_144
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return event_template()
+
+
+@pytest.fixture(scope="module")
+def package(template: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder; the zip is beside it."""
+    folder = tmp_path_factory.mktemp("package")
+    (folder / TEMPLATE_NAME).write_bytes(body(template))
+    event_package.main(folder / TEMPLATE_NAME, folder / "workshop-studio")
+    return folder / "workshop-studio"
+
+
+@pytest.fixture(scope="module")
+def contentspec(package: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((package / "contentspec.yaml").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def pages(package: Path) -> dict[str, str]:
+    """The guide's pages by their folder; the overview's is ""."""
+    return {
+        "" if page.parent.name == "content" else page.parent.name: page.read_text()
+        for page in sorted((package / "content").rglob("*"))
+        if page.is_file()
+    }
+
+
+def test_the_contentspec_has_the_documented_shape(contentspec: dict[str, Any]) -> None:
+    """Else Workshop Studio refuses the content, after the push and not before."""
+    jsonschema.validate(contentspec, json.loads(SCHEMA.read_text()))
+
+
+def test_the_contentspec_names_what_is_there(
+    contentspec: dict[str, Any], package: Path, template: dict[str, Any]
+) -> None:
+    """Else a build fails for a missing file, or participants see no outputs."""
+    (described,) = contentspec["infrastructure"]["cloudformationTemplates"]
+    policies = contentspec["awsAccountConfig"]["participantRole"]["iamPolicies"]
+    assert all((package / file).is_file() for file in (described["templateLocation"], *policies))
+    assert set(described["participantVisibleStackOutputs"]) <= template["Outputs"].keys()
+    regions = contentspec["awsAccountConfig"]["regionConfiguration"]["deployableRegions"]
+    assert sorted(region for kind in regions.values() for region in kind) == sorted(REGIONS)
+
+
+def test_the_zip_holds_the_folder(package: Path, tmp_path: Path) -> None:
+    """Else who uploads the one has another workshop than who pushes the other."""
+    with ZipFile(package.with_suffix(".zip")) as archive:
+        archive.extractall(tmp_path)
+    assert contents(tmp_path) == contents(package)
+    assert {path.parts[0] for path in contents(package)} == {
+        *("assets", "contentspec.yaml", "content", "static")
+    }
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def test_iam_takes_the_participants_policy(package: Path, tmp_path: Path) -> None:
+    """Else no participant can enter an account; cfn-lint knows every action and its resources."""
+    policy = json.loads((package / "static" / "participant-policy.json").read_text())
+    assert len(re.sub(r"\s", "", json.dumps(policy))) <= POLICY_CHARACTERS
+    resource = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policy}}
+    file = tmp_path / "policy.template.json"
+    file.write_text(json.dumps({"Resources": {"Policy": resource}}))
+    linted = subprocess.run(
+        ["cfn-lint", "--include-checks", "I", "--template", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout
+
+
+def test_every_page_has_its_place(pages: dict[str, str]) -> None:
+    """Else a page is missing from the menu, or in another order than the exercise."""
+    weights = {}
+    for name, text in pages.items():
+        front = re.match(r"---\n(.+?)\n---\n", text, re.DOTALL)
+        assert front, name
+        header = yaml.safe_load(front[1])
+        assert header.keys() == {"title", "weight"}
+        weights[name] = header["weight"]
+    assert [int(name.split("-")[0] or 0) for name in weights] == list(weights.values())
+    assert any("at-an-event" in name for name in pages)
+    assert any("on-your-own" in name for name in pages)
+
+
+def test_every_name_in_the_guide_is_in_the_template(
+    pages: dict[str, str], template: dict[str, Any]
+) -> None:
+    """Else the guide sends participants to something that is not there.
+
+    What the guide sets in the font of code is a name of the environment, or a value in it.
+    """
+    text = json.dumps(resolved(template), ensure_ascii=False)
+    text = text.replace("${DataBucket}", "personalize-data-<account id>")
+    known = " ".join((text, WorkshopConfig.stack_name, *REGIONS))
+    named = {code for text in pages.values() for code in re.findall(r"`([^`\n]+)`", text)}
+    assert len(named) > 40
+    assert [name for name in sorted(named) if name not in known] == []
+
+
+def test_the_guide_leads_to_everything(
+    pages: dict[str, str], template: dict[str, Any], package: Path
+) -> None:
+    """Else something that is deployed is never shown, or a download is missing."""
+    text = "\n".join(pages.values())
+    for resource in resolved(template)["Resources"].values():
+        shown = resource["Properties"].get("Name", "")
+        assert shown in text
+    for link in re.findall(r"\]\(/(static/[^)]+)\)", text):
+        assert (package / link).is_file()
+
+
+def resolved(value: Any) -> Any:  # noqa: ANN401 - a template's value is anything
+    """What an account gets without parameters; a resource's Ref or attribute stays as it is."""
+    match value:
+        case {"Ref": "AWS::AccountId"}:
+            return "<account id>"
+        case {"Fn::If": [_, _, otherwise]}:
+            return resolved(otherwise)
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(str, resolved(parts)))
+        case dict():
+            return {key: resolved(item) for key, item in value.items()}
+        case list():
+            return [resolved(item) for item in value]
+    return value

@@ -1,0 +1,106 @@
+"""The commands of the organizers' page and the README: each is one that its program takes."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import botocore.session
+import pytest
+import typer.main
+from botocore import xform_name
+from botocore.model import ListShape, Shape, StructureShape
+from typer.core import TyperGroup
+
+from tests.infrastructure.conftest import PROJECT
+from workshop.cli import app
+
+PAGES = (PROJECT / "README.md", PROJECT / "docs" / "organizers.md")
+# The AWS CLI's own, for every command. Source: docs.aws.amazon.com/cli/latest/reference.
+GLOBAL_OPTIONS = {"query", "output"}
+SESSION = botocore.session.get_session()
+
+
+def commands(*pages: Path) -> Iterator[list[str]]:
+    """The words of each command in the pages' blocks of shell."""
+    for page in pages:
+        for block in re.findall(r"```bash\n(.+?)```", page.read_text(), re.DOTALL):
+            for line in block.replace("\\\n", "").splitlines():
+                words = shlex.split(re.sub(r"<[^>]*>", "placeholder", line), comments=True)
+                if words:
+                    yield words
+
+
+def of_program(*program: str) -> list[list[str]]:
+    found = [w[len(program) :] for w in commands(*PAGES) if w[: len(program)] == list(program)]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("words", of_program("make"), ids=" ".join)
+def test_make_has_the_target(words: list[str]) -> None:
+    """Else the first command of the page fails."""
+    makefile = (PROJECT / "Makefile").read_text()
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in words)
+
+
+@pytest.mark.parametrize("words", of_program("python", "-m", "workshop"), ids=" ".join)
+def test_the_command_line_takes_it(words: list[str]) -> None:
+    """Else an organizer reads a usage message on the morning of the event."""
+    command = typer.main.get_command(app)
+    while isinstance(command, TyperGroup):
+        name, *words = words
+        if name == "fleet" and name not in command.commands:
+            pytest.skip("the fleet's commands come with another change")
+        command = command.commands[name]
+    command.make_context(command.name, words)
+
+
+@pytest.mark.parametrize("words", of_program("aws"), ids=" ".join)
+def test_the_service_takes_it(words: list[str]) -> None:
+    """Else a command that nobody can try without an organization fails in front of one."""
+    service, action, *rest = words
+    if service == "s3":  # the AWS CLI's own
+        assert (action, rest[2:]) == ("sync", ["--delete"])
+        return
+    model = SESSION.get_service_model(service)
+    if action == "wait":
+        action, *rest = rest
+        waiters = SESSION.get_waiter_model(service)
+        (waiter,) = (name for name in waiters.waiter_names if xform_name(name, "-") == action)
+        operation = waiters.get_waiter(waiter).operation
+    else:
+        (operation,) = (n for n in model.operation_names if xform_name(n, "-") == action)
+    shape = model.operation_model(operation).input_shape
+    assert shape
+    members = {xform_name(name, "-"): (name, kind) for name, kind in shape.members.items()}
+    given = options(rest)
+    for name, value in given.items():
+        plain = name.removeprefix("no-")
+        assert plain in GLOBAL_OPTIONS | members.keys()
+        if plain in members:
+            assert fits(members[plain][1], value), (name, value)
+    assert {members[name.removeprefix("no-")][0] for name in given.keys() - GLOBAL_OPTIONS} >= set(
+        shape.required_members
+    )
+
+
+def options(words: list[str]) -> dict[str, str]:
+    """Options by their names without hyphens; where the shell begins, the command ends."""
+    text = " ".join(words).split(" > ")[0]
+    parts = [part.partition(" ") for part in f" {text}".split(" --")[1:]]
+    return {name: value for name, _, value in parts}
+
+
+def fits(shape: Shape, value: str) -> bool:
+    """Whether a value, in the AWS CLI's shorthand, is of the shape."""
+    if isinstance(shape, ListShape):
+        return fits(shape.member, value)
+    if isinstance(shape, StructureShape):
+        pairs = dict(pair.split("=") for pair in value.split(","))
+        return all(fits(shape.members[key], text) for key, text in pairs.items())
+    if shape.type_name == "boolean":
+        return value in {"", "true", "false"}
+    if shape.type_name == "integer":
+        return value.isdecimal()
+    return value in getattr(shape, "enum", ()) or not getattr(shape, "enum", ())
