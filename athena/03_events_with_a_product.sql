@@ -1,5 +1,5 @@
 -- name: 03 Which events carry a product
--- description: The events that name a product by its SKU. The Glue job keeps exactly these.
+-- description: Events that name a product by its SKU.
 SELECT event, count(messageId) AS messages
 FROM segment_logs
 WHERE properties.sku IS NOT NULL

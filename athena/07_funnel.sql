@@ -1,5 +1,5 @@
 -- name: 07 From click to order
--- description: How many of the people who clicked a product added one, and how many of those ordered. Anonymous visitors have no userId.
+-- description: How many who clicked a product added one, and how many of those ordered. Visitors have no userId.
 WITH people AS (
   SELECT
     userId,

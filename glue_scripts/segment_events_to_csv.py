@@ -1,9 +1,8 @@
 """Glue job SegmentEventsJsonToCsv: Segment events in, the interactions CSV for Personalize out.
 
-Input: every file below S3_JSON_INPUT_PATH, one JSON event a line, as Segment's S3 destinations
-write them (gzipped or not). An event becomes an interaction when it has a userId, one of the
-SUPPORTED_EVENTS, and a product: properties.sku or, when there is none, every
-properties.products[].sku, which is where Segment's Order Completed carries them.
+Input: every file below S3_JSON_INPUT_PATH, gzipped or not, one JSON event a line. An event becomes
+an interaction when it has a userId, one of the SUPPORTED_EVENTS, and a product: properties.sku or,
+when there is none, every properties.products[].sku, where Segment's Order Completed has them.
 
 Output: run-<epoch milliseconds>-part-r-00000.csv, 00001 ... directly in S3_CSV_OUTPUT_PATH:
 
@@ -11,8 +10,7 @@ Output: run-<epoch milliseconds>-part-r-00000.csv, 00001 ... directly in S3_CSV_
     2abfa5cf,52c1-sku,Product Clicked,1466503245
 
 They are moved there when all are complete, and only then replace those of the run before. Broken
-records go to S3_REJECTED_PATH/run-<epoch milliseconds>/ with the reason, and accounting.json there
-says what became of every record that was read.
+records go to a folder in S3_REJECTED_PATH, where accounting.json says what became of all records.
 """
 
 import gzip
@@ -45,13 +43,11 @@ OPTIONAL = {
     "MAX_ROWS_PER_FILE": "10000000",
 }
 SPARK_SETTINGS = {
-    # A gzipped file cannot be split: small partitions spread the files over all cores.
+    # Gzipped files cannot be split: small partitions spread them over all cores.
     "spark.sql.files.maxPartitionBytes": 8 * 1024 * 1024,
     "spark.sql.files.openCostInBytes": 1024 * 1024,
-    # A timestamp without an offset is UTC.
-    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.session.timeZone": "UTC",  # of a timestamp without an offset
 }
-# Spark skips the other fields of a record without keeping them.
 EVENT_SCHEMA = """messageId STRING, userId STRING, event STRING, timestamp STRING,
     properties STRUCT<sku: STRING, products: ARRAY<STRING>>, `end of line` BOOLEAN"""
 JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
@@ -68,15 +64,13 @@ ONLY_DATA = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}  # no 
 # What can become of a record. Filtered records are not for training; rejected ones are broken.
 KEPT = "kept"
 FILTERED = OTHER_EVENT, NO_USER, NO_SKU = "other event", "no userId", "no SKU"
-REJECTED = NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = (
-    *("not JSON", "truncated gzip", "unusable timestamp", "unusable identifier"),
-)
+REJECTED = "not JSON", "truncated gzip", "unusable timestamp", "unusable identifier"
+NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = REJECTED
 
 
 def check(args: dict[str, str]) -> None:
     """Raise a ValueError for an argument that cannot be used."""
     paths = {name: args[name] for name in PATHS}
-    paths["the staging folder"] = f"{args['S3_CSV_OUTPUT_PATH']}-staging"
     for name, other in permutations(paths, 2):
         if f"{paths[name]}/".startswith(f"{paths[other]}/"):
             raise ValueError(f"{name} is in {other}: {paths[name]} in {paths[other]}")
@@ -89,7 +83,7 @@ def check(args: dict[str, str]) -> None:
 
 
 def midnight(name: str, args: dict[str, str]) -> float:
-    """The midnight that a UTC day begins with, in epoch milliseconds."""
+    """The epoch milliseconds of a UTC day's midnight, by which Segment names its folder."""
     with suppress(ValueError):
         day = datetime.strptime(f"{args[name]} +0000", "%Y-%m-%d %z")
         if f"{day:%Y-%m-%d}" == args[name]:
@@ -98,20 +92,14 @@ def midnight(name: str, args: dict[str, str]) -> float:
 
 
 def folders(fs: Any, path: Any, args: dict[str, str]) -> list[str]:
-    """The folders to read: the input or, for some days, its <source>/<day>.
-
-    Segment names the folder of a day by its midnight in epoch milliseconds.
-    """
+    """The folders to read: the input or, for some days, its <source>/<day as epoch ms>."""
+    source = args["S3_JSON_INPUT_PATH"]
+    if all(args[name] == OPTIONAL[name] for name in ("START_DATE", "END_DATE")):
+        return [source]
     first, last = midnight("START_DATE", args), midnight("END_DATE", args)
-    if (first, last) == (midnight("START_DATE", OPTIONAL), midnight("END_DATE", OPTIONAL)):
-        return [args["S3_JSON_INPUT_PATH"]]
-    return [
-        day.getPath().toString()
-        for source in fs.listStatus(path(args["S3_JSON_INPUT_PATH"]))
-        if source.isDirectory() and source.getPath().getName()[0] not in "_."
-        for day in fs.listStatus(source.getPath())
-        if day.getPath().getName().isdecimal() and first <= int(day.getPath().getName()) <= last
-    ]
+    days = [day.getPath() for day in fs.globStatus(path(f"{source}/[^._]*/*")) or ()]
+    named = [(day.getName(), str(day)) for day in days]
+    return [day for name, day in named if name.isdecimal() and first <= int(name) <= last]
 
 
 def read_lines(spark: SparkSession, paths: list[str], broken: list[str]) -> DataFrame:
@@ -132,15 +120,15 @@ def broken_gzips(spark: SparkSession, paths: list[str]) -> list[str]:
 
     def breaks_off(content: bytes) -> bool:
         try:
-            with gzip.open(io.BytesIO(content)) as file:
-                while file.read(1024 * 1024):
+            with gzip.open(io.BytesIO(content)) as lines:
+                for _ in lines:
                     pass
         except (EOFError, OSError, zlib.error):
             return True
         return False
 
-    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
-    files = reader.option("pathGlobFilter", "*.gz").load(paths)
+    options = {"recursiveFileLookup": "true", "pathGlobFilter": "*.gz"}
+    files = spark.read.format("binaryFile").options(**options).load(paths)
     contents = files.select("_metadata.file_path", "content").rdd
     return contents.filter(lambda file: breaks_off(file[1])).keys().collect()
 
@@ -247,7 +235,7 @@ def show(accounting: dict[str, Any]) -> None:
     """Print the counts as a table, and for programs as a line of JSON."""
     for name, value in accounting.items():
         for reason, number in (value if isinstance(value, dict) else {"": value}).items():
-            print(f"{name.replace('_', ' '):<14}{reason:<22}{number:>14,}")
+            print(f"{name:<14}{reason:<22}{number:>14,}")
     print("ACCOUNTING", json.dumps(accounting))
 
 
@@ -268,9 +256,9 @@ def write_csv(united: DataFrame, folder: str, rows: int, max_rows: int) -> None:
 
 def write_rejected(united: DataFrame, folder: str) -> None:
     """Write the rejected records as JSON lines: reason, file, text."""
-    rejected = united.where(sf.col("verdict").isin(*REJECTED))
-    rejected = rejected.select(sf.col("verdict").alias("reason"), "file", "text")
-    rejected.write.options(**ONLY_DATA, ignoreNullFields="false").json(folder)
+    records = united.where(sf.col("verdict").isin(*REJECTED))
+    records = records.select(sf.col("verdict").alias("reason"), "file", "text")
+    records.write.options(**ONLY_DATA, ignoreNullFields="false").json(folder)
 
 
 def publish(fs: Any, path: Any, staging: str, output: str, run: str) -> None:
@@ -278,17 +266,13 @@ def publish(fs: Any, path: Any, staging: str, output: str, run: str) -> None:
     fs.mkdirs(path(output))
     parts = sorted((file.getPath() for file in fs.listStatus(path(staging))), key=str)
     for number, part in enumerate(parts):
-        move(fs, part, path(output, f"{run}-part-r-{number:05d}.csv"))
+        name = f"{run}-part-r-{number:05d}.csv"
+        if not fs.rename(part, path(output, name)):
+            raise OSError(f"could not move {part} to {output}/{name}")
     for file in fs.listStatus(path(output)):
         name = file.getPath().getName()
         if name.startswith("run-") and not name.startswith(f"{run}-"):
             fs.delete(file.getPath(), False)
-
-
-def move(fs: Any, source: Any, target: Any) -> None:
-    """Rename a file or a folder."""
-    if not fs.rename(source, target):
-        raise OSError(f"could not move {source} to {target}")
 
 
 def transform(spark: SparkSession, args: dict[str, str]) -> None:
@@ -296,15 +280,14 @@ def transform(spark: SparkSession, args: dict[str, str]) -> None:
     started = time.time_ns()
     run = f"run-{started // 1_000_000}"
     supported = [event.strip() for event in args["SUPPORTED_EVENTS"].split(",")]
-    output, rejected = args["S3_CSV_OUTPUT_PATH"], args["S3_REJECTED_PATH"]
-    staging, max_rows = f"{output}-staging/{run}", int(args["MAX_ROWS_PER_FILE"])
+    output, rejected = args["S3_CSV_OUTPUT_PATH"], f"{args['S3_REJECTED_PATH']}/{run}"
+    staging, max_rows = f"{output}-staging", int(args["MAX_ROWS_PER_FILE"])
     path = spark._jvm.org.apache.hadoop.fs.Path
     fs = path(output).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
     paths = folders(fs, path, args)
 
     def read(broken: list[str]) -> DataFrame:
         lines = read_lines(spark, paths, broken)
-        # What is shuffled is far smaller than the input, and Spark joins small partitions.
         spark.conf.set("spark.sql.shuffle.partitions", lines.rdd.getNumPartitions() // 4 + 1)
         judged = judge(parse(lines), supported, started // 1_000_000_000 + A_DAY)
         if broken:
@@ -320,23 +303,21 @@ def transform(spark: SparkSession, args: dict[str, str]) -> None:
             broken = broken_gzips(spark, paths)
             if not broken:
                 raise
-            print(f"Reading again: {len(broken)} gzip files break off, {broken[0]} for one")
+            print(f"Reading again: {len(broken)} gzip files break off")
             united = read(broken)
             accounting = account(united)
         if any(accounting["rejected"].values()):
-            write_rejected(united, f"{staging}/rejected")
-        with closing(fs.create(path(f"{staging}/rejected/accounting.json"))) as file:
+            write_rejected(united, rejected)
+        with closing(fs.create(path(rejected, "accounting.json"))) as file:
             file.write(json.dumps(accounting, indent=2).encode())
-        fs.mkdirs(path(rejected))
-        move(fs, path(f"{staging}/rejected"), path(rejected, run))
         show(accounting)
         if accounting["kept"] == 0:
             raise ValueError(f"no record was kept: {json.dumps(accounting)}")
-        write_csv(united, f"{staging}/csv", accounting["rows_written"], max_rows)
-        publish(fs, path, f"{staging}/csv", output, run)
+        write_csv(united, f"{staging}/{run}", accounting["rows_written"], max_rows)
+        publish(fs, path, f"{staging}/{run}", output, run)
     finally:
         united.unpersist()
-        fs.delete(path(f"{output}-staging"), True)
+        fs.delete(path(staging), True)
 
 
 def main() -> None:

@@ -340,7 +340,13 @@ def write_report(stack: Stack = DEFAULT_STACK) -> None:
 def transform(
     context: typer.Context,
     input_dir: Annotated[Path, typer.Argument(help="A folder with Segment logs, .gz or plain.")],
-    output_dir: Annotated[Path, typer.Argument(help="The folder for the CSV; made if needed.")],
+    output_dir: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder for the CSV; made if needed. Rejected records go to the folder beside "
+            "it, OUTPUT_DIR-rejected."
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Run the job's own script, unchanged, on folders of this machine.
@@ -357,6 +363,7 @@ def transform(
         "--JOB_NAME": "transform",
         "--S3_JSON_INPUT_PATH": input_dir.resolve().as_uri(),
         "--S3_CSV_OUTPUT_PATH": output_dir.resolve().as_uri(),
+        "--S3_REJECTED_PATH": f"{output_dir.resolve().as_uri()}-rejected",
         **_job_arguments(context.args),
     }
     output: list[str] = []

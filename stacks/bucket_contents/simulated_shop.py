@@ -1,7 +1,6 @@
 """A simulated shop, as the logs that Segment's S3 destination would have written about it.
 
-A recommender can learn from it: some products are popular, people have favourite departments and
-brands. Kept small, as it travels inside a template.
+A recommender can learn from it: some products are popular, and people have favourites.
 """
 
 import json

@@ -187,9 +187,9 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
 
 
 def test_the_jobs_role_writes_nowhere_else(checkout: Checkout) -> None:
-    """IAM is evaluated here as on AWS: a typing error must not overwrite the raw logs."""
+    """IAM is evaluated here as on AWS: a typing error must not overwrite what others wrote."""
     error = checkout.run(
-        "run-job", "--S3_CSV_OUTPUT_PATH", f"s3://{BUCKET}/segment-logs/oops", code=1
+        "run-job", "--S3_CSV_OUTPUT_PATH", f"s3://{BUCKET}/athena-results/oops", code=1
     ).stderr
     assert "not authorized" in error or "Denied" in error or "Forbidden" in error
 

@@ -87,7 +87,7 @@ def test_lambda_and_logs_accept_what_is_theirs(resources: Resources) -> None:
         accepts("logs", "PutRetentionPolicy", {**name, "retentionInDays": days})
 
 
-@pytest.mark.parametrize("key", ["S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH"])
+@pytest.mark.parametrize("key", ["S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"])
 def test_a_run_without_arguments_has_every_one_that_the_script_asks_for(
     resources: Resources, key: str
 ) -> None:

@@ -152,6 +152,7 @@ def test_job_is_small_short_and_has_its_arguments(resources: Resources) -> None:
     assert properties["Timeout"] <= 15
     arguments = properties["DefaultArguments"]
     assert text(arguments["--S3_CSV_OUTPUT_PATH"]).endswith("/transformed")
+    assert text(arguments["--S3_REJECTED_PATH"]).endswith("/rejected")
     assert text(arguments["--S3_JSON_INPUT_PATH"]).endswith("/segment-logs/")
     assert arguments["--enable-auto-scaling"] == "true"
 
