@@ -12,7 +12,7 @@ from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, acknowledge_objects
 from stacks.parameters import WorkshopParameters
-from stacks.storage import SCRIPTS, REJECTED, SEGMENT_LOGS, TRANSFORMED, DataBucket
+from stacks.storage import REJECTED, SCRIPTS, SEGMENT_LOGS, TRANSFORMED, DataBucket
 
 SCRIPT = Path(__file__).parent.parent / "glue_scripts" / "segment_events_to_csv.py"
 
