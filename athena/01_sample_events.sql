@@ -1,5 +1,5 @@
 -- name: 01 What does the data look like
--- description: Twenty raw events, a column for each field that the table declares.
+-- description: Twenty raw events, a column for each field of the table.
 SELECT *
 FROM segment_logs
 LIMIT 20;

@@ -1,5 +1,5 @@
 -- name: 05 Create the table by hand
--- description: Run query 04 first. Each mapping gives a trait with spaces in its name one without. DROP TABLE segment_logs removes it.
+-- description: After query 04. Each mapping names a trait without its spaces. DROP TABLE segment_logs removes it.
 -- database: default
 CREATE EXTERNAL TABLE IF NOT EXISTS segment_logs (
   `_metadata` struct<bundled:array<string>,unbundled:array<string>,bundledids:array<string>>,

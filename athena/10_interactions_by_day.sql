@@ -1,5 +1,5 @@
 -- name: 10 Interactions by day
--- description: Personalize wants seconds since 1970; from_unixtime turns them into a time, in UTC.
+-- description: from_unixtime turns the seconds since 1970 into a time, in UTC.
 SELECT
   date(from_unixtime("timestamp")) AS day,
   count(*) AS interactions

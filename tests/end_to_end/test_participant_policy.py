@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.event_package import PLATFORM
+from stacks.event_template import body
 from tests.end_to_end.conftest import free_port
 from tests.infrastructure.conftest import event_template
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
@@ -43,7 +44,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         owner = boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
         owner.client("cloudformation").create_stack(
             StackName=STACK,
-            TemplateBody=json.dumps(event_template()),
+            TemplateBody=body(event_template()).decode(),
             Capabilities=["CAPABILITY_IAM"],
         )
         owner.client("cloudformation").get_waiter("stack_create_complete").wait(
