@@ -3,7 +3,6 @@
 A user who has nothing but the policy of the package calls what the console calls for them.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
