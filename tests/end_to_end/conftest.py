@@ -7,11 +7,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
+
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from workshop.local.server import EmbeddedAws
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -78,6 +83,18 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def owner_of(server: EmbeddedAws) -> Iterator[boto3.Session]:
+    """Run an embedded AWS, with a session of its account's owner; it stops whatever happens."""
+    server.start()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+            yield boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ tests are slow (`make test-slow`): they make a whole environment each.
 """
 
 import copy
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +14,12 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.end_to_end.conftest import free_port
+from stacks.event_template import body
+from tests.end_to_end.conftest import free_port, owner_of
 from tests.end_to_end.failing_aws import Failing
 from tests.infrastructure.conftest import event_template
 from workshop import inventory
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
+from workshop.account import EMBEDDED_ACCOUNT, Account
 
 Template = dict[str, Any]
 TEMPLATE = event_template()
@@ -47,7 +47,7 @@ class Cloud:
         given = {"BucketSuffix": "", "SegmentWorkspaceId": "", **parameters}
         stack_id = self.client("cloudformation").create_stack(
             StackName=stack,
-            TemplateBody=json.dumps(template, separators=(",", ":"), ensure_ascii=False),
+            TemplateBody=body(template).decode(),
             Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
             Capabilities=["CAPABILITY_IAM"],
             RoleARN=f"arn:aws:iam::{EMBEDDED_ACCOUNT}:role/event-platform",
@@ -58,7 +58,7 @@ class Cloud:
         """Update the stack and return the status that it ends in; parameters stay or are given."""
         stack_id = self.client("cloudformation").update_stack(
             StackName=stack,
-            TemplateBody=json.dumps(template, separators=(",", ":"), ensure_ascii=False),
+            TemplateBody=body(template).decode(),
             Parameters=[
                 {"ParameterKey": name, "UsePreviousValue": True}
                 for name in template["Parameters"].keys() - parameters.keys()
@@ -163,12 +163,8 @@ class Cloud:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     server = Failing(tmp_path_factory.mktemp("aws"), free_port())
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-        session = boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
+    with owner_of(server) as session:
         yield Cloud(server, session)
-    server.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from stacks.event_package import PLATFORM
 from stacks.event_template import body
-from tests.end_to_end.conftest import free_port
+from tests.end_to_end.conftest import free_port, owner_of
 from tests.infrastructure.conftest import event_template
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 from workshop.local.server import EmbeddedAws
@@ -36,11 +36,7 @@ def clients(session: boto3.Session) -> Client:
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The clients of the account's owner and of a participant; the stack is there."""
-    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-        owner = boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
+    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner:
         owner.client("cloudformation").create_stack(
             StackName=STACK,
             TemplateBody=body(event_template()).decode(),
@@ -58,7 +54,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
             key["AccessKeyId"], key["SecretAccessKey"], region_name=EMBEDDED_REGION
         )
         yield clients(owner), clients(session)
-    server.stop()
 
 
 def ask(athena: Any, sql: str, database: str = DATABASE) -> list[Any]:  # noqa: ANN401 - boto3's
