@@ -15,7 +15,6 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError, HTTPClientError
 
 from workshop import cloudformation, inventory, job, readiness, verification
@@ -32,7 +31,13 @@ _THROTTLING = {
     "ThrottlingException",
     "TooManyRequestsException",
 }
-_DENIED = {"403", "AccessDenied", "AccessDeniedException"}
+_DENIED = {
+    "403",
+    "AccessDenied",
+    "AccessDeniedException",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
 _REQUEST_SECONDS = 20
 _ATTEMPTS = 6
 _TICK_SECONDS = 0.25
@@ -148,10 +153,9 @@ class Visit:
         Raises:
             NoAccessError: the role cannot be assumed.
         """
-        own = organizer.session.get_credentials()
-        if own is None:
-            raise NoAccessError("There are no credentials any more.", "Sign in again")
-        outside = self._session(own.get_frozen_credentials())
+        own: Any = organizer.session.get_credentials()  # never None: it knows its id
+        key = own.get_frozen_credentials()
+        outside = self._session(key.access_key, key.secret_key, key.token)
         if self.member.id == organizer.id:
             return Account(outside, organizer.endpoint)
         partition = outside.get_partition_for_region(self.member.region)
@@ -167,15 +171,15 @@ class Visit:
                 "name another one: --role-name",
             ) from error
         given = answer["Credentials"]
-        inside = ReadOnlyCredentials(
+        inside = self._session(
             given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
         )
-        return Account(self._session(inside), organizer.endpoint)
+        return Account(inside, organizer.endpoint)
 
-    def _session(self, credentials: ReadOnlyCredentials) -> boto3.Session:
+    def _session(self, access_key: str, secret_key: str, token: str | None) -> boto3.Session:
         core = botocore.session.Session()
         core.register_component("data_loader", _LOADER)
-        core.set_credentials(credentials.access_key, credentials.secret_key, credentials.token)
+        core.set_credentials(access_key, secret_key, token)
         core.set_default_client_config(
             Config(
                 connect_timeout=min(_REQUEST_SECONDS, self.seconds),
@@ -217,7 +221,7 @@ def _complaint(error: Exception, member: Member) -> tuple[str, str, str]:
     if code in _THROTTLING:
         return "throttled", str(error), "Run this again later, or with a smaller --concurrency"
     if code in _DENIED:
-        return "no access", str(error), "Allow it to the role, or name another one: --role-name"
+        return "no access", str(error), f"Allow it to the role; is {member.region} enabled there?"
     if isinstance(error, HTTPClientError):
         return "unreachable", str(error), f"Check the region {member.region} and the network"
     return "broken", f"{type(error).__name__}: {error}", "Run this again"

@@ -191,10 +191,12 @@ def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]
 
 def _summarize(outcomes: list[Outcome], what: str, seconds: float) -> None:
     rows = [
-        (o.account, o.region, o.name, o.state, o.found, o.next_step) for o in outcomes if not o.well
+        (f"{o.account} {o.name}".rstrip(), o.region, o.state, o.found, o.next_step)
+        for o in outcomes
+        if not o.well
     ]
     if rows:
-        columns = ["account", "region", "name", "state", "cause", "next step"]
+        columns = ["account", "region", "state", "cause", "next step"]
         console.table(columns, rows, "Look at these")
     requests, rate = sum(o.requests for o in outcomes), len(outcomes) * 60 / max(seconds, 0.1)
     console.out.print(
