@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from workshop import cloudformation, inventory, job, readiness, verification
 from workshop.account import Account
@@ -222,7 +222,7 @@ def _complaint(error: Exception, member: Member) -> tuple[str, str, str]:
         return "throttled", str(error), "Run this again later, or with a smaller --concurrency"
     if code in _DENIED:
         return "no access", str(error), f"Allow it to the role; is {member.region} enabled there?"
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, (EndpointConnectionError, HTTPClientError)):
         return "unreachable", str(error), f"Check the region {member.region} and the network"
     return "broken", f"{type(error).__name__}: {error}", "Run this again"
 

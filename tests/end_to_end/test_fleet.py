@@ -147,9 +147,13 @@ def states(outcomes: Outcomes) -> dict[str, str]:
     return {account: one["state"] for account, one in outcomes.items()}
 
 
-def organization_in(folder: Path) -> Iterator[Organization]:
+def organization_in(folder: Path, volume: str = "") -> Iterator[Organization]:
+    """Run the embedded AWS with an organization; `volume` is that of the sample logs."""
     server = Failing(folder / "aws", free_port())
-    (folder / "template.json").write_bytes(body(event_template()))
+    today = "log_files(datetime.now(UTC).date()"
+    text = body(event_template()).decode()
+    assert f"{today})" in text
+    (folder / "template.json").write_text(text.replace(f"{today})", f"{today}{volume})"))
     with owner_of(server) as management:
         yield Organization(server, management, folder)
 
@@ -167,7 +171,7 @@ class Few:
 
 @pytest.fixture(scope="module")
 def organization(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organization]:
-    yield from organization_in(tmp_path_factory.mktemp("few"))
+    yield from organization_in(tmp_path_factory.mktemp("few"), ", 3, 2000")
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +281,7 @@ def test_an_account_that_does_not_answer_is_given_up_in_time(
     """Else one account keeps the organizer waiting for all of them."""
     organization.name([few.throttled, few.broken])
     organization.server.silence(few.throttled)
-    outcomes = organization.fleet("check", "--timeout", "15", "--concurrency", "1", code=1)
+    outcomes = organization.fleet("check", "--timeout", "10", "--concurrency", "1", code=1)
     organization.server.silence()
     assert states(outcomes) == {few.broken: "ready", few.throttled: "slow"}
     assert "looks at the stack" in outcomes[few.throttled]["found"]
