@@ -58,7 +58,7 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
 
     Args:
         account: where to look.
-        stack: the stack's name.
+        stack: its name, or that of the stack set which made it.
         deploy: the command that an error advises; by default the one for a single account.
 
     Raises:
@@ -68,7 +68,7 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     """
     deploy = deploy or ("make up" if account.embedded else "make deploy")
     _ = account.id  # says clearly when nothing answers
-    found = describe(account, stack)
+    found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
         raise MissingError(f"The stack {stack} is not deployed on {account}.", deploy)
     status = found["StackStatus"]
@@ -82,7 +82,7 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
             f"Correct the cause, then deploy it again: {deploy}",
         )
     return Environment(
-        stack=stack,
+        stack=found["StackName"],
         stack_id=found["StackId"],
         status=status,
         outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])},
@@ -98,6 +98,14 @@ def describe(account: Account, stack: str) -> dict[str, Any] | None:
             raise
         return None
     return dict(found[0])
+
+
+def _of_stack_set(account: Account, name: str) -> dict[str, Any] | None:
+    """The stack that CloudFormation StackSets has made of the set of this name."""
+    stacks = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    prefix = f"StackSet-{name}-"
+    found = (one for page in stacks for one in page["Stacks"])
+    return next((dict(one) for one in found if one["StackName"].startswith(prefix)), None)
 
 
 def failure(account: Account, stack: Mapping[str, Any]) -> str:

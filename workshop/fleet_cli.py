@@ -1,6 +1,7 @@
 """`python -m workshop fleet`: the organizer's commands for many accounts at once."""
 
 import csv
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.account import connect
@@ -106,6 +107,7 @@ def destroy(
     stack: Stack = DEFAULT_STACK,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first, on a terminal.")] = False,
     results: Csv = None,
     as_json: Json = False,
 ) -> None:
@@ -114,6 +116,11 @@ def destroy(
     Example: python -m workshop fleet destroy --accounts accounts.txt
     """
     chosen = _fleet(accounts, role, concurrency, timeout)
+    if not yes and sys.stdin.isatty():
+        count = len(chosen.members)
+        typer.confirm(
+            f"Delete {stack} with all its data in {count} accounts?", abort=True, err=True
+        )
     _run(chosen, fleet.destroy(stack, role), fleet.GONE, results, as_json=as_json)
 
 
@@ -156,6 +163,7 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None, *, as_json:
                 "states": states,
                 "seconds": round(took, 1),
                 "requests": sum(outcome.requests for outcome in outcomes),
+                "throttled": sum(outcome.throttled for outcome in outcomes),
             }
         )
     else:
@@ -239,10 +247,10 @@ def _shown(total: int) -> Iterator[Callable[[list[Visit], list[Outcome]], None]]
 
 def _view(under_way: list[Visit], done: list[Outcome]) -> Table:
     """What is wrong so far, then who is under way, as many as fit."""
-    view = Table("account", "name", "state", "what", expand=True)
+    view = Table("account", "state", Column("what", no_wrap=True), expand=True)
     now = time.monotonic()
     rows = [(o.account, o.name, f"[red]{o.state}[/]", o.found) for o in done if not o.well]
     rows += [(v.member.id, v.member.name, f"{now - v.began:.0f} s", v.doing) for v in under_way]
     for account, name, state, what in rows[: max(console.progress.height - 7, 1)]:
-        view.add_row(account, escape(name), state, escape(what.splitlines()[0]))
+        view.add_row(f"{account} {escape(name)}", state, escape(what.splitlines()[0]))
     return view
