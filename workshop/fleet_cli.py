@@ -247,7 +247,12 @@ def _shown(total: int) -> Iterator[Callable[[list[Visit], list[Outcome]], None]]
 
 def _view(under_way: list[Visit], done: list[Outcome]) -> Table:
     """What is wrong so far, then who is under way, as many as fit."""
-    view = Table("account", "state", Column("what", no_wrap=True), expand=True)
+    view = Table(
+        Column("account", no_wrap=True),
+        Column("state", no_wrap=True),
+        Column("what", no_wrap=True, ratio=1),
+        expand=True,
+    )
     now = time.monotonic()
     rows = [(o.account, o.name, f"[red]{o.state}[/]", o.found) for o in done if not o.well]
     rows += [(v.member.id, v.member.name, f"{now - v.began:.0f} s", v.doing) for v in under_way]
