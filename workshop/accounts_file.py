@@ -6,6 +6,9 @@ from pathlib import Path
 
 from workshop.errors import WorkshopError
 
+# The role that AWS Organizations makes in every account that it makes.
+# Source: AWS Organizations User Guide, "Accessing member accounts in an organization".
+ORGANIZATION_ROLE = "OrganizationAccountAccessRole"
 COLUMNS = ("account_id", "region", "name")
 _ID_DIGITS = 12
 
@@ -23,8 +26,8 @@ def read(path: Path, region: str, regions: set[str]) -> list[Member]:
     """Read the accounts.
 
     The file is a list of ids, one a line, or CSV: `account_id,region,name`, in this order or with
-    a header that names these columns among others (as AWS Organizations exports accounts:
-    `Account ID`, `Name` and more). Lines that begin with `#` are comments.
+    a header that names these columns among others (as the console of AWS Organizations exports
+    accounts: `Account ID`, `Name` and more). Lines that begin with `#` are comments.
 
     Args:
         path: the file.

@@ -19,6 +19,7 @@ from rich.table import Column, Table
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.account import connect
+from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.deployment import PROJECT
 from workshop.environment import DEFAULT_STACK
 from workshop.errors import WorkshopError
@@ -32,8 +33,6 @@ app = typer.Typer(
     "where it stopped. The exit code is 0 when all is well in every account.",
 )
 TEMPLATE = PROJECT / "dist" / "segment-personalize-workshop.template.json"
-# What AWS Organizations makes in every account that it makes.
-DEFAULT_ROLE = "OrganizationAccountAccessRole"
 
 Accounts = Annotated[
     Path,
@@ -53,7 +52,7 @@ Csv = Annotated[Path | None, typer.Option("--csv", help="Write the results to th
 @app.command()
 def check(
     accounts: Accounts,
-    role: Role = DEFAULT_ROLE,
+    role: Role = ORGANIZATION_ROLE,
     stack: Stack = DEFAULT_STACK,
     run_job: Annotated[
         bool, typer.Option("--run-job", help="Run the job and verify its CSV, too.")
@@ -76,7 +75,7 @@ def check(
 @app.command()
 def deploy(
     accounts: Accounts,
-    role: Role = DEFAULT_ROLE,
+    role: Role = ORGANIZATION_ROLE,
     stack: Stack = DEFAULT_STACK,
     template: Annotated[
         Path, typer.Option(help="What make event-template wrote.", show_default=False)
@@ -103,7 +102,7 @@ def deploy(
 @app.command()
 def destroy(
     accounts: Accounts,
-    role: Role = DEFAULT_ROLE,
+    role: Role = ORGANIZATION_ROLE,
     stack: Stack = DEFAULT_STACK,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,

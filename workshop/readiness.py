@@ -67,7 +67,8 @@ def _made(account: Account, environment: Environment) -> dict[str, dict[str, str
     made = defaultdict[str, dict[str, str]](dict)
     for page in pages.paginate(StackName=environment.stack_id):
         for one in page["StackResourceSummaries"]:
-            made[one["ResourceType"]][one["PhysicalResourceId"]] = one["LogicalResourceId"]
+            if not one["ResourceStatus"].startswith("DELETE_"):
+                made[one["ResourceType"]][one["PhysicalResourceId"]] = one["LogicalResourceId"]
     return made
 
 

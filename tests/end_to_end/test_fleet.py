@@ -26,8 +26,8 @@ from tests.end_to_end.failing_aws import Failing
 from tests.infrastructure.conftest import event_template
 from workshop import inventory
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
+from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
-from workshop.fleet_cli import DEFAULT_ROLE
 
 OF_STACK_SET = f"StackSet-{DEFAULT_STACK}-1f3a"
 Outcomes = dict[str, dict[str, Any]]
@@ -81,7 +81,7 @@ class Organization:
             "Action": "sts:AssumeRole",
         }
         self.session(account).client("iam").update_assume_role_policy(
-            RoleName=DEFAULT_ROLE,
+            RoleName=ORGANIZATION_ROLE,
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
         )
 
@@ -89,7 +89,7 @@ class Organization:
         """Everything in an account but the organizer's role."""
         inside = Account(self.session(account), self.server.endpoint)
         belongings = inventory.Belongings("", frozenset())
-        return [str(item) for item in inventory.take(inside, belongings, DEFAULT_ROLE)]
+        return [str(item) for item in inventory.take(inside, belongings, ORGANIZATION_ROLE)]
 
     def start(self, command: str, *options: str) -> subprocess.Popen[str]:
         """Start `python -m workshop fleet`, as CI does, in a process group of its own."""
@@ -192,7 +192,7 @@ def test_interrupted_it_says_how_far_it_came(organization: Organization, few: Fe
     os.killpg(process.pid, signal.SIGINT)
     outcomes = organization.ended(process, "deploy", 130)
     assert set(states(outcomes).values()) == {"interrupted"}
-    assert "deploys: CREATE_IN_PROGRESS" in outcomes.pop(few.busy)["found"]
+    assert outcomes.pop(few.busy)["found"].startswith("Stopped while it deploys")
     assert {one["found"] for one in outcomes.values()} == {"Not begun"}
     assert "Interrupted" in organization.said
 
@@ -205,9 +205,9 @@ def test_what_goes_wrong_in_one_account_holds_up_no_other(
     organization.server.throttle({few.busy: 2, few.throttled: 1})
     iam = organization.session(few.closed).client("iam")
     iam.detach_role_policy(
-        RoleName=DEFAULT_ROLE, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+        RoleName=ORGANIZATION_ROLE, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
     )
-    iam.delete_role(RoleName=DEFAULT_ROLE)
+    iam.delete_role(RoleName=ORGANIZATION_ROLE)
     organization.trust(few.distrusted, few.closed)
 
     outcomes = organization.fleet("deploy", code=1)
@@ -223,7 +223,7 @@ def test_what_goes_wrong_in_one_account_holds_up_no_other(
     assert outcomes[few.busy]["throttled"] > 0
     assert outcomes[few.broken]["found"].endswith("CatalogDatabase: injected at CatalogDatabase")
     for account in (few.closed, few.distrusted):
-        assert f"{account}:role/{DEFAULT_ROLE} cannot be assumed" in outcomes[account]["found"]
+        assert f"{account}:role/{ORGANIZATION_ROLE} cannot be assumed" in outcomes[account]["found"]
     assert "Rate exceeded" in outcomes[few.throttled]["found"]
     assert outcomes[few.throttled]["throttled"] == 6
     for account in (few.broken, few.closed, few.distrusted, few.throttled):

@@ -1,12 +1,9 @@
-"""Lets AWS Organizations make accounts that its management account can enter, as on AWS.
-
-Source: AWS Organizations User Guide, "Accessing member accounts in an organization".
-"""
+"""Lets AWS Organizations make accounts that its management account can enter, as on AWS."""
 
 import json
 from typing import Any
 
-DEFAULT_ROLE = "OrganizationAccountAccessRole"
+from workshop.accounts_file import ORGANIZATION_ROLE
 
 
 def install() -> None:
@@ -20,7 +17,7 @@ def install() -> None:
         status, headers, body = create(request)
         if status == 200:  # noqa: PLR2004
             account = json.loads(body)["CreateAccountStatus"]["AccountId"]
-            role = request.get("RoleName", DEFAULT_ROLE)
+            role = request.get("RoleName", ORGANIZATION_ROLE)
             trust = {
                 "Effect": "Allow",
                 "Principal": {"AWS": f"arn:aws:iam::{get_account_id()}:root"},
