@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+from stacks.config import REGIONS
 from workshop.errors import WorkshopError
 
 # The role that AWS Organizations makes in every account that it makes.
@@ -22,7 +23,7 @@ class Member:
     name: str = ""
 
 
-def read(path: Path, region: str, regions: set[str]) -> list[Member]:
+def read(path: Path, region: str) -> list[Member]:
     """Read the accounts.
 
     The file is a list of ids, one a line, or CSV: `account_id,region,name`, in this order or with
@@ -32,7 +33,6 @@ def read(path: Path, region: str, regions: set[str]) -> list[Member]:
     Args:
         path: the file.
         region: of the accounts for which the file names none.
-        regions: those that there are.
 
     Raises:
         WorkshopError: there is no such file, nobody in it, or a line that is no account.
@@ -61,9 +61,10 @@ def read(path: Path, region: str, regions: set[str]) -> list[Member]:
                 f"{place}: {member.id!r} is no account id.",
                 "Write its twelve digits, leading zeros included",
             )
-        if member.region not in regions:
+        if member.region not in REGIONS:
             raise WorkshopError(
-                f"{place}: {member.region!r} is no region.", "Write one such as us-east-1"
+                f"{place}: there is no Amazon Personalize in the region {member.region!r}.",
+                f"Choose one of: {', '.join(REGIONS)}",
             )
         if member.id in members:
             raise WorkshopError(

@@ -26,7 +26,9 @@ from workshop.errors import WorkshopError
 READY, GONE, INTERRUPTED = "ready", "gone", "interrupted"
 _THROTTLING = {
     "RequestLimitExceeded",
+    "RequestThrottledException",
     "SlowDown",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
@@ -41,8 +43,6 @@ _DENIED = {
 _REQUEST_SECONDS = 20
 _ATTEMPTS = 6
 _TICK_SECONDS = 0.25
-# What takes most of a session, the services' models, is shared by all of them.
-_LOADER = botocore.session.Session().get_component("data_loader")
 
 Say = Callable[[str], None]
 # What is done in an account: it returns what it found, and says meanwhile what it does.
@@ -178,7 +178,7 @@ class Visit:
 
     def _session(self, access_key: str, secret_key: str, token: str | None) -> boto3.Session:
         core = botocore.session.Session()
-        core.register_component("data_loader", _LOADER)
+        core.register_component("data_loader", _models())
         core.set_credentials(access_key, secret_key, token)
         core.set_default_client_config(
             Config(
@@ -211,6 +211,12 @@ class Visit:
                 f"Not done after {self.seconds:g} s: it {self.doing}",
                 "Run this again: it goes on where it stopped; or give it time: --timeout",
             )
+
+
+@cache
+def _models() -> Any:  # noqa: ANN401 - botocore's loader
+    """The services' models: most of a session, and shared by all of them."""
+    return botocore.session.Session().get_component("data_loader")
 
 
 def _complaint(error: Exception, member: Member) -> tuple[str, str, str]:

@@ -137,10 +137,7 @@ def _pairs(words: list[str]) -> dict[str, str]:
 
 def _fleet(file: Path, role: str, concurrency: int, seconds: float) -> Fleet:
     organizer = connect()
-    session, region = organizer.session, organizer.region
-    partition = session.get_partition_for_region(region)
-    regions = session.get_available_regions("cloudformation", partition)
-    members = accounts_file.read(file, region, set(regions))
+    members = accounts_file.read(file, organizer.region)
     _ = organizer.id  # says clearly when nobody answers
     return Fleet(organizer, members, role, concurrency, seconds)
 

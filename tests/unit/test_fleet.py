@@ -13,7 +13,6 @@ from workshop.cloudformation import Template
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet, Say
 
-REGIONS = {"us-east-1", "eu-west-1"}
 ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
 # As the console of AWS Organizations exports accounts.
 EXPORTED = "\ufeffAccount ID,ARN,Email,Name,Status,Joined method,Joined timestamp"
@@ -23,7 +22,7 @@ ONE, TWO = "001122223333", "444455556666"
 def read(folder: Path, text: str) -> list[Member]:
     file = folder / "accounts.csv"
     file.write_text(text, encoding="utf-8")
-    return accounts_file.read(file, "us-east-1", REGIONS)
+    return accounts_file.read(file, "us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ def test_accounts_are_read(tmp_path: Path, text: str, members: list[Member]) -> 
     [
         (f"{ONE}\n1122223333\n", "line 2: '1122223333' is no account id"),  # Excel eats zeros
         (f"{ONE}\n{12 * ARABIC_FOUR}\n", f"line 2: '{12 * ARABIC_FOUR}' is no account id"),
-        (f"{ONE},us-west-9", "line 1: 'us-west-9' is no region"),
+        (f"{ONE},us-west-1", "line 1: there is no Amazon Personalize in the region 'us-west-1'"),
         (f"{ONE}\n{TWO}\n{ONE}", f"line 3: {ONE} is in the file twice"),
         (f"id,name\n{ONE},Ants", "line 1: 'id' is no account id"),
         ("# nobody\n", "names no account"),
@@ -66,7 +65,7 @@ def test_a_bad_line_is_named(tmp_path: Path, text: str, message: str) -> None:
 def test_the_file_must_be_there(tmp_path: Path) -> None:
     """Else a mistyped name is a traceback."""
     with pytest.raises(WorkshopError, match=r"none\.csv cannot be read"):
-        accounts_file.read(tmp_path / "none.csv", "us-east-1", REGIONS)
+        accounts_file.read(tmp_path / "none.csv", "us-east-1")
 
 
 @pytest.mark.parametrize(
