@@ -6,7 +6,6 @@ before it changes anything.
 
 import csv
 import dataclasses
-import json
 import signal
 import sys
 from datetime import UTC, date, datetime
@@ -21,9 +20,11 @@ from rich.markup import escape
 from workshop import (
     console,
     deployment,
+    fleet_cli,
     inventory,
     job,
     queries,
+    readiness,
     report,
     seeding,
     summary,
@@ -32,6 +33,7 @@ from workshop import (
 from workshop.account import Account, connect
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
+from workshop.options import Json, Stack
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,9 +43,7 @@ app = typer.Typer(
     "On AWS by the credentials that any AWS tool would use; on the embedded AWS with "
     "[bold]export AWS_ENDPOINT_URL=http://127.0.0.1:4566[/] (make up starts it).",
 )
-INTERRUPTED = 130  # what a shell expects after Ctrl-C
-Stack = Annotated[str, typer.Option("--stack", help="The stack's name.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer with JSON on standard output.")]
+app.add_typer(fleet_cli.app, name="fleet")
 
 
 @app.command()
@@ -88,7 +88,7 @@ def up(
         raise
     paths = [facts.write(), report.write(facts)]
     if as_json:
-        _print_json(dataclasses.asdict(facts))
+        console.print_json(dataclasses.asdict(facts))
     else:
         _show(facts)
         console.out.print(f"Report: {paths[1]}\nFacts:  {paths[0]}")
@@ -107,7 +107,7 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
     server = _server(account)
     if server and not server.running():
         if as_json:
-            _print_json({"left": []})
+            console.print_json({"left": []})
         else:
             console.out.print(
                 f"The embedded AWS does not run at {account.endpoint}: nothing to do."
@@ -125,14 +125,9 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
         step.passed = not left
         step.result = f"{len(left)} things left" if left else "nothing left"
     if as_json:
-        _print_json({"left": [str(item) for item in left]})
-    if left:
-        shown = "\n  ".join(str(item) for item in left[:20])
-        raise WorkshopError(
-            f"{len(left)} things are left on {account}:\n  {shown}",
-            "Delete them by hand, then run this again"
-            + ("; or drop the embedded AWS with everything in it: make clean" if server else ""),
-        )
+        console.print_json({"left": [str(item) for item in left]})
+    drop = "; or drop the embedded AWS with everything in it: make clean"
+    inventory.require_nothing(left, account, drop if server else "")
     if server:
         with steps.step("Embedded AWS") as step:
             server.stop()
@@ -141,37 +136,32 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
 
 @app.command()
 def status(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
-    """Say what is deployed, whether its data is there, and what the job did last."""
+    """Say what is deployed, whether it is ready, and what the job did last."""
     account = connect()
     environment = find(account, stack)
-    logs = account.session.client("s3").list_objects_v2(
-        Bucket=environment.bucket, Prefix=seeding.PREFIX, MaxKeys=1
-    )
+    checks = readiness.check(account, environment)
     last = job.last_run(account, environment)
-    facts = {
-        "where": str(account),
-        "stack": environment.stack,
-        "status": environment.status,
-        "sample_logs": bool(logs["KeyCount"]),
-        "saved_queries": len(queries.saved_queries(account, environment)),
-        "last_run": dataclasses.asdict(last) if last else None,
-        "outputs": environment.outputs,
-    }
     if as_json:
-        _print_json(facts)
-        return
-    rows: list[tuple[str, object]] = [
-        ("where", facts["where"]),
-        ("stack", f"{environment.stack} is {environment.status}"),
-        ("logs", "present" if facts["sample_logs"] else "none: python -m workshop seed"),
-        ("saved queries", facts["saved_queries"]),
-        (
-            "last run",
-            f"{last.id} took {last.seconds} s" if last else "none: python -m workshop run-job",
-        ),
-        *environment.outputs.items(),
-    ]
-    console.table(["what", "is"], rows)
+        console.print_json(
+            {
+                "where": str(account),
+                "stack": environment.stack,
+                "status": environment.status,
+                "checks": [dataclasses.asdict(check) for check in checks],
+                "last_run": dataclasses.asdict(last) if last else None,
+                "outputs": environment.outputs,
+            }
+        )
+    else:
+        ran = f"{last.id} took {last.seconds} s" if last else "none: python -m workshop run-job"
+        rows = [
+            ("where", str(account)),
+            *((check.rule.lower(), check.found) for check in checks),
+            ("last run", ran),
+            *environment.outputs.items(),
+        ]
+        console.table(["what", "is"], rows)
+    verification.require(checks, "checks")
 
 
 @app.command()
@@ -218,7 +208,7 @@ def seed(
             where = f"s3://{environment.bucket}/{seeding.PREFIX}"
             step.result = f"{written.events:,} events in {written.files:,} files below {where}"
     if as_json:
-        _print_json(dataclasses.asdict(written))
+        console.print_json(dataclasses.asdict(written))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -249,7 +239,7 @@ def run_job(
         run = job.run(account, environment, arguments, follow=follow)
         step.result = f"{run.state} after {run.seconds} s"
     if as_json:
-        _print_json(dataclasses.asdict(run))
+        console.print_json(dataclasses.asdict(run))
 
 
 @app.command()
@@ -282,7 +272,7 @@ def query(
         elif everything:
             chosen = [q for q in saved if q.reads]
         elif as_json:
-            _print_json([dataclasses.asdict(q) for q in saved])
+            console.print_json([dataclasses.asdict(q) for q in saved])
             return
         else:
             console.table(["name", "description"], [(q.name, q.description) for q in saved])
@@ -302,7 +292,7 @@ def query(
             f"{result.scanned_bytes:,} bytes scanned"
         )
     if as_json:
-        _print_json(answers)
+        console.print_json(answers)
 
 
 @app.command()
@@ -313,16 +303,10 @@ def verify(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
         checks, _ = verification.verify(account, environment)
     if as_json:
-        _print_json([dataclasses.asdict(check) for check in checks])
+        console.print_json([dataclasses.asdict(check) for check in checks])
     else:
         _show_checks([dataclasses.asdict(check) for check in checks])
-    broken = [check for check in checks if not check.passed]
-    if broken:
-        raise WorkshopError(
-            f"{len(broken)} of {len(checks)} rules do not hold: "
-            + ", ".join(check.rule for check in broken),
-            broken[0].advice,
-        )
+    verification.require(checks)
 
 
 @app.command("report")
@@ -385,7 +369,7 @@ def transform(
             )
         step.result = f"the CSV is in {output_dir}"
     if as_json:
-        _print_json(job.accounting_of(output))
+        console.print_json(job.accounting_of(output))
     else:
         for line in output:
             if not line.startswith(job.ACCOUNTING):
@@ -403,7 +387,7 @@ def main() -> None:
     except (BotoCoreError, ClientError) as error:
         _fail(str(error), "Check the account and its permissions: python -m workshop status")
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:
+        if stop.code == console.INTERRUPTED:
             console.progress.print("Interrupted.")
         raise
 
@@ -484,10 +468,6 @@ def _look_around(account: Account) -> None:
         "  python -m workshop query 09\n"
         f"Tear it down: {'make down' if account.embedded else 'python -m workshop down'}"
     )
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
 
 
 def _today() -> date:

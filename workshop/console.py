@@ -1,5 +1,6 @@
 """What a person sees: steps with progress and times, tables, and errors with a next step."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+INTERRUPTED = 130  # the exit code that a shell expects after Ctrl-C
 # Answers go to standard output, everything about how they came to be to standard error.
 out = Console(highlight=False, soft_wrap=True)
 progress = Console(stderr=True, highlight=False)
@@ -72,6 +74,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     for row in rows:
         view.add_row(*("" if value is None else escape(str(value)) for value in row))
     out.print(view)
+
+
+def print_json(value: object) -> None:
+    """Answer with JSON and nothing else."""
+    print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
 
 
 def _is_number(value: object) -> bool:

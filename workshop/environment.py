@@ -1,6 +1,8 @@
 """The deployed exercise environment, as the stack's outputs describe it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -9,6 +11,16 @@ from workshop.account import Account
 from workshop.errors import WorkshopError
 
 DEFAULT_STACK = "SegmentPersonalizeWorkshop"
+COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+_BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+
+
+class MissingError(WorkshopError):
+    """There is no stack."""
+
+
+class InProgressError(WorkshopError):
+    """CloudFormation still works on the stack."""
 
 
 @dataclass(frozen=True)
@@ -41,34 +53,76 @@ class Environment:
         return self.outputs[outputs.WORKGROUP]
 
 
-def find(account: Account, stack: str = DEFAULT_STACK) -> Environment:
+def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Environment:
     """Find the deployed stack.
 
+    Args:
+        account: where to look.
+        stack: its name, or that of the stack set which made it.
+        deploy: the command that an error advises; by default the one for a single account.
+
     Raises:
-        WorkshopError: the stack is not there, or not in a state in which it can be used.
+        MissingError: there is no such stack.
+        InProgressError: something is under way in it.
+        WorkshopError: it failed; the message names the first resource that did and why.
     """
-    deploy = "make up" if account.embedded else "make deploy"
+    deploy = deploy or ("make up" if account.embedded else "make deploy")
     _ = account.id  # says clearly when nothing answers
+    found = describe(account, stack) or _of_stack_set(account, stack)
+    if not found:
+        raise MissingError(f"The stack {stack} is not deployed on {account}.", deploy)
+    status = found["StackStatus"]
+    if status.endswith("_IN_PROGRESS"):
+        raise InProgressError(
+            f"The stack {stack} on {account} is {status}.", "Wait for its end, then run this again"
+        )
+    if status not in COMPLETE:
+        raise WorkshopError(
+            f"The stack {stack} on {account} is {status}: {failure(account, found)}",
+            f"Correct the cause, then deploy it again: {deploy}",
+        )
+    return Environment(
+        stack=found["StackName"],
+        stack_id=found["StackId"],
+        status=status,
+        outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])},
+    )
+
+
+def describe(account: Account, stack: str) -> dict[str, Any] | None:
+    """The stack of this name or id, as DescribeStacks has it; None where there is none."""
     try:
-        described = account.session.client("cloudformation").describe_stacks(StackName=stack)
+        found = account.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise
-        raise WorkshopError(f"The stack {stack} is not deployed on {account}.", deploy) from error
-    found = described["Stacks"][0]
-    if found["StackStatus"] not in (
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-    ):
-        raise WorkshopError(
-            f"The stack {stack} on {account} is {found['StackStatus']}: "
-            f"{found.get('StackStatusReason', 'no reason given')}",
-            f"Wait if it is in progress; otherwise delete it and run again: {deploy}",
-        )
-    return Environment(
-        stack=stack,
-        stack_id=found["StackId"],
-        status=found["StackStatus"],
-        outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])},
-    )
+        return None
+    return dict(found[0])
+
+
+def _of_stack_set(account: Account, name: str) -> dict[str, Any] | None:
+    """The stack that CloudFormation StackSets has made of the set of this name."""
+    stacks = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    prefix = f"StackSet-{name}-"
+    found = (one for page in stacks for one in page["Stacks"])
+    return next((dict(one) for one in found if one["StackName"].startswith(prefix)), None)
+
+
+def failure(account: Account, stack: Mapping[str, Any]) -> str:
+    """Say at which resource the stack's last operation failed first, and why.
+
+    Args:
+        account: where it is.
+        stack: as DescribeStacks has it.
+    """
+    events = account.session.client("cloudformation").get_paginator("describe_stack_events")
+    first = ""
+    for page in events.paginate(StackName=stack["StackId"]):
+        for event in page["StackEvents"]:  # newest first
+            status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+            if event["PhysicalResourceId"] == stack["StackId"]:
+                if status in _BEGINNINGS:
+                    return first or stack.get("StackStatusReason", "no reason given")
+            elif status.endswith("_FAILED") and "cancelled" not in reason:
+                first = f"{event['LogicalResourceId']}: {reason}"
+    return first or stack.get("StackStatusReason", "no reason given")

@@ -1,6 +1,6 @@
 """What of an environment is in the account: taken after its deletion, it must be empty."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from workshop.account import Account
+from workshop.errors import WorkshopError
 
 BOOTSTRAP_STACK = "CDKToolkit"
+_SHOWN = 20
 
 
 @dataclass(frozen=True, order=True)
@@ -45,9 +47,10 @@ class Belongings:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
-            names = frozenset(
-                {f"personalize-data-{account.id}", "segment_personalize", "segment-personalize"}
-            )
+            job = "SegmentEventsJsonToCsv"
+            logs = {f"/aws-glue/{job}/error", f"/aws-glue/{job}/output"}
+            database, workgroup = "segment_personalize", "segment-personalize"
+            names = frozenset({f"personalize-data-{account.id}", database, workgroup, job, *logs})
         return cls(stack, names | {stack})
 
     def include(self, item: Item) -> bool:
@@ -56,14 +59,33 @@ class Belongings:
         return bool({item.name, item.owner, last} & self.names) or last.startswith(f"{self.stack}-")
 
 
-def take(account: Account, belongings: Belongings) -> list[Item]:
+def require_nothing(left: Sequence[Item], where: Account, advice: str = "") -> None:
+    """Let nothing be left.
+
+    Args:
+        left: what an inventory found.
+        where: in which account.
+        advice: what else there is to do about it.
+
+    Raises:
+        WorkshopError: something is; the message names the first twenty.
+    """
+    if left:
+        shown = "\n  ".join(str(item) for item in left[:_SHOWN])
+        raise WorkshopError(
+            f"{len(left)} things are left on {where}:\n  {shown}",
+            "Delete them by hand, then run this again" + advice,
+        )
+
+
+def take(account: Account, belongings: Belongings, besides: str = "") -> list[Item]:
     """List what of an environment is in the account, sorted.
 
     The services are those that the stack touches: S3 (buckets, and in them objects, versions and
     unfinished uploads), Glue (databases, tables, jobs), Athena (workgroups, saved queries),
     Lambda, IAM (roles, policies), CloudWatch Logs and CloudFormation. In an AWS account it is what
     `belongings` know; on the embedded AWS, where nothing else lives, it is all there is besides
-    the CDK's bootstrap.
+    the CDK's bootstrap and what is named `besides`: the role by which an organizer got in.
     """
     session = account.session
     aws_own = {Item("Athena workgroup", "primary")}
@@ -71,7 +93,7 @@ def take(account: Account, belongings: Belongings) -> list[Item]:
 
     def counts(item: Item) -> bool:
         if account.embedded:
-            return item not in aws_own and item.name not in bootstrap
+            return item not in aws_own and item.name not in bootstrap | {besides}
         return belongings.include(item)
 
     items = {item for item in _items(session) if counts(item)}

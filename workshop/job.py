@@ -93,15 +93,18 @@ def run(
 
 def last_run(account: Account, environment: Environment) -> JobRun | None:
     """The newest run that succeeded, with its accounting if its log is still there; or None."""
-    runs = account.session.client("glue").get_paginator("get_job_runs")
-    for page in runs.paginate(JobName=environment.job):
-        for run in page["JobRuns"]:  # newest first
-            if run["JobRunState"] == "SUCCEEDED":
-                group = _log_prefix(account, environment) + "/output"
-                lines = list(_LogTail(account, group, run["Id"]).new_lines())
-                seconds = run.get("ExecutionTime", 0)
-                return JobRun(run["Id"], run["JobRunState"], seconds, accounting_of(lines))
-    return None
+    glue = account.session.client("glue")
+    pages = glue.get_paginator("get_job_runs").paginate(JobName=environment.job)
+    try:
+        runs = (run for page in pages for run in page["JobRuns"])  # newest first
+        run = next((run for run in runs if run["JobRunState"] == "SUCCEEDED"), None)
+    except glue.exceptions.EntityNotFoundException:  # the job itself has gone
+        run = None
+    if run is None:
+        return None
+    group = _log_prefix(account, environment) + "/output"
+    lines = list(_LogTail(account, group, run["Id"]).new_lines())
+    return JobRun(run["Id"], run["JobRunState"], run.get("ExecutionTime", 0), accounting_of(lines))
 
 
 def accounting_of(lines: list[str]) -> dict[str, Any]:

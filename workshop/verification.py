@@ -7,12 +7,13 @@ Source: docs.aws.amazon.com/personalize/latest/dg/limits.html, .../interactions-
 import codecs
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from workshop.account import Account
 from workshop.environment import Environment
+from workshop.errors import WorkshopError
 
 PREFIX = "transformed/"
 HEADER = ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
@@ -168,6 +169,21 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
             more_data,
         ),
     ]
+
+
+def require(checks: Sequence[Check], what: str = "rules") -> None:
+    """Let every check hold.
+
+    Raises:
+        WorkshopError: some do not; the message names them, the next step is the first one's.
+    """
+    broken = [check for check in checks if not check.passed]
+    if broken:
+        raise WorkshopError(
+            f"{len(broken)} of {len(checks)} {what} do not hold: "
+            + "; ".join(f"{check.rule} ({check.found})" for check in broken),
+            broken[0].advice,
+        )
 
 
 def verify(account: Account, environment: Environment) -> tuple[list[Check], Interactions]:

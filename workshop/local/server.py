@@ -169,12 +169,14 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from workshop.local import athena, cloudformation, glue, iam
+    from workshop.local import athena, cloudformation, glue, iam, lambda_functions, organizations
 
     athena.install()
     cloudformation.install()
     glue.install()
     iam.install()
+    lambda_functions.install()
+    organizations.install()
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.graceful_timeout = 1

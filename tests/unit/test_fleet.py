@@ -1,0 +1,116 @@
+"""What an organizer gives to `fleet`, and what cannot be tried on the embedded AWS."""
+
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+
+from workshop import accounts_file
+from workshop.account import Account
+from workshop.accounts_file import Member
+from workshop.cloudformation import Template
+from workshop.errors import WorkshopError
+from workshop.fleet import Fleet, Say
+
+ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
+# As the console of AWS Organizations exports accounts.
+EXPORTED = "\ufeffAccount ID,ARN,Email,Name,Status,Joined method,Joined timestamp"
+ONE, TWO = "001122223333", "444455556666"
+
+
+def read(folder: Path, text: str) -> list[Member]:
+    file = folder / "accounts.csv"
+    file.write_text(text, encoding="utf-8")
+    return accounts_file.read(file, "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        (f"{ONE}\n\n# later: 1\n {TWO} \r\n", [Member(ONE, "us-east-1"), Member(TWO, "us-east-1")]),
+        (f'{ONE},eu-west-1,"Ants, the"\n', [Member(ONE, "eu-west-1", "Ants, the")]),
+        (
+            f"{EXPORTED}\n{ONE},arn:x,a@example.com,Ants,ACTIVE,CREATED,x\n",
+            [Member(ONE, "us-east-1", "Ants")],
+        ),
+        (f"name,account_id,region\nAnts,{ONE},eu-west-1", [Member(ONE, "eu-west-1", "Ants")]),
+    ],
+    ids=["ids", "columns", "exported", "header"],
+)
+def test_accounts_are_read(tmp_path: Path, text: str, members: list[Member]) -> None:
+    """Else an organizer types a hundred ids again."""
+    assert read(tmp_path, text) == members
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{ONE}\n1122223333\n", "line 2: '1122223333' is no account id"),  # Excel eats zeros
+        (f"{ONE}\n{12 * ARABIC_FOUR}\n", f"line 2: '{12 * ARABIC_FOUR}' is no account id"),
+        (f"{ONE},us-west-1", "line 1: there is no Amazon Personalize in the region 'us-west-1'"),
+        (f"{ONE}\n{TWO}\n{ONE}", f"line 3: {ONE} is in the file twice"),
+        (f"id,name\n{ONE},Ants", "line 1: 'id' is no account id"),
+        ("# nobody\n", "names no account"),
+    ],
+    ids=["short", "digits", "region", "twice", "header", "empty"],
+)
+def test_a_bad_line_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """Else an account is forgotten, or the wrong one deployed to."""
+    with pytest.raises(WorkshopError, match=r"accounts\.csv") as caught:
+        read(tmp_path, text)
+    assert message in caught.value.message
+
+
+def test_the_file_must_be_there(tmp_path: Path) -> None:
+    """Else a mistyped name is a traceback."""
+    with pytest.raises(WorkshopError, match=r"none\.csv cannot be read"):
+        accounts_file.read(tmp_path / "none.csv", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "message"),
+    [
+        ("Resources: {}", {}, "is no template in JSON"),
+        ("[]", {}, "is no template in JSON"),
+        ('{"Resources": "' + "x" * 51_200 + '"}', {}, "CloudFormation takes 51,200"),
+        ('{"Parameters": {"BucketSuffix": {}}}', {"Suffix": "b"}, "has no parameter Suffix"),
+    ],
+    ids=["yaml", "list", "large", "parameter"],
+)
+def test_a_bad_template_is_refused_before_anything_is_done(
+    tmp_path: Path, text: str, parameters: dict[str, str], message: str
+) -> None:
+    """Else a hundred accounts refuse it, each in its own words."""
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(WorkshopError) as caught:
+        Template.read(tmp_path / "t.json", parameters)
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (EndpointConnectionError(endpoint_url="https://s3.example"), "unreachable"),
+        (ReadTimeoutError(endpoint_url="https://s3.example"), "unreachable"),
+        (
+            ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": ""}}, "X"),
+            "no access",  # what a region answers that is not enabled
+        ),
+        (ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "X"), "throttled"),
+        (KeyError("BucketName"), "broken"),  # another stack of the same name
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_goes_wrong_is_told_apart(error: Exception, state: str) -> None:
+    """Else an organizer looks for a fault in the account that is one of the network."""
+
+    def work(_account: Account, _say: Say) -> str:
+        raise error
+
+    organizer = Account(boto3.Session(ONE, "secret", region_name="us-east-1"), None)
+    organizer.__dict__["id"] = ONE  # asked of nobody
+    fleet = Fleet(organizer, [Member(ONE, "us-east-1")], "role", concurrency=1, seconds=60)
+    (outcome,) = fleet.run(work, "ready", lambda _visits, _outcomes: None)
+    assert outcome.state == state
+    assert outcome.next_step

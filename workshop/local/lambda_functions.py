@@ -1,0 +1,30 @@
+"""Keeps the Lambda functions of one account apart from those of the others, and ends what ends."""
+
+from typing import Any
+
+
+def install() -> None:
+    """Scope to one account what MiniStack does to a function's processes in every account.
+
+    CloudFormation gives a function the same name in each account, and MiniStack, which makes or
+    changes one of them, ends the processes of all: a custom resource that waits for one of those
+    would wait for an hour.
+
+    And no process outlives its invocation: MiniStack keeps one for each function, with some 60 MB,
+    also when the function has gone.
+    """
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import lambda_svc
+
+    invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
+
+    def invalidate_worker(name: str, qualifier: str | None = None, **scope: str) -> None:
+        scope = {"account": get_account_id(), "region": get_region(), **scope}
+        invalidate(name, qualifier, **scope)
+
+    def release_worker(worker: Any) -> None:
+        if worker:
+            worker.kill()
+        release(worker)
+
+    lambda_svc.invalidate_worker, lambda_svc.release_worker = invalidate_worker, release_worker
