@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 Row = list[str | None]
@@ -47,6 +48,11 @@ class Interaction(NamedTuple):
     item: str
     event: str
     second: int
+
+    @classmethod
+    def of(cls, row: Iterable[str]) -> "Interaction":
+        user, item, event, second = row
+        return cls(user, item, event, int(second))
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def sessions(data: Data) -> list[Row]:
     begun = 0
     for of in moments.values():
         of.sort()
-        pauses = (after - before for before, after in zip(of, of[1:], strict=False))
+        pauses = (after - before for before, after in pairwise(of))
         begun += 1 + sum(pause > HALF_AN_HOUR for pause in pauses)
     return rows([(len(moments), begun, len(data.records))])
 

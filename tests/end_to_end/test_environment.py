@@ -124,8 +124,7 @@ def data(s3: Any, summary: dict[str, Any]) -> Data:  # noqa: ANN401 - boto3's ow
         received = f"{datetime.fromtimestamp(int(day) / 1000, UTC):%Y-%m-%d}"
         lines = gzip.decompress(body).splitlines()
         records += [Record(source, received, json.loads(line)) for line in lines]
-    csv_rows = rows_of_the_csv(s3)
-    return Data(records, [Interaction(*row[:3], int(row[3])) for row in csv_rows])
+    return Data(records, [Interaction.of(row) for row in rows_of_the_csv(s3)])
 
 
 def test_the_three_questions_have_the_exercises_answers(
@@ -156,7 +155,7 @@ def test_the_samples_are_of_the_data(answers: dict[str, dict[str, Any]], data: D
     message = answers["01"]["columns"].index("messageid")
     known = {record.event["messageId"] for record in data.records}
     assert all(row[message] in known for row in answers["01"]["rows"])
-    rows = [Interaction(*row[:3], int(row[3])) for row in answers["13"]["rows"]]
+    rows = [Interaction.of(row) for row in answers["13"]["rows"]]
     assert len(rows) == 20
     assert set(rows) <= set(data.interactions)
 

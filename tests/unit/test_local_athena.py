@@ -129,9 +129,8 @@ class Aws:
         serde: str,
         parameters: dict[str, str] | None = None,
         table_parameters: dict[str, str] | None = None,
-        folder: str = "",
     ) -> None:
-        """A table over the folder in the bucket; without one, over `<name>/`."""
+        """A table over `<name>/` in the bucket."""
         self.glue.create_table(
             DatabaseName=DATABASE,
             TableInput={
@@ -140,7 +139,7 @@ class Aws:
                 "Parameters": table_parameters or {},
                 "StorageDescriptor": {
                     "Columns": [{"Name": n, "Type": t} for n, t in columns.items()],
-                    "Location": f"s3://{BUCKET}/{folder or name}/",
+                    "Location": f"s3://{BUCKET}/{name}/",
                     "SerdeInfo": {"SerializationLibrary": serde, "Parameters": parameters or {}},
                 },
             },
@@ -247,9 +246,12 @@ def segment(aws: Aws) -> int:
     size += aws.put("segment-logs/ios-prod/1790899200000/2", json.dumps(EVENTS[2]))
     aws.put("segment-logs/_temporary/3.gz", json.dumps(EVENTS[0]))
     aws.put("segment-logs/website-prod/.hidden", "not JSON")
-    columns = {name: hive_text(kind) for name, kind in SEGMENT_LOG_COLUMNS.items()}
-    mappings = {f"mapping.{name}": key for name, key in TRAIT_MAPPINGS.items()}
-    aws.table("segment_logs", columns, OPEN_X, mappings, folder="segment-logs")
+    columns = ", ".join(f"`{name}` {hive_text(it)}" for name, it in SEGMENT_LOG_COLUMNS.items())
+    mappings = ", ".join(f"'mapping.{name}' = '{key}'" for name, key in TRAIT_MAPPINGS.items())
+    aws.rows(
+        f"CREATE EXTERNAL TABLE segment_logs ({columns}) ROW FORMAT SERDE '{OPEN_X}' "
+        f"WITH SERDEPROPERTIES ({mappings}) LOCATION 's3://{BUCKET}/segment-logs/'"
+    )
     return size
 
 
