@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-slow lint synth event-template event-package bench deploy destroy lock clean
+.PHONY: help setup up down status test test-slow lint synth event-template event-package diagrams bench deploy destroy lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -63,6 +63,10 @@ event-template: setup ## Write the one file for events to dist/: no bootstrap, n
 
 event-package: event-template ## Write the package for AWS Workshop Studio to dist/, with its zip
 	@python -m stacks.event_package $(EVENT_TEMPLATE) dist/workshop-studio
+
+diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
+	@npm ci --silent --no-audit --no-fund --prefix docs/diagrams
+	@cd docs/diagrams && node render.mjs
 
 bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
 	@python -m bench

@@ -1,5 +1,5 @@
 -- name: 06 Events a day by source
--- description: The path of each file has the source and the UTC day of receipt. A message delivered twice counts once.
+-- description: A file's path has the source and the UTC day of receipt. What came twice counts once.
 SELECT
   split_part("$path", '/', 5) AS source,
   date(from_unixtime(CAST(split_part("$path", '/', 6) AS bigint) / 1000)) AS day,

@@ -17,7 +17,6 @@ GlueType = str | dict[str, "GlueType"] | list["GlueType"]
 # The Segment record (segment-docs, partners/spec and connections/spec/ecommerce/v2). Keys are
 # matched case-insensitively, so that `messageId` is column `messageid`.
 SEGMENT_LOG_COLUMNS: dict[str, GlueType] = {
-    "_metadata": {"bundled": ["string"], "unbundled": ["string"], "bundledids": ["string"]},
     "anonymousid": "string",
     "channel": "string",
     "context": {
@@ -110,7 +109,6 @@ SEGMENT_LOG_COLUMNS: dict[str, GlueType] = {
     "type": "string",
     "userid": "string",
     "version": "int",
-    "writekey": "string",
 }
 
 # Trait names with spaces, as the workshop's Segment sources send them (the misspelling too). The
@@ -164,7 +162,6 @@ class Catalog(Construct):
             self,
             "Database",
             database_name=parameters.database_name,
-            description="Segment logs and interactions",
             removal_policy=RemovalPolicy.DESTROY,
         )
         logs = glue.S3Table(
@@ -178,7 +175,6 @@ class Catalog(Construct):
             columns=_columns(SEGMENT_LOG_COLUMNS),
             data_format=glue.DataFormat.JSON,
             compressed=True,
-            has_encrypted_data=False,  # on the client, that is; the bucket encrypts
         )
         # S3Table has no way to the SerDe's own parameters, where Athena looks for these.
         cast("glue.CfnTable", logs.node.default_child).add_property_override(
@@ -189,7 +185,7 @@ class Catalog(Construct):
                 "ignore.malformed.json": "true",
             },
         )
-        glue.S3Table(
+        interactions = glue.S3Table(
             self,
             "Interactions",
             database=self.database,
@@ -199,9 +195,17 @@ class Catalog(Construct):
             s3_prefix=TRANSFORMED,
             columns=_columns(INTERACTIONS_COLUMNS),
             data_format=glue.DataFormat.CSV,
-            has_encrypted_data=False,
             parameters={"skip.header.line.count": "1"},
         )
+        for table in (logs, interactions):
+            resource = cast("glue.CfnTable", table.node.default_child)
+            # S3Table says of every table what goes without saying: no folders in its folders, and
+            # no encryption on the client (the bucket encrypts).
+            for path in (
+                "StorageDescriptor.StoredAsSubDirectories",
+                "Parameters.has_encrypted_data",
+            ):
+                resource.add_property_deletion_override(f"TableInput.{path}")
 
 
 def _columns(types: Mapping[str, GlueType]) -> list[glue.Column]:

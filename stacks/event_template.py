@@ -17,8 +17,8 @@ LIMIT_BYTES = 51_200
 def compact(template: dict[str, Any]) -> dict[str, Any]:
     """The same template, shorter: without metadata and default policies, Fn::Sub for Fn::Join.
 
-    The Lambda's code and the job's script are formatted with two blanks a level and with quotes
-    that JSON need not escape: a few kB less, and as readable.
+    The Lambda's code and the job's script are formatted with two blanks a level, one blank line,
+    and quotes that JSON need not escape: a few kB less, and as readable.
 
     Args:
         template: as the CDK synthesized it; it stays as it is.
@@ -56,7 +56,7 @@ def _formatted(source: str) -> str:
         text=True,
         check=True,
     ).stdout
-    return formatted.replace('"""', "'''")
+    return formatted.replace('"""', "'''").replace("\n\n\n", "\n\n")
 
 
 def _substituted(value: Any) -> Any:  # noqa: ANN401 - a template's value is anything

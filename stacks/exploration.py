@@ -39,7 +39,6 @@ class Exploration(Construct):
             self,
             "Workgroup",
             name=parameters.workgroup_name,
-            description="Explores Segment logs and interactions",
             # Otherwise a workgroup with a query history cannot be deleted.
             recursive_delete_option=True,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
@@ -64,14 +63,11 @@ class Exploration(Construct):
             text = _HEADER.sub("", text).strip()
             athena.CfnNamedQuery(
                 self,
-                path.stem.title().replace("_", ""),
+                path.stem[:2],
                 name=header["name"],
                 description=header["description"],
                 database=header.get("database", catalog.database.database_name),
-                query_string=(
-                    Fn.sub(text, {"DataBucket": bucket.bucket_name})
-                    if "${DataBucket}" in text
-                    else text
-                ),
+                # The one name of the stack that a statement needs is its bucket's: ${DataBucket}.
+                query_string=Fn.sub(text) if "${" in text else text,
                 work_group=self.workgroup.ref,
             )

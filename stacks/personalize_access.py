@@ -37,7 +37,6 @@ class PersonalizeAccess(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            description="Amazon Personalize reads the CSV through this role",
             assumed_by=principal,
             inline_policies={"ReadInteractions": iam.PolicyDocument(statements=[_read(bucket)])},
         )

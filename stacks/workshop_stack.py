@@ -58,30 +58,30 @@ class WorkshopStack(Stack):
 
         bucket = data_bucket.bucket.bucket_name
         console = f"https://{Aws.REGION}.console.aws.amazon.com"
-        for name, value, description in (
+        for name, value, description in (  # none where the name says it
             (outputs.BUCKET, bucket, "Raw logs, the job's output and Athena's results"),
-            (outputs.DATABASE, catalog.database.database_name, "The Glue database"),
-            (outputs.JOB, etl.job.job_name, "The Glue job"),
-            (outputs.WORKGROUP, exploration.workgroup.ref, "The Athena workgroup"),
+            (outputs.DATABASE, catalog.database.database_name, None),
+            (outputs.JOB, etl.job.job_name, None),
+            (outputs.WORKGROUP, exploration.workgroup.ref, None),
             (
                 outputs.PERSONALIZE_ROLE,
                 personalize.role.role_arn,
-                "The service role for Personalize's dataset import job",
+                "For Personalize's dataset import job",
             ),
             (
                 outputs.BUCKET_CONSOLE,
                 f"{console}/s3/buckets/{bucket}?region={Aws.REGION}",
-                "Opens the bucket",
+                None,
             ),
             (
                 outputs.ATHENA_CONSOLE,
                 f"{console}/athena/home?region={Aws.REGION}#/query-editor/saved-queries",
-                "Opens Athena's saved queries; choose the workgroup first",
+                "Saved queries; choose the workgroup first",
             ),
             (
                 outputs.JOB_CONSOLE,
                 f"{console}/gluestudio/home?region={Aws.REGION}#/editor/job/{etl.job.job_name}/script",
-                "Opens the job's script",
+                None,
             ),
         ):
             CfnOutput(self, name, value=value, description=description)
@@ -89,7 +89,7 @@ class WorkshopStack(Stack):
             self,
             outputs.SEGMENT_ROLE,
             value=segment.role.role_arn,
-            description="The role for Segment's S3 destination",
+            description="For Segment's S3 destination",
             condition=parameters.has_segment_workspace,
         )
 

@@ -465,7 +465,7 @@ def _look_around(account: Account) -> None:
         f"  {prefix}. .venv/bin/activate\n"
         "  python -m workshop status\n"
         "  python -m workshop query 02\n"
-        "  python -m workshop query 09\n"
+        "  python -m workshop query 08\n"
         f"Tear it down: {'make down' if account.embedded else 'python -m workshop down'}"
     )
 

@@ -8,8 +8,9 @@ import gzip
 import io
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -17,7 +18,9 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.end_to_end.conftest import Checkout
+from stacks.catalog import SEGMENT_LOG_COLUMNS
+from tests.end_to_end.conftest import PROJECT, Checkout
+from tests.end_to_end.expected_answers import EXPECTED, Data, Interaction, Record
 
 ACCOUNT = "111122223333"
 BUCKET = f"personalize-data-{ACCOUNT}"
@@ -60,7 +63,7 @@ def test_up_does_the_whole_exercise(checkout: Checkout, summary: dict[str, Any])
     """One command, and everything of the exercise has worked."""
     assert all(step["passed"] for step in summary["steps"])
     assert all(check["passed"] for check in summary["checks"])
-    assert len(summary["queries"]) == 11
+    assert len(summary["queries"]) == 15
     assert all(query["row_count"] for query in summary["queries"])
     assert json.loads((checkout.path / "build/summary.json").read_text()) == summary
     report = (checkout.path / "build/report.html").read_text()
@@ -102,17 +105,75 @@ def test_the_csv_is_what_the_logs_say(s3: Any, summary: dict[str, Any]) -> None:
     assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
 
 
-@pytest.mark.usefixtures("summary")
-def test_the_three_questions_have_the_exercises_answers(checkout: Checkout) -> None:
+@pytest.fixture(scope="module")
+def answers(checkout: Checkout, summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the saved queries that read answer, by their numbers."""
+    assert summary
+    found = json.loads(checkout.run("query", "--all", "--json").stdout)
+    return {answer["name"][:2]: answer for answer in found}
+
+
+@pytest.fixture(scope="module")
+def data(s3: Any, summary: dict[str, Any]) -> Data:  # noqa: ANN401 - boto3's own
+    """The raw logs and the CSV, as they are in the bucket."""
+    assert summary
+    records = []
+    for key in objects(s3, "segment-logs/"):
+        _, source, day, _ = key.split("/")
+        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        received = f"{datetime.fromtimestamp(int(day) / 1000, UTC):%Y-%m-%d}"
+        lines = gzip.decompress(body).splitlines()
+        records += [Record(source, received, json.loads(line)) for line in lines]
+    return Data(records, [Interaction.of(row) for row in rows_of_the_csv(s3)])
+
+
+def test_the_three_questions_have_the_exercises_answers(
+    answers: dict[str, dict[str, Any]],
+) -> None:
     """Participants compare what they see with the guide."""
-    sample = checkout.run("query", "01", "--json")
-    assert len(json.loads(sample.stdout)[0]["rows"]) == 20
-    (counts,) = json.loads(checkout.run("query", "02", "--json").stdout)
-    numbers = [int(row[-1]) for row in counts["rows"]]
+    assert answers["01"]["columns"] == list(SEGMENT_LOG_COLUMNS)
+    assert len(answers["01"]["rows"]) == 20
+    numbers = [int(row[-1]) for row in answers["02"]["rows"]]
     assert numbers == sorted(numbers, reverse=True)
     assert len(numbers) > len(SUPPORTED)
-    (products,) = json.loads(checkout.run("query", "03", "--json").stdout)
-    assert {row[0] for row in products["rows"]} == SUPPORTED
+    assert {row[0] for row in answers["03"]["rows"]} == SUPPORTED
+
+
+@pytest.mark.parametrize("number", EXPECTED)
+def test_a_saved_query_answers_what_the_data_says(
+    answers: dict[str, dict[str, Any]], data: Data, number: str
+) -> None:
+    """A query of the lesson that counts wrongly teaches something wrong."""
+    rows = answers[number]["rows"]
+    if number in {"02", "03"}:  # equal counts come in any order
+        rows = sorted(rows, key=lambda row: (-int(row[1]), str(row[0])))
+    assert rows == EXPECTED[number](data)
+
+
+def test_the_samples_are_of_the_data(answers: dict[str, dict[str, Any]], data: Data) -> None:
+    """Twenty rows that are not there would be the first thing that a participant sees."""
+    message = answers["01"]["columns"].index("messageid")
+    known = {record.event["messageId"] for record in data.records}
+    assert all(row[message] in known for row in answers["01"]["rows"])
+    rows = [Interaction.of(row) for row in answers["13"]["rows"]]
+    assert len(rows) == 20
+    assert set(rows) <= set(data.interactions)
+
+
+def test_every_query_scans_its_table_once(
+    answers: dict[str, dict[str, Any]],
+    s3: Any,  # noqa: ANN401
+) -> None:
+    """What a participant pays for is what is scanned."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+    sizes: Counter[str] = Counter()
+    for page in pages:
+        for item in page["Contents"]:
+            sizes[item["Key"].split("/")[0]] += item["Size"]
+    scanned = {number: answer["scanned_bytes"] for number, answer in answers.items()}
+    assert scanned == {
+        number: sizes["segment-logs" if number < "13" else "transformed"] for number in answers
+    }
 
 
 def test_up_again_changes_nothing(
@@ -143,15 +204,17 @@ def test_query_answers_as_csv(checkout: Checkout) -> None:
     assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
 
 
-def test_the_table_made_by_hand_is_the_table_that_is_there(checkout: Checkout) -> None:
-    """The DDL of the lesson gives what the stack gives; what it made can be removed again."""
+def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
+    checkout: Checkout, answers: dict[str, dict[str, Any]]
+) -> None:
+    """The DDL of the lesson gives a table for its questions; what it made can be removed again."""
     checkout.run("query", "04")
     checkout.run("query", "05")
-    answers = [
-        json.loads(checkout.run("query", "--json", "--sql", f"SELECT count(*) FROM {t}").stdout)
-        for t in ("default.segment_logs", "segment_logs")
-    ]
-    assert answers[0][0]["rows"] == answers[1][0]["rows"]
+    for number in ("02", "03", "08", "09", "12"):
+        (path,) = (PROJECT / "athena").glob(f"{number}*.sql")
+        sql = path.read_text().replace("FROM segment_logs", "FROM default.segment_logs")
+        (by_hand,) = json.loads(checkout.run("query", "--json", "--sql", sql).stdout)
+        assert sorted(by_hand["rows"], key=str) == sorted(answers[number]["rows"], key=str)
     checkout.run("query", "--sql", "DROP TABLE default.segment_logs")
     checkout.run("query", "--sql", "DROP DATABASE default")
 

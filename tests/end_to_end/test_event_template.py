@@ -201,9 +201,9 @@ def newer() -> Template:
         for key in path:
             owner = owner[key]
         owner[last] = value
-    query = copy.deepcopy(resources["Athena01SampleEvents"])
+    query = copy.deepcopy(resources["Athena01"])
     query["Properties"] |= {"Name": "99 New", "QueryString": "SELECT 99"}
-    return {**template, "Resources": {**resources, "Athena99New": query}}
+    return {**template, "Resources": {**resources, "Athena99": query}}
 
 
 def test_the_template_is_all_that_an_account_needs(cloud: Cloud) -> None:
@@ -239,7 +239,7 @@ def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     assert cloud.get(SCRIPT) == "# newer\n"
     (edited,) = set(cloud.keys("scripts/")) - {SCRIPT}
     assert cloud.get(edited) == "print('edited')"
-    assert sorted(cloud.queries().values()) == ["SELECT 'newer'"] * 13 + ["SELECT 42", "SELECT 99"]
+    assert sorted(cloud.queries().values()) == ["SELECT 'newer'"] * 17 + ["SELECT 42", "SELECT 99"]
     assert cloud.delete() == "DELETE_COMPLETE"
     assert cloud.left() == []
     # A minute later, in the same account; then somebody removes the bucket by hand.
@@ -283,7 +283,7 @@ def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud) -> None:
     assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
     cloud.participate()
     script, queries, logs = cloud.get(SCRIPT), cloud.queries(), cloud.keys("segment-logs/")
-    for failing in (*UNCONDITIONAL, "Athena99New"):
+    for failing in (*UNCONDITIONAL, "Athena99"):
         cloud.server.fail_at(failing)
         assert cloud.update(newer()) == "UPDATE_ROLLBACK_COMPLETE", failing
         assert cloud.failures()[failing] == f"injected at {failing}"

@@ -20,6 +20,8 @@ from types_boto3_athena import AthenaClient
 from types_boto3_glue import GlueClient
 from types_boto3_s3 import S3Client
 
+from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
+
 ROOT = Path(__file__).parent.parent.parent
 SERVER = """
 import asyncio, sys
@@ -196,6 +198,17 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     assert not list(folder.glob("embedded-athena-*")), "the converted data stayed behind"
 
 
+def hive_text(kind: GlueType) -> str:
+    """A type of `stacks.catalog` as the Glue table has it: struct<name:string>."""
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, list):
+        return f"array<{hive_text(kind[0])}>"
+    if "*" in kind:
+        return f"map<string,{hive_text(kind['*'])}>"
+    return "struct<" + ",".join(f"{name}:{hive_text(it)}" for name, it in kind.items()) + ">"
+
+
 EVENTS = [
     {
         "messageId": "m1",
@@ -233,7 +246,12 @@ def segment(aws: Aws) -> int:
     size += aws.put("segment-logs/ios-prod/1790899200000/2", json.dumps(EVENTS[2]))
     aws.put("segment-logs/_temporary/3.gz", json.dumps(EVENTS[0]))
     aws.put("segment-logs/website-prod/.hidden", "not JSON")
-    assert aws.query(CREATE_TABLE.replace("${DataBucket}", BUCKET)).state == "SUCCEEDED"
+    columns = ", ".join(f"`{name}` {hive_text(it)}" for name, it in SEGMENT_LOG_COLUMNS.items())
+    mappings = ", ".join(f"'mapping.{name}' = '{key}'" for name, key in TRAIT_MAPPINGS.items())
+    aws.rows(
+        f"CREATE EXTERNAL TABLE segment_logs ({columns}) ROW FORMAT SERDE '{OPEN_X}' "
+        f"WITH SERDEPROPERTIES ({mappings}) LOCATION 's3://{BUCKET}/segment-logs/'"
+    )
     return size
 
 
@@ -243,8 +261,7 @@ def test_the_exercise_answers_its_three_questions(aws: Aws) -> None:
     queries = sorted((ROOT / "athena").glob("0[123]*.sql"))
     first, second, third = (aws.query(path.read_text(encoding="utf-8")) for path in queries)
     assert len(first.rows) == 3
-    assert first.names[:3] == ["_metadata", "anonymousid", "channel"]
-    assert first.names[-1] == "writekey"
+    assert first.names == list(SEGMENT_LOG_COLUMNS)
     assert second.names == ["event", "messages"]
     assert second.types == ["varchar", "bigint"]
     assert sorted(second.rows, key=str) == [
@@ -278,13 +295,12 @@ def test_every_saved_query_runs(aws: Aws, segment: int) -> None:
         database = "default" if "\n-- database: default\n" in text else DATABASE
         found[path.name[:2]] = aws.rows(text, database)
     assert found["06"] == [["website-prod", "2026-10-01", "2"], ["ios-prod", "2026-10-02", "1"]]
-    assert found["07"] == [["1", "0", "0"]]
-    assert found["08"][2] == ["u2", "B,2", "Product Clicked", "1790899200"]
-    assert found["09"] == [["Product Clicked", "2", "2"], ["Order Completed", "1", "1"]]
-    assert found["10"] == [["2026-10-01", "2"], ["2026-10-02", "1"]]
-    assert found["11"] == [["A1", "2", "1", "1"], ["B,2", "1", "1", "0"]]
-    assert found["12"] == [["3", "2", "1"]]
-    assert found["13"] == [["2026-10-01 00:00:00.000 UTC", "2026-10-02 00:00:00.000 UTC"]]
+    assert found["07"] == [["0", "1"], [None, "2"]]
+    assert found["08"] == [["ios-prod", "0", "0", "0"], ["website-prod", "1", "0", "0"]]
+    assert found["13"][2] == ["u2", "B,2", "Product Clicked", "1790899200"]
+    assert found["16"] == [["A1", "2", "1", "1"], ["B,2", "1", "1", "0"]]
+    first, last = "2026-10-01 00:00:00.000 UTC", "2026-10-02 00:00:00.000 UTC"
+    assert found["17"] == [["3", "2", "1", first, last]]
 
 
 @pytest.mark.usefixtures("segment")
@@ -485,19 +501,18 @@ def test_the_exercise_makes_a_database_and_a_table_by_hand(aws: Aws, segment: in
     table = aws.glue.get_table(DatabaseName="by_hand", Name="segment_logs")["Table"]
     storage = table["StorageDescriptor"]
     columns = {column["Name"]: column["Type"] for column in storage["Columns"]}
-    assert len(columns) == 19
-    assert columns["_metadata"] == (
-        "struct<bundled:array<string>,unbundled:array<string>,bundledids:array<string>>"
+    assert len(columns) == 8
+    assert columns["properties"] == (
+        "struct<name:string,products:array<struct<sku:string>>,sku:string>"
     )
-    assert columns["context"].startswith("struct<active:boolean,app:struct<build:string,")
-    assert columns["integrations"] == "map<string,string>"
+    assert columns["traits"].startswith("struct<campaign_name:string,campaign_source:string,")
     assert storage["SerdeInfo"]["SerializationLibrary"] == OPEN_X
     assert storage["SerdeInfo"]["Parameters"]["mapping.invited_user"] == "Invited User?"
     assert table["TableType"] == "EXTERNAL_TABLE"
     assert aws.rows("SHOW TABLES IN by_hand;") == [["segment_logs"]]
     assert ["by_hand"] in aws.rows("SHOW DATABASES")
     described = aws.rows("DESCRIBE segment_logs", "by_hand")
-    assert [str(row[0]).split()[:2] for row in described][-1] == ["writekey", "string"]
+    assert [str(row[0]).split()[:2] for row in described][-1] == ["userid", "string"]
     assert "not empty" in aws.failure("DROP DATABASE by_hand")
     assert aws.rows("DROP TABLE segment_logs", "by_hand") == []
     assert "does not exist" in aws.failure("DROP TABLE segment_logs", "by_hand")

@@ -94,6 +94,7 @@ def translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) ->
     for table in _tables(scopes):
         _read_view(table, relations[id(table)].view)
     _name_columns(query)
+    _count_none_as_zero(query)
     return query.sql("duckdb", identify=True)
 
 
@@ -130,6 +131,12 @@ def _name_columns(query: exp.Query) -> None:
     for position, projection in enumerate(query.selects):
         if not isinstance(projection, (exp.Alias, exp.Column, exp.Dot)) and not projection.is_star:
             projection.replace(exp.alias_(projection.copy(), f"_col{position}"))
+
+
+def _count_none_as_zero(query: exp.Query) -> None:
+    """`count_if` of conditions that are all NULL is 0 in Trino, and NULL in DuckDB."""
+    for count in query.find_all(exp.CountIf):
+        count.replace(exp.Count(this=exp.Case().when(count.this.copy(), exp.Literal.number(1))))
 
 
 Columns = dict[str, exp.DataType | None]

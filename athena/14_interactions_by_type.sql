@@ -1,5 +1,5 @@
--- name: 09 Interactions by type
--- description: How often people did what. Personalize accepts at most ten event types.
+-- name: 14 Interactions by type
+-- description: How often people did what. Personalize accepts at most ten types.
 SELECT
   event_type,
   count(*) AS interactions,

@@ -1,5 +1,5 @@
--- name: 10 Interactions by day
--- description: from_unixtime turns the seconds since 1970 into a time, in UTC.
+-- name: 15 Interactions by day
+-- description: from_unixtime turns seconds since 1970 into a time, in UTC.
 SELECT
   date(from_unixtime("timestamp")) AS day,
   count(*) AS interactions

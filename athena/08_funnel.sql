@@ -1,18 +1,20 @@
--- name: 07 From click to order
--- description: How many who clicked a product added one, and how many of those ordered. Visitors have no userId.
-WITH people AS (
+-- name: 08 From click to order
+-- description: Devices that clicked a product; of those, who added one; of those, who ordered.
+WITH devices AS (
   SELECT
-    userId,
+    split_part("$path", '/', 5) AS source,
     bool_or(event = 'Product Clicked') AS clicked,
     bool_or(event = 'Product Added') AS added,
     bool_or(event = 'Order Completed') AS ordered
   FROM segment_logs
-  WHERE userId IS NOT NULL
-  GROUP BY userId
+  GROUP BY 1, anonymousId
 )
 
 SELECT
+  source,
   count_if(clicked) AS clicked,
   count_if(clicked AND added) AS then_added,
   count_if(clicked AND added AND ordered) AS then_ordered
-FROM people;
+FROM devices
+GROUP BY source
+ORDER BY source;

@@ -1,5 +1,5 @@
--- name: 11 Which items are popular
--- description: What a recommender without personalization would show to everyone.
+-- name: 16 Which items are popular
+-- description: What everyone would be shown without personalization.
 SELECT
   item_id,
   count(*) AS interactions,

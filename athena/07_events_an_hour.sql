@@ -1,0 +1,8 @@
+-- name: 07 Events an hour
+-- description: When people shop: the hour of the day, in UTC.
+SELECT
+  hour(from_iso8601_timestamp("timestamp") AT TIME ZONE 'UTC') AS hour,
+  count(*) AS events
+FROM segment_logs
+GROUP BY 1
+ORDER BY 1;

@@ -1,5 +1,0 @@
--- name: 08 What did the job write
--- description: Twenty rows of the CSV that Amazon Personalize imports. Until the Glue job has run, there are none.
-SELECT *
-FROM interactions
-LIMIT 20;

@@ -1,0 +1,19 @@
+-- name: 10 Sessions
+-- description: A session ends where a device is silent for half an hour.
+WITH moments AS (
+  SELECT
+    anonymousId,
+    to_unixtime(from_iso8601_timestamp("timestamp")) AS moment
+  FROM segment_logs
+),
+
+pauses AS (
+  SELECT moment - lag(moment) OVER (PARTITION BY anonymousId ORDER BY moment) AS pause
+  FROM moments
+)
+
+SELECT
+  count_if(pause IS NULL) AS devices,
+  count_if(pause IS NULL OR pause > 1800) AS sessions,
+  count(*) AS events
+FROM pauses;

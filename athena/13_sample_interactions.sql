@@ -1,0 +1,5 @@
+-- name: 13 What did the job write
+-- description: Twenty rows of the CSV. Until the Glue job has run, there are none.
+SELECT *
+FROM interactions
+LIMIT 20;
