@@ -32,6 +32,7 @@ from workshop import (
 from workshop.account import Account, connect
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
+from workshop.segment import cli as segment_cli
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -390,6 +391,9 @@ def transform(
         for line in output:
             if not line.startswith(job.ACCOUNTING):
                 console.out.print(escape(line))
+
+
+app.command()(segment_cli.send_events)
 
 
 def main() -> None:
