@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workshop import console
+from workshop.account import connect
+from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
@@ -22,6 +24,7 @@ from workshop.segment.events import (
 
 if TYPE_CHECKING:
     from workshop.segment.delivery import Outcome
+    from workshop.segment.workspace import Change, Workspace
 
 EARLIEST = date(2000, 1, 1)  # what the job takes for a time that can be meant
 KeysFile = Annotated[
@@ -207,3 +210,97 @@ def _result(outcome: "Outcome") -> str:
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{source} {count:,}" for source, count in sorted(counts.items()))
+
+
+segment_app = typer.Typer(
+    no_args_is_help=True,
+    help="Make the exercise's sources and S3 destinations in a Segment workspace, or remove them.",
+)
+Token = Annotated[
+    Path | None,
+    typer.Option("--token-file", help="A file that holds the Public API token and nothing else."),
+]
+ApiHost = Annotated[
+    str, typer.Option(help="api.segmentapis.com, or eu1.api.segmentapis.com for an EU workspace.")
+]
+US_API = "api.segmentapis.com"
+
+
+@segment_app.command()
+def setup(
+    stack: Annotated[str, typer.Option(help="The stack whose bucket to write to.")] = DEFAULT_STACK,
+    token_file: Token = None,
+    api_host: ApiHost = US_API,
+    as_json: Json = False,
+) -> None:
+    """Make the four sources, connect each to the stack's bucket, and keep their write keys.
+
+    Run again it changes nothing, or goes on where it stopped. The token comes from --token-file,
+    SEGMENT_PUBLIC_API_TOKEN or .segment/keys.env; the write keys go to .segment/keys.env.
+
+    Example: python -m workshop segment setup
+    """
+    from workshop.segment.workspace import BY_HAND, bucket_for  # noqa: PLC0415 - see _send
+
+    account = connect()
+    workspace, where = _workspace(token_file, api_host)
+    if account.embedded and where != hosts.HERE:
+        raise WorkshopError(
+            "Segment cannot write into the embedded AWS.",
+            "Unset AWS_ENDPOINT_URL, and name a stack on AWS",
+        )
+    environment = find(account, stack)
+    bucket = bucket_for(account, environment, workspace.id)
+    console.progress.print(
+        f"Working on the workspace {workspace.name} ({where}) and {account}.", markup=False
+    )
+    with console.Steps().step("Sources and destinations") as step:
+        changes = workspace.set_up(bucket, step.update)
+        done = sum(bool(change.done) for change in changes)
+        step.result = f"{done} made or updated, {len(changes) - done} were there"
+    app = hosts.APP.get(where, hosts.APP["US"])
+    by_hand = {what: app + at if at.startswith("/") else at for what, at in BY_HAND.items()}
+    if as_json:
+        _print_changes(workspace, changes, by_hand=by_hand)
+        return
+    _show_changes(changes)
+    console.out.print(f"Write keys: {credentials.KEYS_FILE}")
+    console.table(["left to do by hand", "where"], list(by_hand.items()))
+
+
+@segment_app.command()
+def teardown(token_file: Token = None, api_host: ApiHost = US_API, as_json: Json = False) -> None:
+    """Remove the sources and destinations that setup has made, and nothing else.
+
+    Example: python -m workshop segment teardown
+    """
+    workspace, where = _workspace(token_file, api_host)
+    console.progress.print(f"Working on the workspace {workspace.name} ({where}).", markup=False)
+    with console.Steps().step("Sources and destinations") as step:
+        changes = workspace.tear_down(step.update)
+        step.result = f"{len(changes)} removed" if changes else "nothing to remove"
+    if as_json:
+        _print_changes(workspace, changes)
+    elif changes:
+        _show_changes(changes)
+
+
+def _workspace(token_file: Path | None, api_host: str) -> tuple["Workspace", str]:
+    """Find the token's workspace, and say where it is."""
+    from workshop.segment.api import PublicApi  # noqa: PLC0415 - see _send
+    from workshop.segment.workspace import Workspace  # noqa: PLC0415
+
+    url, where = hosts.resolve(api_host, hosts.PUBLIC_API, "--api-host")
+    return Workspace(PublicApi(url, credentials.token(token_file))), where
+
+
+def _print_changes(workspace: "Workspace", changes: list["Change"], **more: object) -> None:
+    facts = {"id": workspace.id, "name": workspace.name}
+    console.out.print_json(
+        data={"workspace": facts, "changes": [change.facts() for change in changes], **more}
+    )
+
+
+def _show_changes(changes: list["Change"]) -> None:
+    rows = [(c.kind, c.source, c.id, c.done or "was there") for c in changes]
+    console.table(["what", "of", "id", "done"], rows)

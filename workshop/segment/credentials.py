@@ -81,6 +81,27 @@ def write_keys(
     return {source: key for source, key in found.items() if key}
 
 
+def token(file: Path | None) -> str:
+    """Find the Public API's token: in a file of its own, the environment or KEYS_FILE.
+
+    Raises:
+        WorkshopError: there is none, or the file cannot be read.
+    """
+    try:
+        found = file.read_text(encoding="utf-8").strip() if file else read(TOKEN)
+    except (OSError, UnicodeDecodeError):
+        raise WorkshopError(
+            f"--token-file {file} cannot be read.", "Name a file with the token and nothing else"
+        ) from None
+    if not found or not found.isascii() or any(letter.isspace() for letter in found):
+        raise WorkshopError(
+            f"There is no token for Segment's Public API in {file or f'{TOKEN} or {KEYS_FILE}'}.",
+            "Create one in Segment (Settings, Access Management, Tokens; role Workspace Owner), "
+            f"and put {TOKEN}=... into {KEYS_FILE} or the environment",
+        )
+    return found
+
+
 def store(values: Mapping[str, str]) -> int:
     """Set variables in KEYS_FILE, which only its owner may read; return how many are new."""
     before = dotenv.dotenv_values(KEYS_FILE, interpolate=False)
