@@ -156,7 +156,7 @@ def serve(keys: dict[str, str]) -> Iterator[TrackingApi]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802 - the base class's name
+        def do_POST(self) -> None:
             answer = api.handle(self)
             if answer.drop:
                 self.close_connection = True
