@@ -11,6 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -31,6 +32,10 @@ NOTHING: Mapping[str, str] = {}
 def variables(keys: dict[str, str]) -> dict[str, str]:
     """Write keys as environment variables."""
     return {f"SEGMENT_WRITE_KEY_{s.upper().replace('-', '_')}": key for s, key in keys.items()}
+
+
+def _inherited() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SEGMENT_"))}
 
 
 @dataclass
@@ -55,11 +60,10 @@ class Shell:
         """Run it in this process, as `python -m workshop` would, and expect its exit code."""
         out, err = io.StringIO(), io.StringIO()
         ended: int | str | None = 0
-        with pytest.MonkeyPatch.context() as patch:
-            for name in [n for n in os.environ if n.startswith(("AWS_", "SEGMENT_"))]:
-                patch.delenv(name)
-            for name, value in env.items():
-                patch.setenv(name, value)
+        with (
+            mock.patch.dict(os.environ, {**_inherited(), **env}, clear=True),
+            pytest.MonkeyPatch.context() as patch,
+        ):
             patch.chdir(self.folder)
             patch.setattr(sys, "argv", ["workshop", *map(str, arguments)])
             for terminal in (console.out, console.progress):
@@ -79,11 +83,10 @@ class Shell:
 
     def start(self, *arguments: object, env: Mapping[str, str] = NOTHING) -> subprocess.Popen[str]:
         """Start it in a process and a process group of its own, as a terminal does."""
-        mine = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SEGMENT_"))}
         return subprocess.Popen(
             [sys.executable, "-m", "workshop", *map(str, arguments)],
             cwd=self.folder,
-            env={**mine, "COLUMNS": "200", "PYTHONPATH": str(PROJECT), **env},
+            env={**_inherited(), "COLUMNS": "200", "PYTHONPATH": str(PROJECT), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
