@@ -162,7 +162,8 @@ class PublicApi:
             case "/catalog/destinations/{id}":
                 return {"destinationMetadata": self._destination_kind(last)}
             case "/sources/{id}":
-                return {"source": self._shown(self._find(self.sources, last))}
+                source = self._shown(self._find(self.sources, last))
+                return {"source": source, "trackingPlanId": None}
             case "/sources":
                 return self._page("sources", [*map(self._shown, self.sources.values())], request)
             case "/destinations":

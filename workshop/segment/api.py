@@ -104,11 +104,9 @@ class PublicApi:
         repeatable = method != "POST"
         try:
             answer = self._client.request(method, path, json=body, params=query)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _TryAgainError(self._silent(where, error, done="")) from None
         except httpx.HTTPError as error:
-            failure = self._silent(where, error, done=" It may have been done.")
-            if repeatable:
+            failure = self._silent(where, error)
+            if repeatable or isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
                 raise _TryAgainError(failure) from None
             raise failure from None
         if answer.is_success:
@@ -127,10 +125,10 @@ class PublicApi:
             raise _TryAgainError(failure)
         raise failure
 
-    def _silent(self, where: str, error: httpx.HTTPError, done: str) -> ApiError:
+    def _silent(self, where: str, error: httpx.HTTPError) -> ApiError:
+        reason = hide(str(error), [self._token]).rstrip(".") or type(error).__name__
         return ApiError(
-            f"{self._client.base_url.host} gave no answer to {where}: "
-            f"{hide(str(error), [self._token]) or type(error).__name__}.{done}",
+            f"{self._client.base_url.host} gave no answer to {where}: {reason}.",
             "Check the network, then run it again",
             None,
         )

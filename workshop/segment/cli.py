@@ -243,12 +243,15 @@ def setup(
     from workshop.segment.workspace import BY_HAND, bucket_for  # noqa: PLC0415 - see _send
 
     account = connect()
-    workspace, where = _workspace(token_file, api_host)
-    if account.embedded and where != hosts.HERE:
+    if (
+        account.embedded
+        and hosts.resolve(api_host, hosts.PUBLIC_API, "--api-host")[1] != hosts.HERE
+    ):
         raise WorkshopError(
             "Segment cannot write into the embedded AWS.",
             "Unset AWS_ENDPOINT_URL, and name a stack on AWS",
         )
+    workspace, where = _workspace(token_file, api_host)
     environment = find(account, stack)
     bucket = bucket_for(account, environment, workspace.id)
     console.progress.print(
@@ -260,11 +263,16 @@ def setup(
         step.result = f"{done} made or updated, {len(changes) - done} were there"
     app = hosts.APP.get(where, hosts.APP["US"])
     by_hand = {what: app + at if at.startswith("/") else at for what, at in BY_HAND.items()}
+    if workspace.hidden:
+        names = ", ".join(map(credentials.variable, workspace.hidden))
+        what = f"The token may not see write keys: put {names} into {credentials.KEYS_FILE}"
+        by_hand[what] = f"{app}/goto-my-workspace/sources"
     if as_json:
         _print_changes(workspace, changes, by_hand=by_hand)
         return
     _show_changes(changes)
-    console.out.print(f"Write keys: {credentials.KEYS_FILE}")
+    if not workspace.hidden:
+        console.out.print(f"Write keys: {credentials.KEYS_FILE}")
     console.table(["left to do by hand", "where"], list(by_hand.items()))
 
 

@@ -104,12 +104,18 @@ class Change:
 
 
 class Workspace:
-    """One workspace, seen through the API."""
+    """One workspace, seen through the API.
+
+    Attributes:
+        record: what was made in it.
+        hidden: sources whose write keys the token may not see; known after `set_up`.
+    """
 
     def __init__(self, api: PublicApi) -> None:
         self.api = api
         self.facts: Thing = api.call("GET", "/")["workspace"]
         self.record = Record.of(self.facts)
+        self.hidden: list[str] = []
 
     @property
     def id(self) -> str:
@@ -141,6 +147,8 @@ class Workspace:
                 # Before the destination: a source without its key is of no use.
                 keys = source.get("writeKeys") or []
                 credentials.store({credentials.variable(slug): key for key in keys[:1]})
+                if not keys:
+                    self.hidden.append(slug)
                 changes.append(self._destination(slug, source["id"], connected.get(slug), settings))
         except WorkshopError as error:
             raise WorkshopError(
