@@ -34,6 +34,7 @@ from workshop.account import Account, connect
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
 from workshop.options import Json, Stack
+from workshop.segment import cli as segment_cli
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -374,6 +375,10 @@ def transform(
         for line in output:
             if not line.startswith(job.ACCOUNTING):
                 console.out.print(escape(line))
+
+
+app.command()(segment_cli.send_events)
+app.add_typer(segment_cli.segment_app, name="segment")
 
 
 def main() -> None:

@@ -83,8 +83,7 @@ def to_folder(folder: Path, volume: Volume, *, progress: Callable[[Written], Non
     Raises:
         WorkshopError: the folder is there and not empty.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WorkshopError(f"{folder} is there and not empty.", "Name a new or empty folder")
+    check_empty(folder)
 
     def put(log: LogFile) -> None:
         path = folder / log.key
@@ -92,6 +91,16 @@ def to_folder(folder: Path, volume: Volume, *, progress: Callable[[Written], Non
         path.write_bytes(log.body)
 
     return _write(volume, put, progress)
+
+
+def check_empty(folder: Path) -> None:
+    """Make sure that nothing in the folder would be mixed with what is written into it.
+
+    Raises:
+        WorkshopError: the folder is there and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkshopError(f"{folder} is there and not empty.", "Name a new or empty folder")
 
 
 def _write(

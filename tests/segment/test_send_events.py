@@ -1,0 +1,382 @@
+"""`send-events` through Segment's own client and real HTTP: everything arrives, once."""
+
+import gzip
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.bucket_contents.simulated_shop import log_files
+from stacks.catalog import TRAIT_MAPPINGS
+from tests.segment.conftest import EMAIL, FIRST, KEYS, Shell, variables
+from tests.segment.tracking_api import OK, Answer, TrackingApi
+from workshop.segment import delivery
+from workshop.segment.events import Period, calls
+
+DAYS, EVENTS = 2, 1_500
+SEND: tuple[object, ...] = ("send-events", "--from", FIRST, "--events", EVENTS, "--rate", 100_000)
+Record = dict[str, Any]
+
+
+def simulated(end: date = date(2019, 2, 27), days: int = DAYS) -> Iterator[tuple[str, Record]]:
+    """The records of the sample data for the same days, with their sources."""
+    for log in log_files(end, days, EVENTS):
+        for line in gzip.decompress(log.body).splitlines():
+            yield log.key.split("/")[0], json.loads(line)
+
+
+@pytest.fixture(scope="module")
+def shop() -> dict[str, tuple[str, Record]]:
+    """What was simulated, by messageId: what was delivered twice, once."""
+    return {record["messageId"]: (source, record) for source, record in simulated()}
+
+
+def arrived(segment: TrackingApi) -> dict[str, str]:
+    """The sources that the messages arrived at."""
+    assert segment.refused == []
+    return {message: one.source for message, one in segment.unique().items()}
+
+
+def expected(shop: dict[str, tuple[str, Record]]) -> dict[str, str]:
+    return {message: source for message, (source, _) in shop.items()}
+
+
+def test_everything_arrives_once_at_its_source_with_its_time(
+    shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
+) -> None:
+    """Else the exercise's data is not that of the shop."""
+    shown = shell.run(*SEND, "--host", segment.url, env=variables(KEYS))
+    assert arrived(segment) == expected(shop)
+    assert len(segment.received) == len(shop)
+    for message, one in segment.unique().items():
+        _, record = shop[message]
+        at = datetime.fromisoformat(one.message["timestamp"])
+        assert at == datetime.fromisoformat(record["timestamp"])
+        same = ("type", "userId", "anonymousId", "event", "name", "properties", "traits")
+        for name in same:
+            assert one.message.get(name) == record.get(name)
+        context = one.message["context"] | {"library": record["context"]["library"]}
+        assert context == record["context"]
+    assert segment.url in shown.stderr
+    assert f"{len(shop):,} delivered" in shown.stderr
+
+
+def test_people_register_browse_add_and_order(shell: Shell, segment: TrackingApi) -> None:
+    """Else there is nothing to learn from what was sent, or the table's trait columns are empty."""
+    shell.run(*SEND, "--host", segment.url, env=variables(KEYS))
+    messages = [one.message for one in segment.received]
+    steps = {"Signed Up", "Product List Viewed", "Product Clicked", "Product Added"}
+    assert steps | {"Order Completed"} <= {message.get("event") for message in messages}
+    identified = [message["traits"] for message in messages if message["type"] == "identify"]
+    assert identified
+    assert all(set(TRAIT_MAPPINGS.values()) <= set(traits) for traits in identified)
+
+
+def test_emails_go_to_their_source_when_it_has_a_key(
+    shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
+) -> None:
+    """And the other events are the same as without."""
+    shell.run(*SEND, "--host", segment.url, env=variables(KEYS | EMAIL))
+    found = arrived(segment)
+    assert {m: s for m, s in found.items() if s != "email-prod"} == expected(shop)
+    emails = [one.message for one in segment.received if one.source == "email-prod"]
+    counts = Counter(message["event"] for message in emails)
+    assert counts["Email Delivered"] > counts["Email Opened"] > counts["Email Link Clicked"] > 0
+    end = datetime(2019, 2, 28, tzinfo=UTC)
+    users = {record["userId"] for _, record in shop.values()}
+    for message in emails:
+        assert message["userId"] in users
+        assert message["properties"]["email_id"]
+        assert datetime.fromisoformat(message["timestamp"]) < end
+
+
+def late(number: int, _source: str) -> Answer:
+    """Every third request: too many, out of order, slow."""
+    answers = (
+        Answer(429, {"Retry-After": "1"}, accept=False),
+        Answer(503, accept=False),
+        Answer(seconds=1.5),
+    )
+    return answers[number // 3 % 3] if number % 3 == 1 and number < 27 else OK
+
+
+def lost(number: int, _source: str) -> Answer:
+    """The first requests: dropped before they are taken, and after."""
+    return Answer(drop=True, accept=number % 2 == 1) if number < 4 else OK
+
+
+@pytest.mark.parametrize("trouble", [late, lost])
+def test_what_goes_wrong_on_the_way_is_sent_again(
+    shell: Shell,
+    segment: TrackingApi,
+    shop: dict[str, tuple[str, Record]],
+    trouble: Callable[[int, str], Answer],
+) -> None:
+    """A workshop's network is not the best; Segment drops what comes twice by its messageId."""
+    segment.answer = trouble
+    told = shell.run(*SEND, "--host", segment.url, "--json", env=variables(KEYS)).json()
+    assert arrived(segment) == expected(shop)
+    sources = told["sources"]
+    assert {s: n["delivered"] for s, n in sources.items()} == Counter(expected(shop).values())
+    repeated = len(segment.received) - len(shop)
+    assert (repeated > 0) == (trouble is lost)
+
+
+def refuse_android(_number: int, source: str) -> Answer:
+    return Answer(400, accept=False) if source == "android-prod" else OK
+
+
+def test_what_segment_refuses_is_counted_and_the_rest_goes_on_with_resume(
+    shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
+) -> None:
+    """Nobody wants to find out by counting rows in Athena."""
+    segment.answer = refuse_android
+    host = ("--host", segment.url)
+    answer = shell.run(*SEND, *host, "--json", code=1, env=variables(KEYS))
+    told = answer.json()
+    assert told["error"].startswith("android-prod")
+    assert "android-prod" in answer.stderr
+    assert "--resume" in answer.stderr
+    assert told["sources"]["android-prod"]["delivered"] == 0
+    assert told["sources"]["android-prod"]["failed"] > 0
+    before = Counter(one.source for one in segment.received)
+    assert {s: n["delivered"] for s, n in told["sources"].items()} == {
+        source: before[source] for source in KEYS
+    }
+    segment.answer = lambda _number, _source: OK
+    again = shell.run(*SEND, *host, "--resume", "--json", env=variables(KEYS)).json()
+    assert arrived(segment) == expected(shop)
+    assert len(segment.received) == len(shop), "something was sent twice"
+    earlier = {source: n["delivered_earlier"] for source, n in again["sources"].items()}
+    assert earlier == {source: before[source] for source in KEYS}
+
+
+def test_a_wrong_key_is_an_error_and_a_new_one_goes_on(
+    shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
+) -> None:
+    """What the other sources have got is not sent to them again."""
+    wrong = {**KEYS, "ios-prod": "not-ios-key-5up3r53cr3t"}
+    told = shell.run(*SEND, "--host", segment.url, code=1, env=variables(wrong)).stderr
+    assert "ios-prod: " in told
+    assert "(401)" in told
+    segment.refused.clear()
+    shell.run(*SEND, "--host", segment.url, "--resume", env=variables(KEYS))
+    assert arrived(segment) == expected(shop)
+    assert len(segment.received) == len(shop)
+
+
+def test_ctrl_c_says_what_was_delivered_and_resume_sends_the_rest(
+    shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
+) -> None:
+    """Somebody starts it in the wrong room."""
+    segment.answer = lambda number, _source: OK if number < 2 else Answer(seconds=1)
+    process = shell.start(*SEND, "--host", segment.url, env=variables(KEYS))
+    while len(segment.received) < 2 * 250:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    told = shell.ended(process, 130).stderr
+    assert "delivered (" in told
+    assert "--resume" in told
+    segment.answer = lambda _number, _source: OK
+    shell.run(*SEND, "--host", segment.url, "--resume", env=variables(KEYS))
+    assert arrived(segment) == expected(shop)
+    assert len(segment.received) == len(shop)
+
+
+def test_killed_at_any_moment_it_sends_again_what_is_not_in_the_journal(
+    shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
+) -> None:
+    """At most the batches that were under way go twice, with the same messageIds."""
+    segment.answer = lambda number, _source: OK if number < 2 else Answer(seconds=1)
+    process = shell.start(*SEND, "--host", segment.url, env=variables(KEYS))
+    while segment.requests < 4:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    time.sleep(1.5)  # what the server is at
+    segment.answer = lambda _number, _source: OK
+    shell.run(*SEND, "--host", segment.url, "--resume", env=variables(KEYS))
+    assert arrived(segment) == expected(shop)
+    under_way = delivery.BATCH * delivery.CONNECTIONS * len(KEYS)
+    assert len(segment.received) - len(shop) <= under_way
+
+
+def test_the_same_again_needs_resume(shell: Shell, segment: TrackingApi) -> None:
+    """Twice the same command by mistake would double what Segment does not deduplicate any more."""
+    host = ("--host", segment.url)
+    shell.run(*SEND, *host, env=variables(KEYS))
+    count = len(segment.received)
+    told = shell.run(*SEND, *host, code=1, env=variables(KEYS)).stderr
+    assert "were delivered before" in told
+    assert "--resume" in told
+    shell.run(*SEND, *host, "--resume", env=variables(KEYS))
+    assert len(segment.received) == count
+
+
+def test_two_runs_at_once_do_not_send_twice(shell: Shell, segment: TrackingApi) -> None:
+    """One in each of two terminals."""
+    ended = threading.Event()
+
+    def hold(_number: int, _source: str) -> Answer:
+        ended.wait()
+        return OK
+
+    segment.answer = hold
+    first = shell.start(*SEND, "--host", segment.url, env=variables(KEYS))
+    while not segment.requests:
+        assert first.poll() is None
+        time.sleep(0.05)
+    told = shell.run(*SEND, "--host", segment.url, "--resume", code=1, env=variables(KEYS)).stderr
+    assert "another run" in told
+    ended.set()
+    shell.ended(first, 0)
+
+
+def test_nothing_answers(shell: Shell) -> None:
+    """No network, at the hotel."""
+    told = shell.run(
+        *SEND, "--host", "http://127.0.0.1:9", "--retries", 1, code=1, env=variables(KEYS)
+    ).stderr
+    assert "0 delivered" in told or "failed (" in told
+    assert "--resume" in told
+
+
+def test_a_file_is_no_journal(shell: Shell, segment: TrackingApi) -> None:
+    """Said before anything is sent."""
+    name = f"{segment.url.removeprefix('http://').replace(':', '-')}-{FIRST}-2d-{EVENTS}.sqlite"
+    journal = shell.folder / ".segment" / "sent" / name
+    journal.parent.mkdir(parents=True)
+    journal.write_text("5" * 5000)
+    told = shell.run(*SEND, "--host", segment.url, code=1, env=variables(KEYS)).stderr
+    assert name in told
+    assert segment.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--from", "2019-02-30"), "2019-02-30 is no date"),
+        (("--from", "yesterday"), "yesterday is no date"),
+        (("--from", "2199-01-01"), "not all days are over"),
+        (("--from", str(datetime.now(UTC).date())), "not all days are over"),
+        (("--from", "1970-01-01"), "is before 2000-01-01"),
+        (("--from", FIRST, "--host", "example.com"), "not one of Segment's hosts"),
+        (("--from", FIRST, "--host", "http://api.segment.io"), "not one of Segment's hosts"),
+        (("--from", FIRST, "--host", "https://api.segment.io.example.com"), "not one of"),
+        (("--from", FIRST, "--host", "https://api.segment.io@127.0.0.1:9"), "not one of"),
+        (("--from", FIRST, "--host", "http://192.0.2.1:80"), "not one of Segment's hosts"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_error(
+    shell: Shell, options: tuple[str, ...], complaint: str
+) -> None:
+    """Before a key leaves this machine."""
+    told = shell.run("send-events", *options, code=1, env=variables(KEYS)).stderr
+    assert complaint in told
+    assert "Next:" in told
+
+
+def test_a_missing_key_names_its_variable(shell: Shell) -> None:
+    """All that are missing, at once."""
+    told = shell.run(*SEND, code=1, env=variables({"ios-prod": KEYS["ios-prod"]})).stderr
+    assert "website-prod, android-prod" in told
+    assert "SEGMENT_WRITE_KEY_ANDROID_PROD" in told
+    assert "SEGMENT_WRITE_KEY_IOS_PROD" not in told
+
+
+def test_keys_come_from_option_environment_and_file(shell: Shell, segment: TrackingApi) -> None:
+    """In this order."""
+    file = shell.folder / ".segment" / "keys.env"
+    file.parent.mkdir()
+    stale = {"website-prod": "stale-5up3r53cr3t", "android-prod": "stale-5up3r53cr3t"}
+    lines = [f"{name}='{key}'" for name, key in variables(KEYS | stale).items()]
+    file.write_text("\n".join(["# of the shop", *lines]))
+    website = f"website-prod={KEYS['website-prod']}"
+    android = variables({**stale, "android-prod": KEYS["android-prod"]})
+    shell.run(*SEND, "--host", segment.url, "--write-key", website, env=android)
+    assert segment.refused == []
+    assert {one.source for one in segment.received} == set(KEYS)
+
+
+@pytest.mark.parametrize("option", ["5up3r53cr3t", "web=5up3r53cr3t", "website-prod="])
+def test_a_write_key_of_another_form_is_not_repeated(shell: Shell, option: str) -> None:
+    """The error goes to a screen that a room looks at."""
+    told = shell.run(*SEND, "--write-key", option, code=1, env=variables(KEYS)).stderr
+    assert "SOURCE=KEY" in told
+
+
+def test_a_keys_file_that_is_not_there(shell: Shell) -> None:
+    """A file that was named is meant."""
+    assert "no file other.env" in shell.run(*SEND, "--keys-file", "other.env", code=1).stderr
+
+
+def test_the_dry_run_holds_what_would_be_sent(
+    shell: Shell, segment: TrackingApi, tmp_path: Path
+) -> None:
+    """Message by message, in the folder of the day on which Segment would receive it."""
+    shell.run(*SEND, "--dry-run", tmp_path / "dry", env=variables(EMAIL))
+    shell.run(*SEND, "--host", segment.url, env=variables(KEYS | EMAIL))
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    added = {"channel", "originalTimestamp", "projectId", "receivedAt", "sentAt", "version"}
+    found = {}
+    for file in (tmp_path / "dry").rglob("*.gz"):
+        source, day, _ = file.relative_to(tmp_path / "dry").parts
+        assert today - timedelta(1) <= datetime.fromtimestamp(int(day) / 1000, UTC) <= today
+        for line in gzip.decompress(file.read_bytes()).splitlines():
+            record = json.loads(line)
+            assert added <= set(record)
+            at = datetime.fromisoformat(record.pop("timestamp"))
+            found[record["messageId"]] = source, at, {n: record[n] for n in set(record) - added}
+    sent = {}
+    for message, one in segment.unique().items():
+        at = datetime.fromisoformat(one.message.pop("timestamp"))
+        sent[message] = one.source, at, one.message
+    assert found == sent
+
+
+def test_a_dry_run_needs_a_new_folder(shell: Shell, tmp_path: Path) -> None:
+    """What is in it would be mixed with something else."""
+    (tmp_path / "here" / "old").write_text("mine")
+    told = shell.run(*SEND, "--dry-run", tmp_path / "here", code=1).stderr
+    assert "not empty" in told
+    assert (tmp_path / "here" / "old").read_text() == "mine"
+
+
+def test_the_same_period_is_the_same_calls() -> None:
+    """Stable messageIds are what --resume and Segment's deduplication stand on."""
+    period = Period(date(2019, 2, 26), DAYS, EVENTS)
+    first = [(call.source, call.record) for call in calls(period, email=True)]
+    assert first == [(call.source, call.record) for call in calls(period, email=True)]
+    ids = [record["messageId"] for _, record in first]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_pace_is_kept_and_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst after Segment said 429 would be the next 429."""
+    now, slept = 0.0, 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now, slept
+        now += seconds
+        slept += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
+    pace = delivery.Pace(100)
+    for _ in range(1000):
+        pace.wait()
+    assert slept == pytest.approx(10)
+    now += 3600
+    for _ in range(1000):
+        pace.wait()
+    assert slept >= 19.4

@@ -1,0 +1,191 @@
+"""Segment's tracking API on loopback: the batch endpoint, as strict as Segment documents it.
+
+Source: segment-docs, connections/sources/catalog/libraries/server/http-api. Where Segment answers
+200 and drops what it does not want (an unknown write key, a call without a user), this refuses it.
+"""
+
+import base64
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KB = 1000
+CALL, REQUEST, CALLS, MESSAGE_ID = 32 * KB, 500 * KB, 2500, 100
+TYPES = {"identify": "traits", "track": "properties", "page": "properties", "screen": "properties"}
+Message = dict[str, Any]
+
+
+class Received(NamedTuple):
+    """A message, the source whose key it came with, and its batch's times."""
+
+    source: str
+    message: Message
+    sent: datetime
+    received: datetime
+
+    def logged(self) -> Message:
+        """The record that Segment writes to S3. Source: segment-docs, connections/spec/common."""
+        original = datetime.fromisoformat(self.message["timestamp"])
+        return self.message | {
+            "channel": "server",
+            "originalTimestamp": self.message["timestamp"],
+            "projectId": self.source,
+            "receivedAt": _iso(self.received),
+            "sentAt": _iso(self.sent),
+            "timestamp": _iso(self.received - (self.sent - original)),
+            "version": 2,
+        }
+
+
+class Answer(NamedTuple):
+    """What to do with a request: answer it like this, and accept it first or not."""
+
+    status: int = 200
+    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
+    accept: bool = True
+    seconds: float = 0
+    drop: bool = False
+
+
+OK = Answer()
+
+
+class TrackingApi:
+    """The server.
+
+    Attributes:
+        answer: decides on each request: its number, from 0, and its source.
+        received: every message that it has accepted, as it arrived: Segment drops repeated
+            messageIds later.
+        refused: why requests were refused.
+        requests: how many there were.
+    """
+
+    def __init__(self, keys: dict[str, str]) -> None:
+        self.sources = {key: source for source, key in keys.items()}
+        self.answer: Callable[[int, str], Answer] = lambda _number, _source: OK
+        self.received: list[Received] = []
+        self.refused: list[str] = []
+        self.requests = 0
+        self.largest = 0
+        self.lock = threading.Lock()
+        self.url = ""
+
+    def unique(self) -> dict[str, Received]:
+        """The messages by their ids, as after Segment's deduplication."""
+        return {one.message["messageId"]: one for one in self.received}
+
+    def write_logs(self, folder: Path) -> None:
+        """Write what was received as the S3 destination does, duplicates and all."""
+        for source in set(self.sources.values()):
+            mine = [one for one in self.received if one.source == source]
+            for day in {one.received.date() for one in mine}:
+                midnight = datetime.combine(day, datetime.min.time(), UTC)
+                path = folder / source / str(int(midnight.timestamp() * 1000)) / "log.gz"
+                path.parent.mkdir(parents=True)
+                lines = [json.dumps(one.logged()) for one in mine if one.received.date() == day]
+                path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
+
+    def handle(self, request: BaseHTTPRequestHandler) -> Answer:
+        """Judge one request, and keep what it brings."""
+        now = datetime.now(UTC)
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        try:
+            source, batch, sent = self._parse(request, body)
+        except ValueError as error:
+            with self.lock:
+                self.refused.append(str(error))
+            return Answer(status=int(str(error)[:3]), accept=False)
+        with self.lock:
+            number = self.requests
+            self.requests += 1
+        answer = self.answer(number, source)
+        time.sleep(answer.seconds)
+        if answer.accept:
+            with self.lock:
+                self.received += [Received(source, message, sent, now) for message in batch]
+        return answer
+
+    def _parse(
+        self, request: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[str, list[Message], datetime]:
+        """Return source, messages and sentAt; a ValueError begins with the status."""
+
+        def need(holds: object, complaint: str) -> None:
+            if not holds:
+                raise ValueError(complaint)
+
+        need(request.path == "/v1/batch", f"404 {request.path}")
+        scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+        key, colon, password = base64.b64decode(credentials).decode().partition(":")
+        need((scheme, colon, password) == ("Basic", ":", ""), "401 no basic authorization")
+        need(key in self.sources, "401 unknown write key")
+        need(request.headers["Content-Type"] == "application/json", "400 content type")
+        if request.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.largest = max(self.largest, len(body))
+        need(len(body) <= REQUEST, f"400 a request of {len(body)} bytes")
+        content = json.loads(body)
+        need(content["writeKey"] == key, "400 another writeKey in the body")
+        batch = content["batch"]
+        need(1 <= len(batch) <= CALLS, f"400 a batch of {len(batch)}")
+        for call in batch:
+            need(len(json.dumps(call)) <= CALL, "400 a call over 32 KB")
+            need(call["type"] in TYPES, f"400 type {call['type']}")
+            need(call.get("userId") or call.get("anonymousId"), "400 no_user_anon_id")
+            need(isinstance(call[TYPES[call["type"]]], dict), "400 no traits or properties")
+            need(call["type"] != "track" or call["event"], "400 a track call without event")
+            need(0 < len(call["messageId"]) < MESSAGE_ID, "400 messageId")
+            need(datetime.fromisoformat(call["timestamp"]).tzinfo, "400 timestamp without zone")
+            need(call["context"]["library"]["name"] == "analytics-python", "400 library")
+        return self.sources[key], batch, datetime.fromisoformat(content["sentAt"])
+
+
+@contextmanager
+def serve(keys: dict[str, str]) -> Iterator[TrackingApi]:
+    """Run the server on a free port of loopback, for sources by their write keys."""
+    api = TrackingApi(keys)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            answer = api.handle(self)
+            if answer.drop:
+                self.close_connection = True
+                self.connection.close()
+                return
+            code = "ok" if answer.status < 300 else "invalid_request"
+            body = json.dumps({"success": answer.status < 300, "code": code, "message": code})
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    api.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,199 @@
+"""Delivers calls through Segment's own Python client, and knows what has arrived.
+
+The client tells nobody what was delivered, drops messages when its queue is full, and drops a
+batch that it was asked to send later when the queue has filled up meanwhile. So its consumer,
+which does all the work (batches, compression, retries, waiting when told to), gets a queue without
+a limit, and this module counts what is under way.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self
+
+from segment.analytics.consumer import Consumer
+
+from workshop.segment.credentials import hide
+from workshop.segment.events import Call
+from workshop.segment.journal import Journal
+from workshop.segment.messages import Composer
+
+# Messages handed over and not yet answered for: what bounds the memory.
+UNDER_WAY = 4_000
+# About 250 KB of the 500 KB, and 250 of the 2,500 messages, that Segment takes in one request.
+BATCH = 250
+CONNECTIONS = 2  # of each source
+_Message = dict[str, Any]
+
+
+@dataclass
+class Outcome:
+    """What became of the messages, by source.
+
+    Attributes:
+        delivered: taken by Segment now.
+        earlier: taken by Segment in an earlier run.
+        failed: given up by the client.
+        error: why the first one failed; sending has stopped there.
+    """
+
+    delivered: Counter[str] = field(default_factory=Counter)
+    earlier: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    error: str | None = None
+
+
+class _Confirming(Consumer):  # type: ignore[misc]  # the client has no types
+    """Segment's consumer, which also says what it has delivered."""
+
+    def __init__(self, confirm: Callable[[list[_Message]], None], **settings: Any) -> None:  # noqa: ANN401 - the client's own
+        super().__init__(**settings)
+        self._confirm = confirm
+
+    def request(self, batch: list[_Message]) -> Any:  # noqa: ANN401 - the client's own
+        answer = super().request(batch)
+        self._confirm(batch)
+        return answer
+
+
+class Delivery:
+    """Sends messages to sources until one of them cannot be delivered; a context manager.
+
+    Attributes:
+        outcome: counts, kept up to date.
+    """
+
+    def __init__(
+        self, host: str, keys: Mapping[str, str], journal: Journal, *, retries: int
+    ) -> None:
+        """Connect.
+
+        Args:
+            host: Segment's base URL.
+            keys: write keys by source.
+            journal: what was delivered before; each delivery is added.
+            retries: how often the client tries again before it gives a batch up, after 0, 0.5, 1,
+                2 and so on to 60 seconds.
+        """
+        self.outcome = Outcome()
+        self.journal = journal
+        self._keys = keys
+        self._under_way = 0
+        self._changed = threading.Condition()
+        self._queues: dict[str, queue.Queue[_Message]] = {source: queue.Queue() for source in keys}
+        self._consumers = [
+            _Confirming(
+                partial(self._confirmed, source),
+                queue=self._queues[source],
+                write_key=key,
+                host=host,
+                gzip=True,
+                upload_size=BATCH,
+                retries=retries,
+                on_error=partial(self._failed, source),
+            )
+            for source, key in keys.items()
+            for _ in range(CONNECTIONS)
+        ]
+
+    def __enter__(self) -> Self:
+        # The client logs what it sends, and errors that are told here anyway.
+        logging.getLogger("segment").disabled = True
+        for consumer in self._consumers:
+            consumer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let what is being posted end, and send nothing more."""
+        for consumer in self._consumers:
+            consumer.pause()
+        for consumer in self._consumers:
+            consumer.join()
+
+    def send(self, source: str, message: _Message) -> bool:
+        """Hand a message over, when there is room; return false once something has failed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way < UNDER_WAY or self.outcome.error)
+            if self.outcome.error:
+                return False
+            self._under_way += 1
+        self._queues[source].put(message)
+        return True
+
+    def finish(self, progress: Callable[[], None]) -> None:
+        """Wait until all is delivered, or something has failed."""
+        with self._changed:
+            while not self._changed.wait_for(
+                lambda: not self._under_way or self.outcome.error, timeout=0.2
+            ):
+                progress()
+
+    def _confirmed(self, source: str, batch: list[_Message]) -> None:
+        self.journal.add(source, [message["messageId"] for message in batch])
+        self._account(self.outcome.delivered, source, batch)
+
+    def _failed(self, source: str, error: Exception, batch: list[_Message]) -> None:
+        text = hide(str(error) or type(error).__name__, self._keys.values())
+        self._account(self.outcome.failed, source, batch, f"{source}: {text}")
+
+    def _account(
+        self,
+        count: Counter[str],
+        source: str,
+        batch: list[_Message],
+        error: str | None = None,
+    ) -> None:
+        with self._changed:
+            count[source] += len(batch)
+            self.outcome.error = self.outcome.error or error
+            self._under_way -= len(batch)
+            self._changed.notify_all()
+
+
+class Pace:
+    """Lets `rate` messages a second pass, and no burst after a stop."""
+
+    STEP = 50  # messages between two looks at the clock
+
+    def __init__(self, rate: int) -> None:
+        self._seconds = self.STEP / rate
+        self._due = time.monotonic()
+        self._passed = 0
+
+    def wait(self) -> bool:
+        """Wait for the next message's turn; return whether this was a look at the clock."""
+        self._passed += 1
+        if self._passed % self.STEP:
+            return False
+        now = time.monotonic()
+        self._due = max(self._due + self._seconds, now)
+        time.sleep(self._due - now)
+        return True
+
+
+def deliver(
+    calls: Iterable[Call], delivery: Delivery, *, rate: int, progress: Callable[[], None]
+) -> None:
+    """Send every call that was not delivered before, and wait until all have arrived.
+
+    Args:
+        calls: what to send, each once.
+        delivery: where to.
+        rate: messages a second, at most.
+        progress: called now and then, on this thread.
+    """
+    composer, pace = Composer(), Pace(rate)
+    for call in calls:
+        if delivery.journal.has(call.source, call.record["messageId"]):
+            delivery.outcome.earlier[call.source] += 1
+            continue
+        if not delivery.send(call.source, composer.message(call)):
+            break
+        if pace.wait():
+            progress()
+    delivery.finish(progress)
