@@ -91,7 +91,11 @@ class BucketContents(Construct):
                     if name != SEGMENT_LOGS
                 ),
                 iam.PolicyStatement(
-                    actions=["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
+                    actions=[
+                        "s3:DeleteObject",
+                        "s3:DeleteObjectVersion",
+                        "s3:AbortMultipartUpload",
+                    ],
                     resources=[bucket.arn_for_objects("*")],
                 ),
                 # Streams only: a role that may make the group makes it again after the stack has
