@@ -82,7 +82,7 @@ def acknowledge_objects(
     """Acknowledge that a policy names a bucket's objects by patterns."""
     logical_id = Stack.of(policy).get_logical_id(cast("CfnElement", bucket.node.default_child))
     rules = [f"AwsSolutions-IAM5[Resource::<{logical_id}.Arn>/{pattern}]" for pattern in patterns]
-    acknowledge(policy, f"Objects by pattern: {', '.join(patterns)}", rules, reason)
+    acknowledge(policy, "Objects named by patterns", rules, reason)
 
 
 def acknowledge_own_key(log_group: IConstruct) -> None:

@@ -145,35 +145,31 @@ class BucketContents(Construct):
             "bucket on deletion it deletes whatever is in it",
         )
         acknowledge_own_key(log_group)
-        for finding, rules, reason in (
-            (
-                "No reserved concurrency",
-                [f"{NIST}-LambdaConcurrency", f"{HIPAA}-LambdaConcurrency", "CKV_AWS_115"],
-                "CloudFormation calls it once at a time. New accounts, as events have them, may "
-                "run 10 functions at once and cannot reserve any: the deployment would fail",
-            ),
-            (
-                "No dead-letter queue",
-                [
-                    f"{NIST}-LambdaDLQ",
-                    f"{HIPAA}-LambdaDLQ",
-                    "Serverless-LambdaDLQ",
-                    "CKV_AWS_116",
-                ],
-                "CloudFormation waits for its answer, and shows a failure with its reason as the "
-                "stack's; nobody would look into a queue",
-            ),
-            (
-                "Not in a VPC",
-                [*everywhere("LambdaInsideVPC"), "CKV_AWS_117"],
-                "It talks to S3 and to CloudFormation only, over TLS; a VPC with its endpoints or "
-                "a NAT gateway would cost more than everything else here",
-            ),
-            (
-                "No X-Ray tracing",
-                ["Serverless-LambdaTracing"],
-                "One call at creation and one at deletion are told by their log; tracing needs a "
-                "right on every resource",
-            ),
-        ):
-            acknowledge(function, finding, rules, reason)
+        acknowledge(
+            function,
+            "No reserved concurrency",
+            [f"{NIST}-LambdaConcurrency", f"{HIPAA}-LambdaConcurrency", "CKV_AWS_115"],
+            "CloudFormation calls it once at a time. New accounts, as events have them, may run 10 "
+            "functions at once and cannot reserve any: the deployment would fail",
+        )
+        acknowledge(
+            function,
+            "No dead-letter queue",
+            [f"{NIST}-LambdaDLQ", f"{HIPAA}-LambdaDLQ", "Serverless-LambdaDLQ", "CKV_AWS_116"],
+            "CloudFormation waits for its answer, and shows a failure with its reason as the "
+            "stack's; nobody would look into a queue",
+        )
+        acknowledge(
+            function,
+            "Not in a VPC",
+            [*everywhere("LambdaInsideVPC"), "CKV_AWS_117"],
+            "It talks to S3 and to CloudFormation only, over TLS; a VPC with its endpoints or a "
+            "NAT gateway would cost more than everything else here",
+        )
+        acknowledge(
+            function,
+            "No X-Ray tracing",
+            ["Serverless-LambdaTracing"],
+            "One call at creation and one at deletion are told by their log; tracing needs a right "
+            "on every resource",
+        )

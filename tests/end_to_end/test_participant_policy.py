@@ -1,4 +1,4 @@
-"""The participants' policy on the embedded AWS: the exercise goes through, the environment stays."""
+"""The participants' policy, embedded: the exercise goes through, the environment stays."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

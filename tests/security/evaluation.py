@@ -65,7 +65,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Decision:
-    """The engine's answer: `Allowed`, `ExplicitlyDenied` or `ImplicitlyDenied`, and what allowed it."""
+    """The engine's answer, e.g. `ImplicitlyDenied`, and the statements that allow the call."""
 
     result: str
     allowed_by: tuple[Statement, ...]
@@ -113,7 +113,7 @@ class Environment:
             if resource["Type"] == kind:
                 yield name, resource["Properties"]
 
-    def resolve(self, value: Any) -> Any:  # noqa: ANN401 - a template's value is anything
+    def resolve(self, value: Any) -> Any:  # noqa: ANN401, PLR0911 - a template's value is anything
         """The value without CloudFormation's functions."""
         match value:
             case {"Ref": name}:

@@ -1,4 +1,4 @@
-"""Everyone plays their part on the embedded AWS; what each was allowed to call becomes `calls.json`.
+"""Everyone plays their part on the embedded AWS; `calls.json` is what each was allowed to call.
 
 Run after a change of what is called: python -m tests.security.playing
 """
@@ -140,7 +140,7 @@ def _personalize_reads(owner: boto3.Session) -> None:
     iam, name = owner.client("iam"), arn.rpartition("/")[2]
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    opened = {**trust, "Statement": [statement]}
+    opened = {"Version": "2012-10-17", "Statement": [statement]}
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
     session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="personalize")
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))

@@ -33,12 +33,11 @@ def _record(file: Path) -> None:
     def noting_enforce(
         access_key: str,
         action: str,
-        service: str,
-        region: str,
+        *request: Any,  # noqa: ANN401
         resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401 - MiniStack's own
-        denied = enforce(access_key, action, service, region, resource_arn, service_context)
+        **more: Any,  # noqa: ANN401
+    ) -> object:
+        denied = enforce(access_key, action, *request, resource_arn=resource_arn, **more)
         caller = iam_evaluator.caller_arn()
         if denied is None and not caller.endswith(":root"):
             call = {"principal": caller, "action": action, "resource": resource_arn}
