@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
     answer = {
         "Status": "SUCCESS",
         # Never another one: CloudFormation would have what the first one stands for deleted.
-        "PhysicalResourceId": event.get("PhysicalResourceId", f"{BUCKET}/contents"),
+        "PhysicalResourceId": event.get("PhysicalResourceId") or f"{BUCKET}/contents",
         **{key: event.get(key) for key in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
