@@ -10,7 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-slow lint synth event-template event-package diagrams bench deploy destroy lock clean
+.PHONY: help setup up down status test test-slow lint synth event-template event-package diagrams acknowledgements audit sbom bench \
+  deploy destroy lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -40,10 +41,17 @@ down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
 status: setup ## Say what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
 
-test: setup ## Run the tests
+# Checkov pins versions of what the project needs itself, so it has an environment of its own.
+.venv/checkov/installed: requirements-checkov.txt | .venv/installed
+	@echo "Installing Checkov into .venv/checkov"
+	@$(PYTHON) -m venv --clear .venv/checkov
+	@.venv/checkov/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+test: setup .venv/checkov/installed ## Run the tests
 	@python -m pytest -n 2 --dist loadfile
 
-test-slow: setup ## Run the tests that take minutes
+test-slow: setup .venv/checkov/installed ## Run the tests that take minutes
 	@python -m pytest -n 2 --dist loadfile -m slow
 
 lint: setup synth event-template ## Check style, types, the template against its schemas, and the security rules
@@ -68,6 +76,21 @@ diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
 	@npm ci --silent --no-audit --no-fund --prefix docs/diagrams
 	@cd docs/diagrams && node render.mjs
 
+acknowledgements: setup ## Write docs/acknowledgements.md: what the security rules find and why it stays
+	@python -m stacks.acknowledgements_page docs/acknowledgements.md
+
+audit: setup ## Ask the vulnerability databases about every pinned dependency
+	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.txt \
+	  || { echo "pip-audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
+	@npm audit || { echo "npm audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
+
+sbom: setup ## Write the bill of materials of a release, CycloneDX, to dist/sbom-*.json
+	@mkdir -p dist
+	@cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
+	  --of JSON --output-file dist/sbom-python.json
+	@npm sbom --sbom-format cyclonedx --package-lock-only --omit dev > dist/sbom-node.json
+	@echo "dist/sbom-python.json and dist/sbom-node.json"
+
 bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
 	@python -m bench
 
@@ -82,6 +105,8 @@ lock: setup ## Pin every transitive dependency of pyproject.toml and package.jso
 	  --no-header pyproject.toml --output-file requirements.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header pyproject.toml --group dev --output-file requirements-dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header --group checkov --output-file requirements-checkov.txt
 	@npm install --package-lock-only --silent
 
 clean: ## Stop the embedded AWS, drop all that is in it, and delete what was built

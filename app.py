@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The CDK app: reads the context, makes one stack, and holds it against the AWS Solutions rules."""
+"""The CDK app: reads the context, makes one stack, and holds it against the security rules."""
 
 from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
 
+from stacks.acknowledgements import packs
 from stacks.config import WorkshopConfig
 from stacks.workshop_stack import WorkshopStack
 
@@ -13,7 +13,7 @@ def main() -> None:
     app = App()
     config = WorkshopConfig.from_context(app.node)
     WorkshopStack(app, config.stack_name, config=config)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Validations.of(app).add_plugins(*packs(app))
     app.synth()
 
 

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge, acknowledge_objects
+from stacks.acknowledgements import acknowledge, acknowledge_objects, acknowledge_own_key
 from stacks.parameters import WorkshopParameters
 from stacks.storage import REJECTED, SCRIPTS, SEGMENT_LOGS, TRANSFORMED, DataBucket
 
@@ -37,7 +37,9 @@ class SegmentEtl(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
-        output, rejected = TRANSFORMED.rstrip("/"), REJECTED.rstrip("/")
+        logs_folder, output, rejected = (
+            folder.rstrip("/") for folder in (SEGMENT_LOGS, TRANSFORMED, REJECTED)
+        )
         # Where the job finds its script is decided here and nowhere else.
         self.objects: dict[str, str] = {}
         if target == "event":
@@ -60,52 +62,40 @@ class SegmentEtl(Construct):
             )
             for stream in ("output", "error")
         ]
+        policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            statements=[
+                iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
+                iam.PolicyStatement(
+                    actions=["s3:GetObject"],
+                    resources=[
+                        # The folder's own name, too: Hadoop's S3 connectors first ask whether an
+                        # object has it (or it with `_$folder$`), and are refused without the right.
+                        bucket.arn_for_objects(f"{logs_folder}*"),
+                        script_bucket.arn_for_objects(script_key),
+                    ],
+                ),
+                # `transformed/`, and beside it `transformed-staging/`, where a run's CSV is written
+                # before it is moved into place.
+                iam.PolicyStatement(
+                    actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                    resources=[
+                        bucket.arn_for_objects(f"{output}*"),
+                        bucket.arn_for_objects(f"{rejected}*"),
+                    ],
+                ),
+                iam.PolicyStatement(
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[group.log_group_arn for group in log_groups],
+                ),
+            ],
+        )
         role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
-            inline_policies={
-                "SegmentEventsJsonToCsv": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
-                            actions=["s3:ListBucket"], resources=[bucket.bucket_arn]
-                        ),
-                        iam.PolicyStatement(
-                            actions=["s3:GetObject"],
-                            resources=[
-                                # The folder's own name, too: Hadoop's S3 connectors first ask
-                                # whether an object has it, and are refused without the right.
-                                bucket.arn_for_objects(SEGMENT_LOGS.rstrip("/")),
-                                bucket.arn_for_objects(f"{SEGMENT_LOGS}*"),
-                                script_bucket.arn_for_objects(script_key),
-                            ],
-                        ),
-                        # `transformed/`, and beside it `transformed-staging/`, where a run's CSV
-                        # is written before it is moved into place.
-                        iam.PolicyStatement(
-                            actions=[
-                                "s3:GetObject",
-                                "s3:PutObject",
-                                "s3:DeleteObject",
-                                "s3:AbortMultipartUpload",
-                            ],
-                            resources=[
-                                bucket.arn_for_objects(f"{output}*"),
-                                bucket.arn_for_objects(f"{rejected}*"),
-                            ],
-                        ),
-                        iam.PolicyStatement(
-                            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                            resources=[group.log_group_arn for group in log_groups],
-                        ),
-                        iam.PolicyStatement(
-                            actions=["cloudwatch:PutMetricData"],
-                            resources=["*"],
-                            conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
-                        ),
-                    ]
-                )
-            },
+            managed_policies=[policy],
         )
         self.job = glue.PySparkEtlJob(
             self,
@@ -122,6 +112,9 @@ class SegmentEtl(Construct):
             timeout=Duration.minutes(15),
             max_concurrent_runs=1,
             max_retries=0,
+            # Metrics would need a right on every resource, and a run here takes a minute or two.
+            enable_metrics=False,
+            enable_observability_metrics=False,
             # Since Glue 5.0 logs always arrive while the job runs, in the groups above; this
             # switch only names groups of older versions.
             continuous_logging=glue.ContinuousLoggingProps(enabled=False),
@@ -134,21 +127,19 @@ class SegmentEtl(Construct):
             },
         )
         self.job.node.add_dependency(*log_groups)
-        acknowledge(
-            role,
-            "IAM5[Resource::*]",
-            "CloudWatch metrics have no resource; the condition allows Glue's namespace only",
+        acknowledge_objects(
+            policy,
+            bucket,
+            [f"{logs_folder}*", f"{output}*", f"{rejected}*"],
+            "The job reads every raw log, and owns the folders that it writes: its output's, the "
+            "staging folder beside it, and that of the records that it rejects",
         )
-        for pattern, reason in (
-            (f"{SEGMENT_LOGS}*", "The job reads every raw log below this prefix, and only reads"),
-            (f"{output}*", "The job owns its output folder and the staging folder beside it"),
-            (f"{rejected}*", "The job owns the folder of the records that it rejects"),
-        ):
-            acknowledge_objects(role, bucket, pattern, reason)
-        for rule in ("GL1", "GL3"):
-            acknowledge(
-                self.job,
-                rule,
-                "Needs a KMS key per account, which outlives the workshop by a week at least; logs "
-                "are encrypted by CloudWatch's own key, carry no data, and bookmarks are off",
-            )
+        acknowledge(
+            self.job,
+            "No security configuration with a KMS key",
+            ["AwsSolutions-GL1", "AwsSolutions-GL3", "CKV_AWS_195"],
+            "S3 and CloudWatch encrypt what the job writes with keys of their own; its logs hold "
+            "counts and no data, and it has no bookmarks",
+        )
+        for group in log_groups:
+            acknowledge_own_key(group)

@@ -15,7 +15,7 @@ LIMIT_BYTES = 51_200
 
 
 def compact(template: dict[str, Any]) -> dict[str, Any]:
-    """The same template, shorter: without metadata and default policies, Fn::Sub for Fn::Join.
+    """The same template, shorter: without metadata and defaults, Fn::Sub for Fn::Join.
 
     The Lambda's code and the job's script are formatted with two blanks a level, one blank line,
     and quotes that JSON need not escape: a few kB less, and as readable.
@@ -33,9 +33,13 @@ def compact(template: dict[str, Any]) -> dict[str, Any]:
     }
     shorter: dict[str, Any] = _substituted({**template, "Resources": resources})
     for resource in shorter["Resources"].values():
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            for name, default in (("Description", ""), ("Path", "/")):
+                if resource["Properties"].get(name) == default:
+                    del resource["Properties"][name]
         code = resource["Properties"].get("Code", {})
         if "ZipFile" in code:
-            code["ZipFile"] = _formatted(code["ZipFile"])
+            code["ZipFile"]["Fn::Sub"] = _formatted(code["ZipFile"]["Fn::Sub"])
         objects = resource["Properties"].get("Objects", {})
         for key, text in objects.items():
             objects[key] = _formatted(text)
@@ -60,7 +64,10 @@ def _formatted(source: str) -> str:
 
 
 def _substituted(value: Any) -> Any:  # noqa: ANN401 - a template's value is anything
-    """Every Fn::Join of texts, Refs and GetAtts as the Fn::Sub that says the same."""
+    """Every Fn::Join of texts, Refs and GetAtts as the Fn::Sub that says the same.
+
+    An Fn::Sub with a map that only says of names that they are Refs needs none.
+    """
     if isinstance(value, list):
         return [_substituted(item) for item in value]
     if not isinstance(value, dict):
@@ -69,6 +76,10 @@ def _substituted(value: Any) -> Any:  # noqa: ANN401 - a template's value is any
         parts = [_as_text(part) for part in value["Fn::Join"][1]]
         if None not in parts:
             return {"Fn::Sub": "".join(filter(None, parts))}
+    if value.keys() == {"Fn::Sub"} and isinstance(value["Fn::Sub"], list):
+        text, names = value["Fn::Sub"]
+        if all(meaning == {"Ref": name} for name, meaning in names.items()):
+            return {"Fn::Sub": text}
     return {key: _substituted(item) for key, item in value.items()}
 
 

@@ -34,15 +34,16 @@ class PersonalizeAccess(Construct):
                 },
             },
         )
+        policy = iam.ManagedPolicy(self, "Policy", statements=[_read(bucket)])
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=principal,
-            inline_policies={"ReadInteractions": iam.PolicyDocument(statements=[_read(bucket)])},
+            managed_policies=[policy],
         )
         bucket.add_to_resource_policy(_read(bucket, principal))
         acknowledge_objects(
-            self.role, bucket, f"{TRANSFORMED}*", "Personalize imports every CSV of this folder"
+            policy, bucket, [f"{TRANSFORMED}*"], "Personalize imports every CSV of this folder"
         )
 
 

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from aws_cdk import CfnResource
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -29,31 +30,33 @@ class SegmentAccess(Construct):
         data_bucket: DataBucket,
     ) -> None:
         super().__init__(scope, construct_id)
+        policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            statements=[
+                iam.PolicyStatement(
+                    # PutObjectAcl is on Segment's list although ACLs are off here: its test of
+                    # the destination asks for it.
+                    actions=["s3:PutObject", "s3:PutObjectAcl"],
+                    resources=[data_bucket.bucket.arn_for_objects(f"{SEGMENT_LOGS}*")],
+                )
+            ],
+        )
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ArnPrincipal(SEGMENT_PRINCIPAL).with_conditions(
                 {"StringEquals": {"sts:ExternalId": parameters.segment_workspace_id}}
             ),
-            inline_policies={
-                "WriteLogs": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
-                            # PutObjectAcl is on Segment's list although ACLs are off here: its
-                            # test of the destination asks for it.
-                            actions=["s3:PutObject", "s3:PutObjectAcl"],
-                            resources=[data_bucket.bucket.arn_for_objects(f"{SEGMENT_LOGS}*")],
-                        )
-                    ]
-                )
-            },
+            managed_policies=[policy],
         )
-        cast(
-            "iam.CfnRole", self.role.node.default_child
-        ).cfn_options.condition = parameters.has_segment_workspace
+        for construct in (policy, self.role):
+            cast(
+                "CfnResource", construct.node.default_child
+            ).cfn_options.condition = parameters.has_segment_workspace
         acknowledge_objects(
-            self.role,
+            policy,
             data_bucket.bucket,
-            f"{SEGMENT_LOGS}*",
+            [f"{SEGMENT_LOGS}*"],
             "Segment names its own files, and writes below this prefix only",
         )

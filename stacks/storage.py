@@ -6,7 +6,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge
+from stacks.acknowledgements import acknowledge, everywhere
 from stacks.parameters import WorkshopParameters
 
 # The folders of the bucket (DESIGN.md fixes their names; participants see them).
@@ -61,7 +61,22 @@ class DataBucket(Construct):
         )
         acknowledge(
             self.bucket,
-            "S1",
-            "Server access logs need a second bucket that outlives this one; the data "
-            "is simulated, and CloudTrail records who changes the bucket",
+            "No server access logs",
+            ["AwsSolutions-S1", *everywhere("S3BucketLoggingEnabled"), "CKV_AWS_18"],
+            "They need a second bucket, and arrive hours later: that bucket would fill again while "
+            "the stack is deleted, and stay. CloudTrail can record access to the data as well",
+        )
+        acknowledge(
+            self.bucket,
+            "No replication to another region",
+            everywhere("S3BucketReplicationEnabled"),
+            "The sample data is made again by one deployment, the CSV by one run of the job; a "
+            "copy elsewhere would double the cost and outlive the workshop",
+        )
+        acknowledge(
+            self.bucket,
+            "Encrypted with S3's own keys, not with a KMS key",
+            everywhere("S3DefaultEncryptionKMS"),
+            "A key of the stack's own costs $1 a month, outlives the stack by a week at least, and "
+            "Segment, Personalize and every participant would need rights on it",
         )

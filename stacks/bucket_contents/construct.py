@@ -3,13 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy
+from aws_cdk import CustomResource, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge_objects
+from stacks.acknowledgements import (
+    HIPAA,
+    NIST,
+    acknowledge,
+    acknowledge_objects,
+    acknowledge_own_key,
+    everywhere,
+)
 from stacks.storage import SCRIPTS, SEGMENT_LOGS, DataBucket
 
 _HERE = Path(__file__).parent
@@ -58,52 +65,63 @@ class BucketContents(Construct):
             removal_policy=RemovalPolicy.DESTROY,
             retention=logs.RetentionDays.TWO_WEEKS,
         )
+        policy = iam.ManagedPolicy(
+            self,
+            "Policy",
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "s3:ListBucketVersions",
+                        "s3:ListBucketMultipartUploads",
+                        "s3:PutBucketPolicy",
+                    ],
+                    resources=[bucket.bucket_arn],
+                ),
+                iam.PolicyStatement(
+                    actions=["s3:PutObject"],
+                    resources=[bucket.arn_for_objects(f"{name}*") for name in folders],
+                ),
+                # To find and copy what somebody has edited, before an update replaces it.
+                *(
+                    iam.PolicyStatement(
+                        actions=["s3:ListBucket", "s3:GetObject"],
+                        resources=[bucket.bucket_arn, bucket.arn_for_objects(f"{name}*")],
+                    )
+                    for name in folders
+                    if name != SEGMENT_LOGS
+                ),
+                iam.PolicyStatement(
+                    actions=[
+                        "s3:DeleteObject",
+                        "s3:DeleteObjectVersion",
+                        "s3:AbortMultipartUpload",
+                    ],
+                    resources=[bucket.arn_for_objects("*")],
+                ),
+                # Streams only: a role that may make the group makes it again after the stack has
+                # gone.
+                iam.PolicyStatement(
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[log_group.log_group_arn],
+                ),
+            ],
+        )
         role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={
-                "BucketContents": iam.PolicyDocument(
-                    statements=[
-                        iam.PolicyStatement(
-                            actions=[
-                                "s3:ListBucket",
-                                "s3:ListBucketVersions",
-                                "s3:ListBucketMultipartUploads",
-                                "s3:PutBucketPolicy",
-                            ],
-                            resources=[bucket.bucket_arn],
-                        ),
-                        iam.PolicyStatement(
-                            # To read and to list: what was edited is kept at an update.
-                            actions=["s3:GetObject", "s3:PutObject"],
-                            resources=[bucket.arn_for_objects(f"{name}*") for name in folders],
-                        ),
-                        iam.PolicyStatement(
-                            actions=[
-                                "s3:DeleteObject",
-                                "s3:DeleteObjectVersion",
-                                "s3:AbortMultipartUpload",
-                            ],
-                            resources=[bucket.arn_for_objects("*")],
-                        ),
-                        # Streams only: a role that may make the group makes it again after
-                        # the stack has gone.
-                        iam.PolicyStatement(
-                            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                            resources=[log_group.log_group_arn],
-                        ),
-                    ]
-                )
-            },
+            managed_policies=[policy],
         )
         function = lambda_.Function(
             self,
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_14,
             handler="index.handler",
-            code=lambda_.Code.from_inline(inline_source()),
-            environment={"BUCKET": bucket.bucket_name, "PREFIX": SEGMENT_LOGS},
+            # The bucket's name is part of the code: nothing that the function is sent, or
+            # configured with, can name another one.
+            code=lambda_.Code.from_inline(
+                Fn.sub(inline_source(), {"DataBucket": bucket.bucket_name})
+            ),
             log_group=log_group,
             # One whole vCPU, which the sample data is made on.
             memory_size=1769,
@@ -119,10 +137,39 @@ class BucketContents(Construct):
             removal_policy=removal_policy,
             properties={"Objects": dict(objects)} if objects else None,
         )
-        for name in folders:
-            acknowledge_objects(
-                role, bucket, f"{name}*", "What it writes is many files below this prefix"
-            )
         acknowledge_objects(
-            role, bucket, "*", "Emptying the stack's own bucket means every object in it"
+            policy,
+            bucket,
+            [*(f"{name}*" for name in folders), "*"],
+            "What it writes is many files below these prefixes, and to empty the stack's own "
+            "bucket on deletion it deletes whatever is in it",
+        )
+        acknowledge_own_key(log_group)
+        acknowledge(
+            function,
+            "No reserved concurrency",
+            [f"{NIST}-LambdaConcurrency", f"{HIPAA}-LambdaConcurrency", "CKV_AWS_115"],
+            "CloudFormation calls it once at a time. New accounts, as events have them, may run 10 "
+            "functions at once and cannot reserve any: the deployment would fail",
+        )
+        acknowledge(
+            function,
+            "No dead-letter queue",
+            [f"{NIST}-LambdaDLQ", f"{HIPAA}-LambdaDLQ", "Serverless-LambdaDLQ", "CKV_AWS_116"],
+            "CloudFormation waits for its answer, and shows a failure with its reason as the "
+            "stack's; nobody would look into a queue",
+        )
+        acknowledge(
+            function,
+            "Not in a VPC",
+            [*everywhere("LambdaInsideVPC"), "CKV_AWS_117"],
+            "It talks to S3 and to CloudFormation only, over TLS; a VPC with its endpoints or a "
+            "NAT gateway would cost more than everything else here",
+        )
+        acknowledge(
+            function,
+            "No X-Ray tracing",
+            ["Serverless-LambdaTracing"],
+            "One call at creation and one at deletion are told by their log; tracing needs a right "
+            "on every resource",
         )

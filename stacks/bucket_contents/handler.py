@@ -1,11 +1,10 @@
 """The Lambda behind the custom resource: fills the data bucket, and empties it on deletion.
 
-It works on the bucket that its environment names, whatever an event says, and answers
-CloudFormation every time: a resource that never answers blocks its stack for hours.
+It works on the bucket that its code names, whatever an event says, and answers CloudFormation
+every time: a resource that never answers blocks its stack for hours.
 """
 
 import json
-import os
 import urllib.request
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +13,8 @@ import boto3
 
 from stacks.bucket_contents.simulated_shop import log_files
 
-BUCKET = os.environ.get("BUCKET", "")
-PREFIX = os.environ.get("PREFIX", "")
+BUCKET = "${DataBucket}"  # CloudFormation puts its name here
+PREFIX = "segment-logs/"
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
@@ -23,8 +22,8 @@ def handler(event: dict[str, Any], _context: object) -> None:
     answer = {
         "Status": "SUCCESS",
         # Never another one: CloudFormation would have what the first one stands for deleted.
-        "PhysicalResourceId": event.get("PhysicalResourceId", f"{BUCKET}/contents"),
-        **{key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")},
+        "PhysicalResourceId": event.get("PhysicalResourceId") or f"{BUCKET}/contents",
+        **{key: event.get(key) for key in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
         bucket = boto3.resource("s3").Bucket(BUCKET)
@@ -37,7 +36,8 @@ def handler(event: dict[str, Any], _context: object) -> None:
             before = event.get("OldResourceProperties", {}).get("Objects", {})
             write(bucket, event["ResourceProperties"].get("Objects", {}), before)
     except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation must hear of it
-        reason = f"{type(error).__name__}: {error} (bucket {BUCKET})"
+        # CloudFormation takes 4,096 bytes.
+        reason = f"bucket {BUCKET}: {type(error).__name__}: {error}"[:500]
         answer |= {"Status": "FAILED", "Reason": reason}
     print(json.dumps(answer))
     body = json.dumps(answer).encode()
@@ -62,14 +62,12 @@ def write(bucket: Any, texts: dict[str, str], before: dict[str, str]) -> None:
     for key, text in texts.items():
         if text == before.get(key):
             continue
-        try:
-            found = bucket.Object(key).get()
-            edited = found["Body"].read()
-            if edited.decode(errors="replace") not in (text, before.get(key)):
-                copy = f"{key}.edited-{found['LastModified']:%Y%m%d-%H%M%S}"
-                bucket.put_object(Key=copy, Body=edited)
-        except bucket.meta.client.exceptions.NoSuchKey:
-            pass
+        for found in bucket.objects.filter(Prefix=key):
+            if found.key == key:
+                edited = found.get()["Body"].read()
+                if edited.decode(errors="replace") not in (text, before.get(key)):
+                    copy = f"{key}.edited-{found.last_modified:%Y%m%d-%H%M%S}"
+                    bucket.put_object(Key=copy, Body=edited)
         bucket.put_object(Key=key, Body=text.encode(), ContentType="text/x-python")
 
 

@@ -29,7 +29,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - boto3's own
-    """A client, with the Lambda's environment set."""
+    """A client of the embedded AWS, by the environment as the Lambda's is."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", EMBEDDED_ACCOUNT)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
@@ -39,12 +39,11 @@ def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 -
 
 @pytest.fixture
 def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401
-    """A versioned bucket of its own, which the handler's environment names."""
+    """A versioned bucket of its own, which the handler's code names."""
     name = f"personalize-data-{uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     monkeypatch.setattr(handler, "BUCKET", name)
-    monkeypatch.setattr(handler, "PREFIX", "segment-logs/")
     return name
 
 

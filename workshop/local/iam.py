@@ -1,19 +1,23 @@
 """Corrects MiniStack's IAM evaluation where it is not AWS's."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
+
+Request = Mapping[str, Any]
 
 
 def install() -> None:
-    """Let policies name log groups, and workgroups in every call, as AWS has them.
+    """Let policies name log groups, workgroups, and what is in the catalog, as AWS has them.
 
     AWS evaluates CloudWatch Logs calls on `...:log-group:<name>:log-stream:<stream or nothing>`;
     MiniStack leaves the last two parts out, so that the ARN which CloudFormation gives for a group,
     and which is right in a policy on AWS, allows nothing.
     Source: docs.aws.amazon.com, CloudWatch Logs API reference, LogGroup, `arn`.
 
-    Athena calls that name a query by its id are evaluated on the query's workgroup.
-    Source: docs.aws.amazon.com, service authorization reference, Amazon Athena.
+    Athena calls that name a query by its id are evaluated on the query's workgroup, those that
+    name a data catalog on it; Glue calls on the table, database or job that they name.
+    Source: docs.aws.amazon.com, service authorization reference, Amazon Athena and AWS Glue.
     """
     from ministack.core import iam_actions
 
@@ -27,8 +31,10 @@ def install() -> None:
         if service == "logs" and arn.count(":") == _COLONS_IN_LOG_GROUP_ARN:
             stream = json.loads(body or b"{}").get("logStreamName", "")
             return f"{arn}:log-stream:{stream}"
-        if service == "athena" and arn == "*" and (workgroup := _workgroup(body)):
-            return f"arn:aws:athena:{region}:{account}:workgroup/{workgroup}"
+        if service in _NAMED:
+            operation = headers.get("x-amz-target", "").rpartition(".")[2]
+            if name := _NAMED[service](operation, json.loads(body or b"{}")):
+                return name if name == "*" else f"arn:aws:{service}:{region}:{account}:{name}"
         return arn
 
     iam_actions.extract_resource_arn = extract_resource_arn
@@ -37,16 +43,39 @@ def install() -> None:
 _COLONS_IN_LOG_GROUP_ARN = 6  # arn:aws:logs:<region>:<account>:log-group:<name>
 
 
-def _workgroup(body: bytes) -> str | None:
-    """The workgroup of the queries that a request names by their ids; of the first, if several."""
+def _in_athena(operation: str, request: Request) -> str | None:
+    """What a call of Athena is evaluated on; of several queries, the first one's workgroup."""
     from ministack.services import athena
 
-    request = json.loads(body or b"{}")
+    if operation == "GetDataCatalog":
+        return f"datacatalog/{request['Name']}"
+    if "CatalogName" in request:
+        return f"datacatalog/{request['CatalogName']}"
     for field, queries in (
         ("NamedQueryId", athena._named_queries),
         ("QueryExecutionId", athena._executions),
     ):
         for query_id in (request.get(field), *request.get(f"{field}s", ())):
             if query_id in queries:
-                return str(queries[query_id]["WorkGroup"])
+                return f"workgroup/{queries[query_id]['WorkGroup']}"
     return None
+
+
+def _in_glue(operation: str, request: Request) -> str | None:
+    """What a call of Glue is evaluated on: the table, else the database, or the job."""
+    if operation == "GetJobs":
+        return "*"
+    of_a_database = operation in {"GetDatabase", "UpdateDatabase", "DeleteDatabase"}
+    database = request["Name"] if of_a_database else request.get("DatabaseName")
+    database = request.get("DatabaseInput", {}).get("Name", database)
+    if database:
+        named = request.get("TableName") or request.get("TableInput", {}).get("Name")
+        table = named or (None if of_a_database else request.get("Name"))
+        if operation == "GetTables":
+            table = "*"
+        return f"table/{database}/{table}" if table else f"database/{database}"
+    jobs = [request["JobName"]] if "JobName" in request else request.get("JobNames")
+    return f"job/{jobs[0]}" if jobs else None
+
+
+_NAMED = {"athena": _in_athena, "glue": _in_glue}

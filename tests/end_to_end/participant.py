@@ -1,0 +1,138 @@
+"""A participant: a user who has nothing but the package's policy, and calls what the console does.
+
+Not called: what Athena does for them with their rights (it is no caller of its own here), and what
+the embedded AWS has no operation for; see NOT_CALLED in `tests/security/test_least_privilege.py`.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+
+from stacks.event_package import PLATFORM
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+
+STACK, BUCKET = "Event", f"personalize-data-{EMBEDDED_ACCOUNT}"
+DATABASE, JOB, WORKGROUP = "segment_personalize", "SegmentEventsJsonToCsv", "segment-personalize"
+SCRIPT = "scripts/segment_events_to_csv.py"
+CATALOG = "AwsDataCatalog"
+POLICY = PLATFORM / "participant-policy.json"
+Client = Callable[[str], Any]
+
+
+def clients(session: boto3.Session) -> Client:
+    """The clients of a session by the services' names."""
+
+    def client(service: Any) -> Any:  # noqa: ANN401 - boto3's own
+        return session.client(service)
+
+    return client
+
+
+def participant(owner: boto3.Session) -> Client:
+    """Make the user, with the policy as it is in the package."""
+    iam = owner.client("iam")
+    iam.create_user(UserName="participant")
+    policy = POLICY.read_text(encoding="utf-8")
+    iam.put_user_policy(UserName="participant", PolicyName="all", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="participant")["AccessKey"]
+    return clients(
+        boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=EMBEDDED_REGION)
+    )
+
+
+def ask(athena: Any, sql: str, database: str = DATABASE) -> str:  # noqa: ANN401 - boto3's own
+    """Run a statement to its end as the query editor does; return its id."""
+    query_id = athena.start_query_execution(
+        QueryString=sql, WorkGroup=WORKGROUP, QueryExecutionContext={"Database": database}
+    )["QueryExecutionId"]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+        if status["State"] not in {"QUEUED", "RUNNING"}:
+            assert status["State"] == "SUCCEEDED", status
+            assert athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]
+            return str(query_id)
+        time.sleep(0.1)
+    raise TimeoutError(sql)
+
+
+def do_the_exercise(client: Client) -> None:
+    """Go through the guide's steps, as the console's pages do."""
+    find_the_way(client)
+    explore(client("athena"), client("glue"))
+    read_and_run_the_job(client)
+
+
+def find_the_way(client: Client) -> None:
+    """From the stack's outputs to bucket, catalog and job."""
+    cloudformation, s3, glue = client("cloudformation"), client("s3"), client("glue")
+    assert cloudformation.list_stacks()["StackSummaries"]
+    assert cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    assert s3.list_buckets()["Buckets"]
+    s3.get_bucket_location(Bucket=BUCKET)
+    assert s3.list_objects_v2(Bucket=BUCKET, Delimiter="/")["CommonPrefixes"]
+    logs = s3.list_objects_v2(Bucket=BUCKET, Prefix="segment-logs/")["Contents"]
+    assert s3.get_object(Bucket=BUCKET, Key=logs[0]["Key"])["Body"].read()
+    assert glue.get_databases()["DatabaseList"]
+    assert glue.get_database(Name=DATABASE)["Database"]
+    assert glue.get_tables(DatabaseName=DATABASE)["TableList"]
+    table = {"DatabaseName": DATABASE, "Name": "segment_logs"}
+    assert glue.get_table(**table)["Table"]
+    glue.get_partitions(DatabaseName=DATABASE, TableName="segment_logs")
+
+
+def explore(athena: Any, glue: Any) -> None:  # noqa: ANN401 - boto3's own
+    """Athena's pages: every saved query, one of one's own, a view, what has been asked."""
+    assert athena.list_data_catalogs()["DataCatalogsSummary"]
+    assert athena.get_data_catalog(Name=CATALOG)
+    assert athena.list_databases(CatalogName=CATALOG)["DatabaseList"]
+    assert athena.get_database(CatalogName=CATALOG, DatabaseName=DATABASE)
+    assert athena.list_table_metadata(CatalogName=CATALOG, DatabaseName=DATABASE)
+    of_the_logs = {"DatabaseName": DATABASE, "TableName": "segment_logs"}
+    assert athena.get_table_metadata(CatalogName=CATALOG, **of_the_logs)
+    assert athena.list_work_groups()["WorkGroups"]
+    assert athena.get_work_group(WorkGroup=WORKGROUP)
+    glue.create_database(DatabaseInput={"Name": "default"})
+    ids = athena.list_named_queries(WorkGroup=WORKGROUP)["NamedQueryIds"]
+    assert athena.get_named_query(NamedQueryId=ids[0])
+    saved = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    for query in sorted(saved, key=lambda query: str(query["Name"])):
+        ask(athena, query["QueryString"], query["Database"])
+    last = ask(athena, "SELECT 1")
+    athena.stop_query_execution(QueryExecutionId=last)
+    assert athena.list_query_executions(WorkGroup=WORKGROUP)["QueryExecutionIds"]
+    assert athena.batch_get_query_execution(QueryExecutionIds=[last])["QueryExecutions"]
+    mine = {"Name": "mine", "Database": DATABASE, "QueryString": "SELECT 1"}
+    assert athena.create_named_query(**mine, WorkGroup=WORKGROUP)
+    by_hand = {"Name": "mine", "StorageDescriptor": {"Columns": []}}
+    for database in ("default", DATABASE):
+        glue.create_table(DatabaseName=database, TableInput=by_hand)
+    glue.update_table(DatabaseName="default", TableInput=by_hand)
+    glue.delete_table(DatabaseName="default", Name="mine")
+
+
+def read_and_run_the_job(client: Client) -> None:
+    """Glue's pages: the job, its script edited and saved, a run, its logs, its CSV."""
+    glue, s3, logs = client("glue"), client("s3"), client("logs")
+    assert glue.get_jobs()["Jobs"]
+    assert client("iam").list_roles()["Roles"]
+    job = glue.get_job(JobName=JOB)["Job"]
+    script = s3.get_object(Bucket=BUCKET, Key=SCRIPT)["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key=SCRIPT, Body=b"# mine\n" + script)
+    kept = ("Role", "Command", "DefaultArguments", "GlueVersion", "Timeout")
+    glue.update_job(JobName=JOB, JobUpdate={name: job[name] for name in kept})
+    run = glue.start_job_run(JobName=JOB)["JobRunId"]
+    assert glue.get_job_runs(JobName=JOB)["JobRuns"]
+    assert glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]
+    glue.batch_stop_job_run(JobName=JOB, JobRunIds=[run])
+    group = f"/aws-glue/{JOB}/output"
+    assert logs.describe_log_groups(logGroupNamePrefix="/aws-glue")["logGroups"]
+    streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    for stream in streams:
+        logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])
+    assert logs.filter_log_events(logGroupName=group)["events"] is not None
+    for folder in ("transformed/", "rejected/", "athena-results/"):
+        for found in s3.list_objects_v2(Bucket=BUCKET, Prefix=folder).get("Contents", []):
+            assert s3.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read() is not None

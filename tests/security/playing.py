@@ -1,0 +1,204 @@
+"""Everyone plays their part on the embedded AWS; `calls.json` is what each was allowed to call.
+
+Run after a change of what is called: python -m tests.security.playing
+"""
+
+import copy
+import gzip
+import json
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from stacks.event_template import body
+from stacks.segment_access import SEGMENT_PRINCIPAL
+from tests.end_to_end.conftest import free_port, owner_of
+from tests.end_to_end.participant import BUCKET, JOB, SCRIPT, STACK, do_the_exercise, participant
+from tests.infrastructure.conftest import event_template
+from tests.security.recording import Recording
+from workshop.account import EMBEDDED_REGION
+
+RECORDED = Path(__file__).parent / "calls.json"
+WORKSPACE = "workspace1"
+# What differs from one time to the next, and what stands for it.
+RUN_SPECIFIC = (
+    (r"/\d{13}/\d{13}\.[0-9a-f]{8}\.gz", "/1700000000000/1700086400000.00000000.gz"),
+    (r"run-\d{13}", "run-1700000000000"),
+    (r"jr_[0-9a-f]{64}", "jr_0"),
+    (r"\.edited-\d{8}-\d{6}", ".edited-20260101-000000"),
+    (rf"({STACK}-\w+)-[0-9A-F]{{13}}", r"\1-0"),
+    (r"athena-results/.*", "athena-results/0.csv"),
+)
+Calls = dict[str, list[list[str]]]
+
+
+def play(folder: Path) -> Calls:
+    """Deploy, do everything that anyone does, and delete.
+
+    Returns:
+        By principal (a role's logical id, or `participant`) the distinct pairs of action and
+        resource that it was allowed, sorted.
+    """
+    recording = Recording(folder, free_port())
+    with owner_of(recording) as owner:
+        _create(owner)
+        _segment_writes(owner)
+        for _ in range(2):  # the second run deletes what the first one wrote
+            _run_the_job(owner)
+        _personalize_reads(owner)
+        do_the_exercise(participant(owner))
+        _update(owner)
+        _delete(owner)
+        return _distinct(recording.calls())
+
+
+def _create(owner: boto3.Session) -> None:
+    cloudformation = owner.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateBody=body(event_template()).decode(),
+        Parameters=[{"ParameterKey": "SegmentWorkspaceId", "ParameterValue": WORKSPACE}],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1}
+    )
+
+
+def _role_arn(owner: boto3.Session, logical_id: str) -> str:
+    found = owner.client("cloudformation").describe_stack_resource(
+        StackName=STACK, LogicalResourceId=logical_id
+    )
+    name = found["StackResourceDetail"]["PhysicalResourceId"]
+    return str(owner.client("iam").get_role(RoleName=name)["Role"]["Arn"])
+
+
+def _session(credentials: Any) -> boto3.Session:  # noqa: ANN401 - boto3's own
+    return boto3.Session(
+        credentials["AccessKeyId"],
+        credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        EMBEDDED_REGION,
+    )
+
+
+def _segment_writes(owner: boto3.Session) -> None:
+    """From Segment's own account, by its own role, with the workspace's id: one log."""
+    theirs = SEGMENT_PRINCIPAL.split(":")[4]
+    segment = boto3.Session(theirs, "embedded", region_name=EMBEDDED_REGION)
+    name = SEGMENT_PRINCIPAL.rpartition("/")[2]
+    trust = {"Effect": "Allow", "Principal": {"AWS": theirs}, "Action": "sts:AssumeRole"}
+    segment.client("iam").create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )
+    may_assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+    segment.client("iam").put_role_policy(
+        RoleName=name,
+        PolicyName="assume",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may_assume]}),
+    )
+    credentials = segment.client("sts").assume_role(
+        RoleArn=SEGMENT_PRINCIPAL, RoleSessionName="segment"
+    )["Credentials"]
+    credentials = (
+        _session(credentials)
+        .client("sts")
+        .assume_role(
+            RoleArn=_role_arn(owner, "SegmentRole"), RoleSessionName="segment", ExternalId=WORKSPACE
+        )["Credentials"]
+    )
+    _session(credentials).client("s3").put_object(
+        Bucket=BUCKET,
+        Key="segment-logs/website-prod/1700000000000/1700086400000.00000000.gz",
+        Body=gzip.compress(b"{}\n"),
+        ACL="bucket-owner-full-control",
+    )
+
+
+def _run_the_job(owner: boto3.Session) -> None:
+    glue = owner.client("glue")
+    run = glue.start_job_run(JobName=JOB)["JobRunId"]
+    while True:
+        found = glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]
+        if found["JobRunState"] not in {"STARTING", "RUNNING"}:
+            assert found["JobRunState"] == "SUCCEEDED", found
+            return
+        time.sleep(0.5)
+
+
+def _personalize_reads(owner: boto3.Session) -> None:
+    """As a dataset import job does, by its documentation: with the role, list and read the CSVs.
+
+    Personalize is not on the embedded AWS: the owner takes its place in the role's trust.
+    """
+    arn = _role_arn(owner, "PersonalizeRole")
+    iam, name = owner.client("iam"), arn.rpartition("/")[2]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    opened = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
+    session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="personalize")
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    s3 = _session(session["Credentials"]).client("s3")
+    found = s3.list_objects_v2(Bucket=BUCKET, Prefix="transformed/")["Contents"]
+    for entry in found:
+        assert s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+
+
+def _update(owner: boto3.Session) -> None:
+    """A newer script comes; the participant's edited one is kept."""
+    template = copy.deepcopy(event_template())
+    template["Resources"]["ContentsSampleData"]["Properties"]["Objects"][SCRIPT] = "# newer\n"
+    cloudformation = owner.client("cloudformation")
+    cloudformation.update_stack(
+        StackName=STACK,
+        TemplateBody=body(template).decode(),
+        Parameters=[{"ParameterKey": "SegmentWorkspaceId", "UsePreviousValue": True}],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1}
+    )
+
+
+def _delete(owner: boto3.Session) -> None:
+    """With an upload that somebody has left unfinished."""
+    owner.client("s3").create_multipart_upload(Bucket=BUCKET, Key="transformed/unfinished")
+    cloudformation = owner.client("cloudformation")
+    cloudformation.delete_stack(StackName=STACK)
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1}
+    )
+
+
+def _distinct(calls: list[dict[str, str]]) -> Calls:
+    found: dict[str, set[tuple[str, str]]] = {}
+    for call in calls:
+        if name := _principal(call["principal"]):
+            resource = call["resource"]
+            for pattern, stand_in in RUN_SPECIFIC:
+                resource = re.sub(pattern, stand_in, resource)
+            found.setdefault(name, set()).add((call["action"], resource))
+    return {name: [list(call) for call in sorted(found[name])] for name in sorted(found)}
+
+
+def _principal(arn: str) -> str | None:
+    """A role's logical id, or the participant; None for a principal of another account."""
+    if arn.endswith(":user/participant"):
+        return "participant"
+    role = re.search(rf":assumed-role/{STACK}-(\w+)-", arn)
+    return role[1] if role else None
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        calls = play(Path(folder))
+    lines = json.dumps(calls, indent=1)
+    # One call a line.
+    lines = re.sub(r'\[\s+("[^"]+"),\s+("[^"]+")\s+\]', r"[\1, \2]", lines)
+    RECORDED.write_text(lines + "\n", encoding="utf-8")

@@ -1,0 +1,61 @@
+"""The embedded AWS that notes which call of which principal its IAM evaluation has allowed.
+
+Run: python -m tests.security.recording FOLDER PORT
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from workshop.local import iam, server
+
+CALLS = "calls.jsonl"
+
+
+class Recording(server.EmbeddedAws):
+    """Keeps a list of the calls that were allowed; the account's owner's are not in it."""
+
+    module = "tests.security.recording"
+
+    def calls(self) -> list[dict[str, str]]:
+        """The calls so far: who called (ARN), the action, and the resource (ARN or `*`)."""
+        lines = (self.folder / CALLS).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def _record(file: Path) -> None:
+    """Note every call where MiniStack decides on it."""
+    from ministack.core import iam_evaluator  # noqa: PLC0415 - once it is set up
+
+    enforce = iam_evaluator.enforce
+
+    def noting_enforce(
+        access_key: str,
+        action: str,
+        *request: Any,  # noqa: ANN401
+        resource_arn: str = "*",
+        **more: Any,  # noqa: ANN401
+    ) -> object:
+        denied = enforce(access_key, action, *request, resource_arn=resource_arn, **more)
+        caller = iam_evaluator.caller_arn()
+        if denied is None and not caller.endswith(":root"):
+            call = {"principal": caller, "action": action, "resource": resource_arn}
+            with file.open("a", encoding="utf-8") as calls:
+                calls.write(json.dumps(call) + "\n")
+        return denied
+
+    iam_evaluator.enforce = noting_enforce
+
+
+if __name__ == "__main__":
+    folder, port = Path(sys.argv[1]), int(sys.argv[2])
+    install = iam.install
+
+    def install_and_record() -> None:
+        """As the embedded AWS does, and the recorder on top."""
+        install()
+        _record(folder / CALLS)
+
+    iam.install = install_and_record
+    server.main(folder, port)

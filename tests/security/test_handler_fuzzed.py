@@ -1,0 +1,147 @@
+"""Whatever event the Lambda is sent: it answers CloudFormation, and knows one bucket only."""
+
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from stacks.bucket_contents import handler
+from stacks.bucket_contents.simulated_shop import log_files
+from tests.end_to_end.conftest import free_port, owner_of
+from workshop.local.server import EmbeddedAws
+
+OWN, OTHER = "personalize-data-of-the-stack", "personalize-data-of-somebody"
+ANSWER_LIMIT_BYTES = 4096  # CloudFormation's, for the body of an answer
+Event = dict[str, Any]
+
+words = st.sampled_from(
+    [OTHER, f"s3://{OTHER}/x", f"{OTHER}/contents", f"arn:aws:s3:::{OTHER}", "../x", "\ud800", ""]
+)
+texts = words | st.text(max_size=40)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+properties = (
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "Objects": st.dictionaries(texts, texts | anything, max_size=3) | anything,
+            "Bucket": words,
+            "BucketName": words,
+            "Prefix": words,
+            "ServiceToken": texts,
+        },
+    )
+    | anything
+)
+identifiers = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=255)
+events = st.fixed_dictionaries(
+    {},
+    optional={
+        "RequestType": st.sampled_from(["Create", "Update", "Delete"]) | anything,
+        "ResourceProperties": properties,
+        "OldResourceProperties": properties,
+        "PhysicalResourceId": identifiers | words | st.none(),
+        "StackId": identifiers,
+        "RequestId": identifiers,
+        "LogicalResourceId": identifiers,
+        "BUCKET": words,
+    },
+)
+
+
+class Cloud:
+    """The bucket of the stack, somebody's, CloudFormation's ear, and every request to S3."""
+
+    def __init__(self, owner: boto3.Session) -> None:
+        self.s3 = owner.client("s3")
+        self.answers: list[bytes] = []
+        self.requested: list[str] = []
+        for bucket in (OWN, OTHER):
+            self.s3.create_bucket(Bucket=bucket)
+            self.s3.put_object(Bucket=bucket, Key="precious", Body=b"x")
+        answers = self.answers
+
+        class Ear(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                answers.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.ear = HTTPServer(("127.0.0.1", 0), Ear)
+        threading.Thread(target=self.ear.serve_forever, daemon=True).start()
+
+    def note(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
+        self.requested.append(urlsplit(request.url).path)
+
+    def send(self, event: Event) -> Event:
+        """Send an event; return the one answer to it."""
+        self.answers.clear()
+        handler.handler({**event, "ResponseURL": f"http://127.0.0.1:{self.ear.server_port}/"}, None)
+        (answer,) = self.answers
+        assert len(answer) <= ANSWER_LIMIT_BYTES
+        found: Event = json.loads(answer)
+        return found
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """The handler's code as it is in the account, its sample data a little smaller."""
+    with (
+        owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        cloud = Cloud(owner)
+        owner.events.register("before-send.s3", cloud.note)
+        patch.setattr(boto3, "DEFAULT_SESSION", owner)  # what the handler calls S3 by
+        patch.setattr(handler, "BUCKET", OWN)
+        patch.setattr(handler, "log_files", partial(log_files, days=1, events=20))
+        yield cloud
+        cloud.ear.shutdown()
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@example({"RequestType": "Delete", "ResourceProperties": {"Bucket": OTHER}})
+@example({"RequestType": "Delete", "PhysicalResourceId": f"{OTHER}/contents"})
+@example({"RequestType": "Create", "ResourceProperties": {"Objects": {f"../{OTHER}/x": "x"}}})
+@example({"RequestType": "Update", "ResourceProperties": {"Objects": {"x" * 9000: "x"}}})
+@example({})
+@given(events)
+def test_it_answers_and_touches_no_other_bucket(cloud: Cloud, event: Event) -> None:
+    """Else a stack hangs for hours, or somebody else's data is gone."""
+    cloud.requested.clear()
+    answer = cloud.send(event)
+    assert answer["Status"] in {"SUCCESS", "FAILED"}
+    assert (answer["Status"] == "FAILED") == ("Reason" in answer)
+    assert answer["PhysicalResourceId"] == (event.get("PhysicalResourceId") or f"{OWN}/contents")
+    for key in ("StackId", "RequestId", "LogicalResourceId"):
+        assert answer[key] == event.get(key)
+    assert all(path.split("/")[1] == OWN for path in cloud.requested)
+    objects = cloud.s3.list_objects_v2(Bucket=OTHER)["Contents"]
+    assert [found["Key"] for found in objects] == ["precious"]
+
+
+def test_a_deletion_among_them_would_have_been_seen(cloud: Cloud) -> None:
+    """Else the test above holds for a handler that does nothing at all."""
+    cloud.s3.put_object(Bucket=OWN, Key="one", Body=b"x")
+    cloud.requested.clear()
+    assert cloud.send({"RequestType": "Delete"})["Status"] == "SUCCESS"
+    assert cloud.requested
+    assert cloud.s3.list_objects_v2(Bucket=OWN)["KeyCount"] == 0

@@ -1,0 +1,160 @@
+"""The security rules hold both targets: nothing unacknowledged, nothing acknowledged in vain."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Validations
+from aws_cdk.aws_s3 import Bucket
+
+from stacks.acknowledgements import CHECKOV, Acknowledgement, acknowledged, packs
+from stacks.acknowledgements_page import page
+from stacks.config import TARGETS, WorkshopConfig
+from stacks.workshop_stack import WorkshopStack
+from tests.infrastructure.conftest import PROJECT
+
+PACKS = {"AwsSolutions", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321", "Serverless"}
+Finding = tuple[str, str]  # the rule, and the logical id of the resource
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """What `cdk synth` left of one target, and what is acknowledged in it."""
+
+    template: Path
+    report: dict[str, Any]
+    acknowledgements: list[Acknowledgement]
+
+    def acknowledged(self, *, checkov: bool) -> set[Finding]:
+        return {
+            (rule, entry.resource)
+            for entry in self.acknowledgements
+            for rule in entry.rules
+            if rule.startswith(CHECKOV) == checkov
+        }
+
+
+def synthesize(target: str, folder: Path) -> Synthesized:
+    """Run the app as the CDK CLI does."""
+    settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
+    paths = {"aws:cdk:enable-path-metadata": True}
+    context = {**settings["context"], **paths, "target": target}
+    subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=PROJECT,
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(folder)},
+        check=True,
+    )
+    app = App()
+    config = WorkshopConfig(target=target)
+    WorkshopStack(app, config.stack_name, config=config)
+    return Synthesized(
+        folder / f"{config.stack_name}.template.json",
+        json.loads((folder / "validation-report.json").read_text(encoding="utf-8")),
+        acknowledged(app),
+    )
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesized]:
+    """Both targets, by their names."""
+    return {target: synthesize(target, tmp_path_factory.mktemp(target)) for target in TARGETS}
+
+
+@pytest.fixture(params=TARGETS)
+def synthesized(request: pytest.FixtureRequest, both: dict[str, Synthesized]) -> Synthesized:
+    """One of the targets."""
+    return both[request.param]
+
+
+def test_every_synthesis_is_held_against_every_pack(synthesized: Synthesized) -> None:
+    """Else a finding goes into an account that no rule has looked at."""
+    reports = {report["pluginName"]: report for report in synthesized.report["pluginReports"]}
+    assert reports.keys() >= PACKS
+    for report in reports.values():
+        assert report["violations"] == []
+    template = json.loads(synthesized.template.read_text(encoding="utf-8"))
+    ids = {
+        resource["Metadata"]["aws:cdk:path"]: name
+        for name, resource in template["Resources"].items()
+    }
+    found = {
+        (finding["ruleName"], ids[construct["constructPath"]])
+        for report in reports.values()
+        for finding in report.get("suppressedViolations", ())
+        for construct in finding["violatingConstructs"]
+    }
+    assert found == synthesized.acknowledged(checkov=False)
+
+
+def test_a_finding_that_is_not_acknowledged_stops_the_synthesis(tmp_path: Path) -> None:
+    """Else the packs are decoration."""
+    app = App(outdir=str(tmp_path))
+    stack = WorkshopStack(app, "Workshop", config=WorkshopConfig())
+    Bucket(stack, "Another")
+    Validations.of(app).add_plugins(*packs(app))
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
+    failed = {one["pluginName"] for one in report["pluginReports"] if one["violations"]}
+    assert failed == PACKS - {"Serverless"}  # it has no rules about buckets
+
+
+def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Synthesized]) -> None:
+    """Else the second opinion is not one."""
+    checkov = Path(sys.prefix) / "checkov" / "bin" / "checkov"
+    assert checkov.exists(), "Checkov is not installed: make .venv/checkov/installed"
+    options = [
+        "--framework",
+        "cloudformation",
+        "--skip-download",
+        "--soft-fail",
+        "--output",
+        "json",
+    ]
+    answered = subprocess.run(
+        [checkov, *options, "--file", *(one.template for one in both.values())],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    answer = json.loads(answered)
+    assert answer["summary"]["passed"] > 80
+    assert answer["summary"]["parsing_errors"] == 0
+    for one in both.values():
+        found = {
+            (check["check_id"], check["resource"].rpartition(".")[2])
+            for check in answer["results"]["failed_checks"]
+            if check["file_abs_path"] == str(one.template)
+        }
+        assert found == one.acknowledged(checkov=True)
+
+
+def test_cfn_lint_finds_nothing(both: dict[str, Synthesized]) -> None:
+    """Else CloudFormation refuses what was synthesized; each region is asked of the event file."""
+    linted = subprocess.run(
+        ["cfn-lint", "--template", *(one.template for one in both.values())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout
+
+
+def test_what_is_acknowledged_is_little_and_has_reasons(synthesized: Synthesized) -> None:
+    """Else the list grows until nobody reads it."""
+    entries = synthesized.acknowledgements
+    assert len(entries) <= 15
+    assert len({(entry.resource, entry.finding) for entry in entries}) == len(entries)
+    assert all(len(entry.reason) > 40 for entry in entries)
+
+
+def test_the_page_is_what_the_app_says() -> None:
+    """Else the documentation has reasons for what is not there. To mend: make acknowledgements."""
+    written = (PROJECT / "docs" / "acknowledgements.md").read_text(encoding="utf-8")
+    assert written == page()
