@@ -22,6 +22,7 @@ class SegmentEtl(Construct):
 
     Attributes:
         job: the job. `--S3_CSV_OUTPUT_PATH` has a default; a run may name another path.
+        output_log: the log group of what the script prints.
         objects: what the job needs in the data bucket, texts by their keys: its script, where
             there is no asset bucket to bring it.
     """
@@ -107,6 +108,7 @@ class SegmentEtl(Construct):
                 )
             },
         )
+        self.output_log = log_groups[0]
         self.job = glue.PySparkEtlJob(
             self,
             "Job",

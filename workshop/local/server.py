@@ -169,10 +169,11 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from workshop.local import athena, cloudformation, glue, iam
+    from workshop.local import athena, cloudformation, cloudwatch, glue, iam
 
     athena.install()
     cloudformation.install()
+    cloudwatch.install()
     glue.install()
     iam.install()
     config = Config()
