@@ -290,7 +290,7 @@ def query(
     answers = []
     for one in chosen:
         with console.progress.status(escape(one.name)):
-            result = queries.run(account, environment, one.sql, one.database)
+            result = queries.run(account, environment, one.sql, one.database, limit=1000)
         if as_csv:
             csv.writer(sys.stdout).writerows([result.columns, *result.rows])
         elif as_json:
