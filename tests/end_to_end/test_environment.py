@@ -420,14 +420,18 @@ def test_down_names_what_is_left_and_leaves_nothing_in_the_end(
     s3.create_multipart_upload(Bucket=BUCKET, Key="notes/unfinished")
     s3.create_bucket(Bucket="somebody-elses")
     session.client("logs", endpoint_url=checkout.endpoint).create_log_group(logGroupName="/stray")
+    cloudwatch = session.client("cloudwatch", endpoint_url=checkout.endpoint)
+    cloudwatch.put_dashboard(DashboardName="astray", DashboardBody='{"widgets": []}')
 
     error = checkout.run("down", code=1).stderr
     assert "S3 bucket somebody-elses" in error
     assert "log group /stray" in error
-    assert "2 things are left" in error
+    assert "dashboard astray" in error
+    assert "3 things are left" in error
 
     s3.delete_bucket(Bucket="somebody-elses")
     session.client("logs", endpoint_url=checkout.endpoint).delete_log_group(logGroupName="/stray")
+    cloudwatch.delete_dashboards(DashboardNames=["astray"])
     assert "nothing left" in checkout.run("down").stderr
     assert not checkout.port_is_open()
     assert checkout.processes() == []

@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import typer.main
-from typer.core import TyperGroup
 
 from workshop.cli import app
 
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
 PROJECT = Path(__file__).parent.parent.parent
-GROUP = typer.main.get_command(app)
-COMMANDS = GROUP.commands if isinstance(GROUP, TyperGroup) else {}
+COMMANDS = cast("TyperGroup", typer.main.get_command(app)).commands
 WIDE = """
 from workshop import console
 columns = ["first_name", "nothing", *(f"column_{n}" for n in range(20))]
