@@ -5,12 +5,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.counts import COUNTS, OUTCOMES
 from stacks.etl import SegmentEtl
 from stacks.exploration import Exploration
 
-# The job prints its accounting a line each: `kept 25001 in all`, `filtered 7780 no userId`.
-OUTCOMES = ("kept", "duplicates", "filtered", "rejected")
-COUNTS = ("records_read", *OUTCOMES, "rows_written")
 MINUTES = Duration.minutes(5)
 
 

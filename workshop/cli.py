@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.filesize import decimal
 from rich.markup import escape
 
-from stacks.monitoring import COUNTS
+from stacks.counts import COUNTS
 from workshop import (
     console,
     deployment,
@@ -528,6 +528,9 @@ def _show(facts: summary.Summary) -> None:
 
 
 def _show_accounting(accounting: dict[str, Any]) -> None:
+    if not accounting:
+        console.progress.print("Its log, which says what became of the records, is still to come.")
+        return
     console.table(
         ["records", "reason", "number"],
         [

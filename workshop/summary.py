@@ -90,7 +90,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
                 answers.append(_answer(account, environment, query))
             step.result = f"{len(answers)} answered"
     with steps.step("Report's figures") as step:
-        if old and same:
+        if old and same and old.figures.keys() == figures.NAMES:
             drawn = old.figures
             step.result = f"{len(drawn)} computed by an earlier run"
         else:

@@ -86,3 +86,8 @@ def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> 
         text=True,
     )
     assert {*offered} <= {*completed.stdout.split()}
+
+
+def test_the_command_line_starts_without_the_cdk() -> None:
+    """Loading it takes seconds, and the shell waits at every press of the tab key."""
+    assert run("import sys, workshop.cli; print('aws_cdk' in sys.modules)") == "False\n"

@@ -13,6 +13,7 @@ from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
 STATEMENTS = sorted(Path(__file__).parent.glob("*.sql"))
+NAMES = {path.stem for path in STATEMENTS}
 Figure = list[dict[str, str | None]]
 
 
