@@ -232,10 +232,10 @@ def account(united: DataFrame) -> dict[str, Any]:
 
 
 def show(accounting: dict[str, Any]) -> None:
-    """Print the counts as a table, and for programs as a line of JSON."""
+    """Print each count on a line, for CloudWatch too, and all as JSON."""
     for name, value in accounting.items():
-        for reason, number in (value if isinstance(value, dict) else {"": value}).items():
-            print(f"{name:<14}{reason:<22}{number:>14,}")
+        for reason, records in (value if isinstance(value, dict) else {"in all": value}).items():
+            print(name, records, reason)
     print("ACCOUNTING", json.dumps(accounting))
 
 

@@ -22,6 +22,7 @@ class SegmentEtl(Construct):
 
     Attributes:
         job: the job. `--S3_CSV_OUTPUT_PATH` has a default; a run may name another path.
+        output_log: the log group of what the script prints.
         objects: what the job needs in the data bucket, texts by their keys: its script, where
             there is no asset bucket to bring it.
     """
@@ -62,6 +63,14 @@ class SegmentEtl(Construct):
             )
             for stream in ("output", "error")
         ]
+        # What the dashboard shows of Glue, where there is one. CloudWatch metrics are a right on
+        # every resource: where nobody looks at them, nobody has it.
+        observed = target == "account"
+        metrics = iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
+        )
         policy = iam.ManagedPolicy(
             self,
             "Policy",
@@ -89,6 +98,7 @@ class SegmentEtl(Construct):
                     actions=["logs:CreateLogStream", "logs:PutLogEvents"],
                     resources=[group.log_group_arn for group in log_groups],
                 ),
+                *([metrics] if observed else []),
             ],
         )
         role = iam.Role(
@@ -97,6 +107,7 @@ class SegmentEtl(Construct):
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
             managed_policies=[policy],
         )
+        self.output_log = log_groups[0]
         self.job = glue.PySparkEtlJob(
             self,
             "Job",
@@ -112,9 +123,8 @@ class SegmentEtl(Construct):
             timeout=Duration.minutes(15),
             max_concurrent_runs=1,
             max_retries=0,
-            # Metrics would need a right on every resource, and a run here takes a minute or two.
-            enable_metrics=False,
-            enable_observability_metrics=False,
+            enable_metrics=observed,
+            enable_observability_metrics=observed,
             # Since Glue 5.0 logs always arrive while the job runs, in the groups above; this
             # switch only names groups of older versions.
             continuous_logging=glue.ContinuousLoggingProps(enabled=False),
@@ -134,6 +144,13 @@ class SegmentEtl(Construct):
             "The job reads every raw log, and owns the folders that it writes: its output's, the "
             "staging folder beside it, and that of the records that it rejects",
         )
+        if observed:
+            acknowledge(
+                policy,
+                "Metrics on every resource",
+                ["AwsSolutions-IAM5[Resource::*]"],
+                "CloudWatch metrics have no resource; the condition allows Glue's namespace only",
+            )
         acknowledge(
             self.job,
             "No security configuration with a KMS key",

@@ -11,6 +11,7 @@ from stacks.catalog import Catalog
 from stacks.config import WorkshopConfig
 from stacks.etl import SegmentEtl
 from stacks.exploration import Exploration
+from stacks.monitoring import Monitoring
 from stacks.parameters import WorkshopParameters
 from stacks.personalize_access import PersonalizeAccess
 from stacks.segment_access import SegmentAccess
@@ -85,6 +86,15 @@ class WorkshopStack(Stack):
             ),
         ):
             CfnOutput(self, name, value=value, description=description)
+        # For who deploys by the CDK; the one file for events has no room for it.
+        if config.target == "account":
+            monitoring = Monitoring(self, "Monitoring", etl=etl, exploration=exploration)
+            CfnOutput(
+                self,
+                outputs.DASHBOARD_CONSOLE,
+                value=monitoring.console,
+                description="Opens the dashboard: job runs, records by outcome, bytes scanned",
+            )
         CfnOutput(
             self,
             outputs.SEGMENT_ROLE,

@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import signal
 import sys
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.filesize import decimal
 from rich.markup import escape
 
+from stacks.counts import COUNTS
 from workshop import (
     console,
     deployment,
@@ -45,6 +48,18 @@ app = typer.Typer(
     "[bold]export AWS_ENDPOINT_URL=http://127.0.0.1:4566[/] (make up starts it).",
 )
 app.add_typer(fleet_cli.app, name="fleet")
+QUERIES = deployment.PROJECT / "athena"
+SHOWN_ROWS = 1000
+
+
+def _query_numbers(incomplete: str) -> list[tuple[str, str]]:
+    """The saved queries' numbers with their names, for a shell to complete; from the files."""
+    names = [
+        path.read_text(encoding="utf-8").splitlines()[0].removeprefix("-- name: ")
+        for path in sorted(QUERIES.glob("*.sql"))
+    ]
+    numbers = [(name.split()[0], name) for name in names]
+    return [(number, name) for number, name in numbers if number.startswith(incomplete)]
 
 
 @app.command()
@@ -103,6 +118,8 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
     """Destroy the environment and prove that nothing of it is left.
 
     Anything left is an error that names it. The embedded AWS stops, too.
+
+    Example: python -m workshop down
     """
     account = connect()
     server = _server(account)
@@ -137,7 +154,10 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
 
 @app.command()
 def status(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
-    """Say what is deployed, whether it is ready, and what the job did last."""
+    """Say what is deployed, whether it is ready, and what the job did last.
+
+    Example: python -m workshop status --json
+    """
     account = connect()
     environment = find(account, stack)
     checks = readiness.check(account, environment)
@@ -231,28 +251,43 @@ def run_job(
     steps = console.Steps()
 
     def follow(state: str, lines: list[str]) -> None:
-        step.update(state)
+        step.update(f"{state}, {time.monotonic() - started:.0f} s")
         for line in lines:
-            if not line.startswith(job.ACCOUNTING):
-                console.progress.print(f"  {escape(line)}")
+            if line.split(" ", 1)[0] not in shown_at_the_end:
+                console.progress.print(f"  {escape(line)}", style="dim")
 
+    started = time.monotonic()
+    shown_at_the_end = {*COUNTS, job.ACCOUNTING.strip()}
     with steps.step(environment.job) as step:
-        run = job.run(account, environment, arguments, follow=follow)
+        try:
+            run = job.run(account, environment, arguments, follow=follow)
+        except KeyboardInterrupt:
+            step.result = "goes on in Glue; nothing follows it any more"
+            raise
         step.result = f"{run.state} after {run.seconds} s"
     if as_json:
         console.print_json(dataclasses.asdict(run))
+    else:
+        _show_accounting(run.accounting)
 
 
 @app.command()
 def query(
     name: Annotated[
-        str | None, typer.Argument(help="A saved query's name, or how it begins: 02")
+        str | None,
+        typer.Argument(
+            help="A saved query's name, or how it begins: 02", autocompletion=_query_numbers
+        ),
     ] = None,
     stack: Stack = DEFAULT_STACK,
     sql: Annotated[str | None, typer.Option(help="Run this statement instead.")] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Run every saved query that reads.")
     ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"At most so many rows; {SHOWN_ROWS:,} in a table, else all."),
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Answer with CSV.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -260,45 +295,68 @@ def query(
 
     Example: python -m workshop query 02
 
+    Example: python -m workshop query 02 --csv > event-types.csv
+
     Example: python -m workshop query --sql "SELECT count(*) FROM segment_logs"
     """
+    if sum((bool(name), bool(sql), everything)) > 1:
+        raise WorkshopError("A name, --sql and --all exclude each other.", "Give one of them")
+    if as_csv and (as_json or everything):
+        raise WorkshopError("--csv is one table: not for --json or --all.", "Use --json for --all")
     account = connect()
     environment = find(account, stack)
-    if sql:
-        chosen = [queries.SavedQuery("statement", "", environment.database, sql)]
-    else:
+    chosen = [queries.SavedQuery("Statement", "", environment.database, sql)] if sql else []
+    if not sql:
         saved = queries.saved_queries(account, environment)
-        if name:
-            chosen = [queries.choose(saved, name)]
-        elif everything:
-            chosen = [q for q in saved if q.reads]
-        elif as_json:
-            console.print_json([dataclasses.asdict(q) for q in saved])
+        if not (name or everything):
+            _list_queries(saved, as_csv=as_csv, as_json=as_json)
             return
-        else:
-            console.table(["name", "description"], [(q.name, q.description) for q in saved])
-            return
-    answers = []
-    for one in chosen:
-        with console.progress.status(escape(one.name)):
-            result = queries.run(account, environment, one.sql, one.database)
+        chosen = [queries.choose(saved, name)] if name else [q for q in saved if q.reads]
+    rows = limit if limit or as_csv or as_json else SHOWN_ROWS
+    answers: list[tuple[queries.SavedQuery, queries.Result]] = []
+    for number, one in enumerate(chosen, 1):
+        with console.progress.status(escape(f"{one.name} ({number} of {len(chosen)})")):
+            result = queries.run(account, environment, one.sql, one.database, limit=rows)
+        answers.append((one, result))
         if as_csv:
             csv.writer(sys.stdout).writerows([result.columns, *result.rows])
-        elif as_json:
-            answers.append({"name": one.name, **dataclasses.asdict(result)})
-        else:
+        elif not as_json:
             console.table(result.columns, result.rows, one.name)
-        console.progress.print(
-            f"{len(result.rows)} rows, {result.seconds:.2f} s, "
-            f"{result.scanned_bytes:,} bytes scanned"
-        )
+        console.progress.print(_cost(result), style="dim")
+    if len(answers) > 1:
+        seconds = sum(result.seconds for _, result in answers)
+        scanned = decimal(sum(result.scanned_bytes for _, result in answers))
+        console.progress.print(f"{len(answers)} queries in {seconds:.1f} s, {scanned} scanned")
     if as_json:
-        console.print_json(answers)
+        console.print_json(
+            [{"name": one.name, **dataclasses.asdict(found)} for one, found in answers]
+        )
+
+
+def _list_queries(saved: list[queries.SavedQuery], *, as_csv: bool, as_json: bool) -> None:
+    listed = [(one.name, one.description) for one in saved]
+    if as_json:
+        console.print_json([dataclasses.asdict(one) for one in saved])
+    elif as_csv:
+        csv.writer(sys.stdout).writerows([("name", "description"), *listed])
+    else:
+        console.table(["name", "description"], listed)
+
+
+def _cost(result: queries.Result) -> str:
+    """What a query took: its rows, its time, and what Athena bills."""
+    number = len(result.rows)
+    rows = f"{'the first ' if result.more else ''}{number:,} row{'' if number == 1 else 's'}"
+    rest = "; there are more: a higher --limit, or --csv for all" if result.more else ""
+    return f"{rows} in {result.seconds:.2f} s, {decimal(result.scanned_bytes)} scanned{rest}"
 
 
 @app.command()
 def verify(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
-    """Check the CSV in the bucket against every rule that Amazon Personalize documents."""
+    """Check the CSV in the bucket against every rule that Amazon Personalize documents.
+
+    Example: python -m workshop verify
+    """
     account = connect()
     environment = find(account, stack)
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
@@ -311,14 +369,21 @@ def verify(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
 
 
 @app.command("report")
-def write_report(stack: Stack = DEFAULT_STACK) -> None:
-    """Do what is left of the exercise, and write build/report.html and build/summary.json."""
+def write_report(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
+    """Do what is left of the exercise, and write build/report.html and build/summary.json.
+
+    Example: python -m workshop report
+    """
     account = connect()
     environment = find(account, stack)
     console.progress.print(f"Working on {escape(str(account))}.")
     facts = summary.gather(account, environment, console.Steps())
     facts.write()
-    console.out.print(str(report.write(facts)))
+    path = report.write(facts)
+    if as_json:
+        console.print_json(dataclasses.asdict(facts))
+    else:
+        console.out.print(str(path))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -372,9 +437,7 @@ def transform(
     if as_json:
         console.print_json(job.accounting_of(output))
     else:
-        for line in output:
-            if not line.startswith(job.ACCOUNTING):
-                console.out.print(escape(line))
+        _show_accounting(job.accounting_of(output))
 
 
 app.command()(segment_cli.send_events)
@@ -453,6 +516,21 @@ def _show(facts: summary.Summary) -> None:
         "What Athena answered",
     )
     _show_checks(facts.checks)
+
+
+def _show_accounting(accounting: dict[str, Any]) -> None:
+    if not accounting:
+        console.progress.print("Its log, which says what became of the records, is still to come.")
+        return
+    console.table(
+        ["records", "reason", "number"],
+        [
+            (count.replace("_", " "), reason, f"{number:,}")
+            for count, value in accounting.items()
+            for reason, number in (value if isinstance(value, dict) else {"": value}).items()
+        ],
+        "What became of every record",
+    )
 
 
 def _show_checks(checks: list[dict[str, Any]]) -> None:

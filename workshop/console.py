@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 INTERRUPTED = 130  # the exit code that a shell expects after Ctrl-C
 # Answers go to standard output, everything about how they came to be to standard error.
@@ -66,8 +68,17 @@ class Steps:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print a table; numbers right-aligned, NULL as an empty cell."""
-    view = Table(title=title or None, title_justify="left")
+    """Print a table; numbers right-aligned, NULL as an empty cell.
+
+    With more columns than fit side by side, each row is a block of its own, a line for every value
+    that is there, cut where the terminal ends.
+    """
+    if title:
+        out.print(f"[bold]{escape(title)}[/]")
+    if sum(len(name) + 3 for name in columns) > out.width:
+        _blocks(columns, rows)
+        return
+    view = Table(box=box.ROUNDED, border_style="dim", header_style="bold")
     for index, name in enumerate(columns):
         numbers = rows and all(_is_number(row[index]) for row in rows)
         view.add_column(name, justify="right" if numbers else "left", overflow="fold")
@@ -79,6 +90,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 def print_json(value: object) -> None:
     """Answer with JSON and nothing else."""
     print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
+
+
+def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print each row as lines of names and values."""
+    longest = max(map(len, columns))
+    for number, row in enumerate(rows, 1):
+        out.rule(f"row {number}", align="left", style="dim")
+        for name, value in zip(columns, row, strict=True):
+            if value is not None:
+                line = Text(f"{name:<{longest}}  ", style="bold").append(str(value), "not bold")
+                if out.is_terminal:
+                    line.truncate(out.width, overflow="ellipsis")
+                out.print(line)
 
 
 def _is_number(value: object) -> bool:

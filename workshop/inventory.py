@@ -83,9 +83,10 @@ def take(account: Account, belongings: Belongings, besides: str = "") -> list[It
 
     The services are those that the stack touches: S3 (buckets, and in them objects, versions and
     unfinished uploads), Glue (databases, tables, jobs), Athena (workgroups, saved queries),
-    Lambda, IAM (roles, policies), CloudWatch Logs and CloudFormation. In an AWS account it is what
-    `belongings` know; on the embedded AWS, where nothing else lives, it is all there is besides
-    the CDK's bootstrap and what is named `besides`: the role by which an organizer got in.
+    Lambda, IAM (roles, policies), CloudWatch (log groups, dashboards) and CloudFormation. In an
+    AWS account it is what `belongings` know; on the embedded AWS, where nothing else lives, it is
+    all there is besides the CDK's bootstrap and what is named `besides`: the role by which an
+    organizer got in.
     """
     session = account.session
     aws_own = {Item("Athena workgroup", "primary")}
@@ -109,6 +110,7 @@ def _items(session: boto3.Session) -> Iterator[Item]:
         ("Lambda function", "lambda", "list_functions", "Functions", "FunctionName"),
         ("IAM role", "iam", "list_roles", "Roles", "RoleName"),
         ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
+        ("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     ):
         yield from (Item(kind, found) for found in _names(session, service, operation, key, name))
     for policy in _names(session, "iam", "list_policies", "Policies", "PolicyName", Scope="Local"):

@@ -34,13 +34,15 @@ class Result:
 
     Attributes:
         columns: the names of the columns.
-        rows: the values as Athena renders them, None for NULL; at most `limit` of them.
+        rows: the values as Athena renders them, None for NULL.
+        more: whether there are more rows than were asked for.
         seconds: how long Athena worked on it, queueing included.
         scanned_bytes: what Athena read from S3, which is what it bills.
     """
 
     columns: list[str]
     rows: list[list[str | None]]
+    more: bool
     seconds: float
     scanned_bytes: int
 
@@ -74,16 +76,16 @@ def choose(queries: list[SavedQuery], name: str) -> SavedQuery:
 
 
 def run(
-    account: Account, environment: Environment, sql: str, database: str, *, limit: int = 1000
+    account: Account, environment: Environment, sql: str, database: str, *, limit: int | None
 ) -> Result:
-    """Run a statement in the workgroup and fetch its first rows.
+    """Run a statement in the workgroup and fetch its rows.
 
     Args:
         account: where to run it.
         environment: whose workgroup runs it.
         sql: one statement.
         database: the database of its unqualified table names.
-        limit: how many rows to fetch, 1 to 1000.
+        limit: how many rows to fetch, or None for all.
 
     Raises:
         WorkshopError: Athena refused the statement or it failed; the message is Athena's.
@@ -113,14 +115,25 @@ def run(
             f"The query {state.lower()}: {execution['Status'].get('StateChangeReason', '')}",
             "Correct the statement; python -m workshop query lists those that work",
         )
+    pages = athena.get_paginator("get_query_results").paginate(
+        QueryExecutionId=query_id,
+        # The header and one row more, to know whether there is one.
+        PaginationConfig={} if limit is None else {"MaxItems": limit + 2},
+    )
+    columns: list[str] = []
+    rows: list[list[str | None]] = []
+    for page in pages:
+        columns = columns or [
+            c["Name"] for c in page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        ]
+        rows += [[d.get("VarCharValue") for d in row["Data"]] for row in page["ResultSet"]["Rows"]]
     # The header is the first row of a SELECT's result, and of no other statement's.
-    answer = athena.get_query_results(QueryExecutionId=query_id, MaxResults=min(limit + 1, 1000))
-    rows = [[d.get("VarCharValue") for d in row["Data"]] for row in answer["ResultSet"]["Rows"]]
-    columns = [c["Name"] for c in answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]]
+    rows = rows[1:] if rows[:1] == [columns] else rows
     statistics = execution["Statistics"]
     return Result(
         columns=columns,
-        rows=[row for index, row in enumerate(rows) if index or row != columns][:limit],
+        rows=rows[:limit],
+        more=limit is not None and len(rows) > limit,
         seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
     )

@@ -3,17 +3,20 @@
 import dataclasses
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workshop import job, queries, verification
+from workshop import figures, job, queries, verification
 from workshop.account import Account
 from workshop.console import Steps
 from workshop.deployment import BUILD
 from workshop.environment import Environment
+from workshop.figures import Figure
 
 SUMMARY = BUILD / "summary.json"
 SAMPLE_ROWS = 20
+FETCHED_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,12 @@ class Summary:
     """Everything that build/summary.json says, by section, as plain JSON values.
 
     Attributes:
-        environment: where it is, the stack, its id, its outputs.
+        environment: where it is, whether embedded, when this was, the stack, its id, its outputs.
         steps: what was done, each with its result and its seconds.
         job: the job run: id, state, seconds, accounting; empty when none has succeeded.
-        queries: each saved query that reads: name, description, columns, the first rows, seconds,
-            scanned_bytes.
+        queries: each saved query that reads: name, description, columns, row_count (and whether
+            there are more), the first rows, seconds, scanned_bytes.
+        figures: what the report draws: rows by column, by the figure's name.
         checks: each of Personalize's rules: rule, passed, found, advice.
         interactions: rows, users, items, event_types (records by type), first and last (epoch
             seconds) of the CSV.
@@ -35,6 +39,7 @@ class Summary:
     steps: list[dict[str, Any]]
     job: dict[str, Any]
     queries: list[dict[str, Any]]
+    figures: dict[str, Figure]
     checks: list[dict[str, Any]]
     interactions: dict[str, Any]
 
@@ -61,8 +66,8 @@ def previous() -> Summary | None:
 def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
     """Do the exercise as far as it is not done, and sum it up.
 
-    The job runs unless a run has succeeded, the queries unless the previous summary has their
-    answers for the same stack and run: doing it again is quick and changes nothing.
+    The job runs unless a run has succeeded, the queries and the figures unless the previous summary
+    has their answers for the same stack and run: doing it again is quick and changes nothing.
     """
     done = job.last_run(account, environment)
     with steps.step("Glue job") as step:
@@ -84,6 +89,13 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
                 step.update(query.name)
                 answers.append(_answer(account, environment, query))
             step.result = f"{len(answers)} answered"
+    with steps.step("Report's figures") as step:
+        if old and same and old.figures.keys() == figures.NAMES:
+            drawn = old.figures
+            step.result = f"{len(drawn)} computed by an earlier run"
+        else:
+            drawn = figures.compute(account, environment, progress=step.update)
+            step.result = f"{len(drawn)} computed"
     with steps.step("Personalize's rules") as step:
         checks, data = verification.verify(account, environment)
         step.result = f"{sum(c.passed for c in checks)} of {len(checks)} hold"
@@ -91,6 +103,8 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
     return Summary(
         environment={
             "where": str(account),
+            "embedded": account.embedded,
+            "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             "stack": environment.stack,
             "stack_id": environment.stack_id,
             "outputs": environment.outputs,
@@ -98,6 +112,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         steps=[step.facts() for step in steps.done],
         job=dataclasses.asdict(done),
         queries=answers,
+        figures=drawn,
         checks=[dataclasses.asdict(check) for check in checks],
         interactions={
             "rows": data.rows,
@@ -118,12 +133,13 @@ def _rows_written(run: job.JobRun) -> str:
 def _answer(
     account: Account, environment: Environment, query: queries.SavedQuery
 ) -> dict[str, Any]:
-    result = queries.run(account, environment, query.sql, query.database)
+    result = queries.run(account, environment, query.sql, query.database, limit=FETCHED_ROWS)
     return {
         "name": query.name,
         "description": query.description,
         "columns": result.columns,
         "row_count": len(result.rows),
+        "more": result.more,
         "rows": result.rows[:SAMPLE_ROWS],
         "seconds": result.seconds,
         "scanned_bytes": result.scanned_bytes,

@@ -8,17 +8,19 @@ import gzip
 import io
 import json
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from playwright.sync_api import Browser
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS
+from tests.browser import opened
 from tests.end_to_end.conftest import PROJECT, Checkout
 from tests.end_to_end.expected_answers import EXPECTED, Data, Interaction, Record
 
@@ -66,8 +68,6 @@ def test_up_does_the_whole_exercise(checkout: Checkout, summary: dict[str, Any])
     assert len(summary["queries"]) == 15
     assert all(query["row_count"] for query in summary["queries"])
     assert json.loads((checkout.path / "build/summary.json").read_text()) == summary
-    report = (checkout.path / "build/report.html").read_text()
-    assert "Personalize would accept the CSV" in report
 
 
 def test_the_job_accounts_for_every_record(summary: dict[str, Any]) -> None:
@@ -83,25 +83,143 @@ def test_the_job_accounts_for_every_record(summary: dict[str, Any]) -> None:
     assert counts["rows_written"] == summary["interactions"]["rows"]
 
 
-def test_the_csv_is_what_the_logs_say(s3: Any, summary: dict[str, Any]) -> None:  # noqa: ANN401
+def test_the_dashboard_shows_what_happened(
+    checkout: Checkout, session: boto3.Session, summary: dict[str, Any]
+) -> None:
+    """A dashboard that stays empty, or shows something else, is worse than none."""
+    cloudwatch = session.client("cloudwatch", endpoint_url=checkout.endpoint)
+    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
+    body = json.loads(
+        cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
+    )
+    now = datetime.now(UTC)
+    found = {}
+    for widget in body["widgets"]:
+        for row in widget["properties"].get("metrics", []):
+            names = [word for word in row if isinstance(word, str)]
+            if not names:
+                continue  # an expression of those that follow
+            namespace, name, *dimensions = names
+            answer = cloudwatch.get_metric_statistics(
+                Namespace=namespace,
+                MetricName=name,
+                Dimensions=[
+                    {"Name": key, "Value": value}
+                    for key, value in zip(dimensions[::2], dimensions[1::2], strict=True)
+                ],
+                StartTime=now - timedelta(days=1),
+                EndTime=now + timedelta(minutes=1),
+                Period=172_800,
+                Statistics=["Sum"],
+            )
+            found[" ".join(names)] = sum(point["Sum"] for point in answer["Datapoints"])
+    counts = summary["job"]["accounting"]
+    job = summary["environment"]["outputs"]["JobName"]
+    for name in ("records_read", "kept", "duplicates", "rows_written"):
+        assert found.pop(f"{job} {name}") == counts[name]
+    for name in ("filtered", "rejected"):
+        assert found.pop(f"{job} {name}") == sum(counts[name].values())
+    run = f"JobName {job} JobRunId ALL"
+    assert found.pop(f"Glue glue.succeed.ALL {run} ObservabilityGroup error Type count") == 1
+    assert found.pop(f"Glue glue.error.ALL {run} ObservabilityGroup error Type count") == 0
+    elapsed = found.pop(f"Glue glue.driver.aggregate.elapsedTime {run} Type count")
+    assert elapsed == pytest.approx(1000 * summary["job"]["seconds"], abs=2000)
+    athena = "AWS/Athena ProcessedBytes QueryState {} QueryType DML WorkGroup segment-personalize"
+    scanned = sum(query["scanned_bytes"] for query in summary["queries"])
+    assert found.pop(athena.format("SUCCEEDED")) > scanned, "the queries, and the report's own"
+    assert found.pop(athena.format("FAILED")) == 0
+    assert found == {}
+
+
+def test_the_report_shows_it(checkout: Checkout, summary: dict[str, Any], browser: Browser) -> None:
+    """The page that an organizer opens first, as `up` wrote it."""
+    file = checkout.path / "build" / "report.html"
+    with opened(browser, file, scheme="dark") as it:
+        assert f"{summary['interactions']['rows']:,} interactions" in it.page.inner_text("h1")
+        assert it.page.locator(".chart svg").count() >= 8
+        assert it.violations() == []
+        assert it.complaints == []
+        assert it.requests == [file.as_uri()]
+
+
+@pytest.fixture(scope="module")
+def records(s3: Any, summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:  # noqa: ANN401
+    """Source and content of every raw record in the bucket."""
+    assert summary["environment"]["outputs"]["BucketName"] == BUCKET
+    return [
+        (key.split("/")[1], json.loads(line))
+        for key in objects(s3, "segment-logs/")
+        for line in gzip.decompress(
+            s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        ).splitlines()
+    ]
+
+
+def test_the_figures_are_what_the_logs_say(
+    s3: Any,  # noqa: ANN401
+    records: list[tuple[str, dict[str, Any]]],
+    summary: dict[str, Any],
+) -> None:
+    """The report's numbers, computed in plain Python from the raw logs and the CSV."""
+    figures = {
+        name: [tuple(row.values()) for row in rows] for name, rows in summary["figures"].items()
+    }
+    names = Counter(event.get("event") or event["type"] for _, event in records)
+    assert dict(figures["events"]) == {name: str(n) for name, n in names.items()}
+    times = [datetime.fromisoformat(event["timestamp"]) for _, event in records]
+    hours = Counter((f"{time:%Y-%m-%d}", str(time.hour)) for time in times)
+    assert {(day, hour): int(n) for day, hour, n in figures["hours"]} == hours
+    did = defaultdict[tuple[str, str], set[str]](set)
+    for source, event in records:
+        did[source, event.get("userId") or event["anonymousId"]].add(event.get("event", ""))
+    steps = ("Product Clicked", "Product Added", "Order Completed")
+    funnel = Counter(
+        (source, step)
+        for (source, _), events in did.items()
+        for index, step in enumerate(steps)
+        if {*steps[: index + 1]} <= events
+    )
+    assert {
+        (source, step): int(n)
+        for source, *counts in figures["funnel"]
+        for step, n in zip(steps, counts, strict=True)
+    } == funnel
+    rows = rows_of_the_csv(s3)
+    users = Counter(Counter(user for user, *_ in rows).values())
+    assert {int(n): int(many) for n, many in figures["users"]} == users
+    kinds = Counter((item, kind) for _, item, kind, _ in rows)
+    items = Counter(item for _, item, *_ in rows)
+    shown = list(dict.fromkeys(item for item, *_ in figures["items"]))
+    assert shown == sorted(items, key=lambda item: (-items[item], item))[:15]
+    product = {e["properties"]["sku"]: e["properties"]["name"] for _, e in records if sku_of(e)}
+    assert {(item, kind): int(n) for item, _, kind, n in figures["items"]} == {
+        key: n for key, n in kinds.items() if key[0] in shown
+    }
+    assert all(name == product[item] for item, name, *_ in figures["items"])
+
+
+def sku_of(event: dict[str, Any]) -> str:
+    return str(event.get("properties", {}).get("sku", ""))
+
+
+def test_the_csv_is_what_the_logs_say(
+    s3: Any,  # noqa: ANN401
+    records: list[tuple[str, dict[str, Any]]],
+    summary: dict[str, Any],
+) -> None:
     """The same records, computed in plain Python from the raw logs in the bucket."""
     expected: dict[str, list[tuple[str, ...]]] = {}
-    read = 0
-    for key in objects(s3, "segment-logs/"):
-        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        for line in gzip.decompress(body).splitlines():
-            read += 1
-            event = json.loads(line)
-            if event.get("event") not in SUPPORTED or not event.get("userId"):
-                continue
-            properties = event["properties"]
-            skus = [properties["sku"]] if properties.get("sku") else []
-            skus = skus or [p["sku"] for p in properties.get("products", []) if p.get("sku")]
-            second = str(int(datetime.fromisoformat(event["timestamp"]).timestamp()))
-            expected[event["messageId"]] = [
-                (event["userId"], sku, event["event"], second) for sku in skus
-            ]
-    assert read == summary["job"]["accounting"]["records_read"]
+    for _, event in records:
+        if event.get("event") not in SUPPORTED or not event.get("userId"):
+            continue
+        properties = event["properties"]
+        skus = [properties["sku"]] if properties.get("sku") else []
+        skus = skus or [p["sku"] for p in properties.get("products", []) if p.get("sku")]
+        second = str(int(datetime.fromisoformat(event["timestamp"]).timestamp()))
+        expected[event["messageId"]] = [
+            (event["userId"], sku, event["event"], second) for sku in skus
+        ]
+    assert len(records) == summary["job"]["accounting"]["records_read"]
     assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
 
 
@@ -202,6 +320,36 @@ def test_query_answers_as_csv(checkout: Checkout) -> None:
     """Another program can go on with an answer."""
     answer = checkout.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing").stdout
     assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
+
+
+def test_query_has_all_rows_or_says_that_there_are_more(checkout: Checkout) -> None:
+    """An answer that is cut in silence is a wrong answer."""
+    sql = "SELECT messageId FROM segment_logs LIMIT 2345"
+    whole = checkout.run("query", "--csv", "--sql", sql)
+    assert len(whole.stdout.splitlines()) == 2346
+    assert "2,345 rows" in whole.stderr
+    part = checkout.run("query", "--sql", sql, "--limit", "7").stderr
+    assert "the first 7 rows" in part
+    assert "there are more" in part
+    assert "the first 1,000 rows" in checkout.run("query", "--sql", sql).stderr
+
+
+def test_query_runs_all_that_read(checkout: Checkout, summary: dict[str, Any]) -> None:
+    """One command shows that the whole lesson works."""
+    answers = json.loads(checkout.run("query", "--all", "--json").stdout)
+    assert [it["name"] for it in answers] == [it["name"] for it in summary["queries"]]
+    listed = checkout.run("query", "--csv").stdout
+    assert {it["name"] for it in answers} < {row[0] for row in csv.reader(io.StringIO(listed))}
+
+
+@pytest.mark.parametrize(
+    "options", [("02", "--all"), ("02", "--sql", "SELECT 1"), ("--all", "--csv")]
+)
+def test_query_refuses_what_excludes_each_other(
+    checkout: Checkout, options: tuple[str, ...]
+) -> None:
+    """One of two wishes would be dropped in silence."""
+    assert "Next:" in checkout.run("query", *options, code=1).stderr
 
 
 def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
@@ -334,14 +482,18 @@ def test_down_names_what_is_left_and_leaves_nothing_in_the_end(
     s3.create_multipart_upload(Bucket=BUCKET, Key="notes/unfinished")
     s3.create_bucket(Bucket="somebody-elses")
     session.client("logs", endpoint_url=checkout.endpoint).create_log_group(logGroupName="/stray")
+    cloudwatch = session.client("cloudwatch", endpoint_url=checkout.endpoint)
+    cloudwatch.put_dashboard(DashboardName="astray", DashboardBody='{"widgets": []}')
 
     error = checkout.run("down", code=1).stderr
     assert "S3 bucket somebody-elses" in error
     assert "log group /stray" in error
-    assert "2 things are left" in error
+    assert "dashboard astray" in error
+    assert "3 things are left" in error
 
     s3.delete_bucket(Bucket="somebody-elses")
     session.client("logs", endpoint_url=checkout.endpoint).delete_log_group(logGroupName="/stray")
+    cloudwatch.delete_dashboards(DashboardNames=["astray"])
     assert "nothing left" in checkout.run("down").stderr
     assert not checkout.port_is_open()
     assert checkout.processes() == []

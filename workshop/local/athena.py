@@ -32,6 +32,7 @@ from workshop.local.athena_sql import (
     translate,
 )
 from workshop.local.athena_tables import TableStore, hive_text, hive_type
+from workshop.local.cloudwatch import publish
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +165,30 @@ async def _execute(queries: "Queries", execution: dict[str, Any], text: str, dat
     statistics["EngineExecutionTimeInMillis"] = elapsed
     statistics["TotalExecutionTimeInMillis"] = elapsed
     status["CompletionDateTime"] = int(time.time())
+    _publish(execution)
+
+
+def _publish(execution: dict[str, Any]) -> None:
+    """The metrics of a query that has ended, where its workgroup publishes them.
+
+    Source: docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
+    """
+    group, statistics = execution["WorkGroup"], execution["Statistics"]
+    if not _true(athena._workgroups[group]["Configuration"].get("PublishCloudWatchMetricsEnabled")):
+        return
+    for name, key, unit in (
+        ("ProcessedBytes", "DataScannedInBytes", "Bytes"),
+        ("TotalExecutionTime", "TotalExecutionTimeInMillis", "Milliseconds"),
+    ):
+        publish(
+            "AWS/Athena",
+            name,
+            statistics.get(key, 0),
+            unit,
+            WorkGroup=group,
+            QueryState=execution["Status"]["State"],
+            QueryType=execution["StatementType"],
+        )
 
 
 def _scan_limit(workgroup: str) -> int | None:

@@ -169,10 +169,19 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from workshop.local import athena, cloudformation, glue, iam, lambda_functions, organizations
+    from workshop.local import (
+        athena,
+        cloudformation,
+        cloudwatch,
+        glue,
+        iam,
+        lambda_functions,
+        organizations,
+    )
 
     athena.install()
     cloudformation.install()
+    cloudwatch.install()
     glue.install()
     iam.install()
     lambda_functions.install()

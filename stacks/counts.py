@@ -1,0 +1,7 @@
+"""What the job's script counts, by the names that it prints: what the stack and the CLI agree on.
+
+It prints a line for each, `kept 25001 in all`, and one for each reason: `filtered 7780 no userId`.
+"""
+
+OUTCOMES = ("kept", "duplicates", "filtered", "rejected")
+COUNTS = ("records_read", *OUTCOMES, "rows_written")

@@ -1,0 +1,155 @@
+"""The organizer's CloudWatch dashboard, and the metrics that the job's log gives."""
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.counts import COUNTS, OUTCOMES
+from stacks.etl import SegmentEtl
+from stacks.exploration import Exploration
+
+MINUTES = Duration.minutes(5)
+
+
+class Monitoring(Construct):
+    """What the job and Athena do, on one page: runs, duration, records by outcome, bytes scanned.
+
+    The records are metrics of the job's own log lines, in a namespace that is the job's name; runs
+    and duration are Glue's metrics, the bytes are Athena's.
+
+    Attributes:
+        dashboard: the dashboard.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, etl: SegmentEtl, exploration: Exploration
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._job = etl.job.job_name
+        self._workgroup = exploration.workgroup.ref
+        records = {name: self._count_of(etl.output_log, name) for name in COUNTS}
+        read, written = records["records_read"], records["rows_written"]
+        self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1))
+        title = cloudwatch.TextWidget(
+            width=24,
+            height=2,
+            markdown=f"## Segment + Amazon Personalize: job {self._job}, workgroup "
+            f"{self._workgroup}\nEverything is counted over the time that is chosen above.",
+            background=cloudwatch.TextWidgetBackground.TRANSPARENT,
+        )
+        runs = cloudwatch.SingleValueWidget(
+            title="Job runs",
+            metrics=[self._runs("succeed", "succeeded"), self._runs("error", "failed")],
+            set_period_to_time_range=True,
+            width=8,
+        )
+        totals = cloudwatch.SingleValueWidget(
+            title="Records read, rows written",
+            metrics=[read, written],
+            set_period_to_time_range=True,
+            width=8,
+        )
+        scanned = cloudwatch.SingleValueWidget(
+            title="Athena: bytes scanned",
+            metrics=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "in vain")],
+            set_period_to_time_range=True,
+            width=8,
+        )
+        outcomes = cloudwatch.GraphWidget(
+            title="Records by outcome",
+            left=[records[name] for name in OUTCOMES],
+            view=cloudwatch.GraphWidgetView.BAR,
+            set_period_to_time_range=True,
+            width=8,
+        )
+        duration = cloudwatch.GraphWidget(
+            title="Seconds that runs worked, start of the workers left out",
+            left=[self._seconds()],
+            left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
+            legend_position=cloudwatch.LegendPosition.HIDDEN,
+            width=8,
+        )
+        queries = cloudwatch.GraphWidget(
+            title="Athena: bytes scanned",
+            left=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "in vain")],
+            left_y_axis=cloudwatch.YAxisProps(min=0),
+            stacked=True,
+            width=8,
+        )
+        self.dashboard.add_widgets(title)
+        self.dashboard.add_widgets(runs, totals, scanned)
+        self.dashboard.add_widgets(duration, outcomes, queries)
+        self.console = (
+            f"https://{Aws.REGION}.console.aws.amazon.com/cloudwatch/home?region={Aws.REGION}"
+            f"#dashboards/dashboard/{self.dashboard.dashboard_name}"
+        )
+
+    def _count_of(self, log: logs.ILogGroup, name: str) -> cloudwatch.Metric:
+        """A count that the job prints, as a metric."""
+        pattern = logs.FilterPattern.space_delimited("count", "records", "...")
+        return logs.MetricFilter(
+            self,
+            name.title().replace("_", ""),
+            log_group=log,
+            filter_pattern=pattern.where_string("count", "=", name),
+            metric_namespace=self._job,
+            metric_name=name,
+            metric_value="$records",
+        ).metric(label=name.replace("_", " "), period=MINUTES, statistic=cloudwatch.Stats.SUM)
+
+    def _runs(self, how: str, label: str) -> cloudwatch.Metric:
+        """The runs that ended so.
+
+        Source: docs.aws.amazon.com/glue/latest/dg/monitor-observability.html
+        """
+        return cloudwatch.Metric(
+            namespace="Glue",
+            metric_name=f"glue.{how}.ALL",
+            dimensions_map={
+                "JobName": self._job,
+                "JobRunId": "ALL",
+                "Type": "count",
+                "ObservabilityGroup": "error",
+            },
+            label=label,
+            period=MINUTES,
+            statistic=cloudwatch.Stats.SUM,
+        )
+
+    def _seconds(self) -> cloudwatch.MathExpression:
+        """How long runs worked.
+
+        Source: docs.aws.amazon.com/glue/latest/dg/monitoring-awsglue-with-cloudwatch-metrics.html
+        """
+        milliseconds = cloudwatch.Metric(
+            namespace="Glue",
+            metric_name="glue.driver.aggregate.elapsedTime",
+            dimensions_map={"JobName": self._job, "JobRunId": "ALL", "Type": "count"},
+            period=MINUTES,
+            statistic=cloudwatch.Stats.SUM,
+        )
+        return cloudwatch.MathExpression(
+            expression="milliseconds / 1000",
+            using_metrics={"milliseconds": milliseconds},
+            label="seconds",
+            period=MINUTES,
+        )
+
+    def _scanned(self, state: str, label: str) -> cloudwatch.Metric:
+        """What queries that ended so have read.
+
+        Source: docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/Athena",
+            metric_name="ProcessedBytes",
+            dimensions_map={
+                "WorkGroup": self._workgroup,
+                "QueryState": state,
+                "QueryType": "DML",
+            },
+            label=label,
+            period=MINUTES,
+            statistic=cloudwatch.Stats.SUM,
+        )

@@ -1,0 +1,125 @@
+"""The organizer's dashboard: it renders, and every metric that it names is one that comes."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import jsonschema
+import pytest
+
+from stacks.etl import SCRIPT
+from tests.infrastructure.conftest import PROJECT
+from tests.infrastructure.test_services_accept_the_template import accepts, properties, resolved
+
+Resources = dict[str, dict[str, Any]]
+SCHEMA = PROJECT / "tests" / "infrastructure" / "dashboard_body.schema.json"
+# What the services publish: namespace and name, and the dimensions, of which the values here are
+# fixed. Sources: docs.aws.amazon.com/glue/latest/dg/, monitoring-awsglue-with-cloudwatch-metrics
+# and monitor-observability; docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
+RUN = {"JobName": None, "JobRunId": "ALL", "Type": "count"}
+DOCUMENTED: dict[tuple[str, str], dict[str, str | None]] = {
+    ("Glue", "glue.driver.aggregate.elapsedTime"): RUN,
+    ("Glue", "glue.succeed.ALL"): {**RUN, "ObservabilityGroup": "error"},
+    ("Glue", "glue.error.ALL"): {**RUN, "ObservabilityGroup": "error"},
+    ("AWS/Athena", "ProcessedBytes"): {"QueryState": None, "QueryType": "DML", "WorkGroup": None},
+}
+
+
+@pytest.fixture
+def body(resources: Resources) -> dict[str, Any]:
+    """The dashboard's body as CloudFormation hands it on, every reference as a name."""
+    (dashboard,) = (r for r in resources.values() if r["Type"] == "AWS::CloudWatch::Dashboard")
+    separator, parts = dashboard["Properties"]["DashboardBody"]["Fn::Join"]
+    found: dict[str, Any] = json.loads(separator.join(resolved(part) for part in parts))
+    return found
+
+
+def metrics(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of every metric in the widgets."""
+    for widget in body["widgets"]:
+        for row in widget["properties"].get("metrics", []):
+            if words := [word for word in row if isinstance(word, str)]:
+                namespace, name, *dimensions = words
+                yield namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+
+
+def test_the_body_is_as_documented(body: dict[str, Any]) -> None:
+    """Else CloudWatch refuses it, and with it the deployment."""
+    jsonschema.validate(body, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    accepts("cloudwatch", "PutDashboard", {"DashboardName": "x", "DashboardBody": "{}"})
+
+
+def test_the_widgets_lie_side_by_side(body: dict[str, Any]) -> None:
+    """A widget over another hides it."""
+    widgets = sorted(body["widgets"], key=lambda it: (it["y"], it["x"]))
+    for one, next_one in pairwise(widgets):
+        if one["y"] == next_one["y"]:
+            assert one["x"] + one["width"] <= next_one["x"]
+            assert one["height"] == next_one["height"]
+        else:
+            assert one["y"] + one["height"] <= next_one["y"]
+    assert all(widget["x"] + widget["width"] <= 24 for widget in widgets)
+
+
+def test_every_metric_is_published_by_somebody(resources: Resources, body: dict[str, Any]) -> None:
+    """A name that nobody publishes is a widget that stays empty for ever."""
+    counted = {
+        (t["MetricNamespace"], t["MetricName"])
+        for found in properties(resources, "AWS::Logs::MetricFilter")
+        for t in found["MetricTransformations"]
+    }
+    shown = list(metrics(body))
+    assert counted <= {(namespace, name) for namespace, name, _ in shown}
+    for namespace, name, dimensions in shown:
+        if (namespace, name) in counted:
+            assert dimensions == {}
+            continue
+        documented = DOCUMENTED[namespace, name]
+        assert dimensions.keys() == documented.keys()
+        for key, value in documented.items():
+            assert value in (None, dimensions[key])
+
+
+def test_what_publishes_is_turned_on(resources: Resources) -> None:
+    """Glue and Athena publish only what they are told to."""
+    (job,) = (r["Properties"] for r in resources.values() if r["Type"] == "AWS::Glue::Job")
+    assert "--enable-metrics" in job["DefaultArguments"]
+    assert job["DefaultArguments"]["--enable-observability-metrics"] == "true"
+    (group,) = (
+        r["Properties"] for r in resources.values() if r["Type"] == "AWS::Athena::WorkGroup"
+    )
+    assert group["WorkGroupConfiguration"]["PublishCloudWatchMetricsEnabled"] is True
+
+
+def test_logs_accepts_the_filters_and_the_script_prints_what_they_count(
+    resources: Resources,
+) -> None:
+    """A count that the script does not print is a metric without a value."""
+    script = SCRIPT.read_text(encoding="utf-8")
+    (output,) = (
+        name
+        for name, r in resources.items()
+        if r["Type"] == "AWS::Logs::LogGroup" and "/output" in json.dumps(r["Properties"])
+    )
+    for resource in resources.values():
+        if resource["Type"] != "AWS::Logs::MetricFilter":
+            continue
+        assert resource["Properties"]["LogGroupName"] == {"Ref": output}
+        found = resolved(resource["Properties"])
+        name = re.fullmatch(r'\[count = "(\w+)", records, \.\.\.\]', found["FilterPattern"])
+        assert name
+        assert f'"{name[1]}":' in script
+        (t,) = found["MetricTransformations"]
+        transformation = {key[0].lower() + key[1:]: value for key, value in t.items()}
+        accepts(
+            "logs",
+            "PutMetricFilter",
+            {
+                "logGroupName": "x",
+                "filterName": "x",
+                "filterPattern": found["FilterPattern"],
+                "metricTransformations": [transformation],
+            },
+        )

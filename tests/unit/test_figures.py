@@ -1,0 +1,36 @@
+"""The report's own statements: each one that Athena takes, and an error that says which failed."""
+
+from pathlib import Path
+
+import boto3
+import pytest
+import sqlfluff
+import sqlglot
+
+from workshop import figures, queries
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.errors import WorkshopError
+
+ENVIRONMENT = Environment("Workshop", "arn", "CREATE_COMPLETE", {"DatabaseName": "shop"})
+
+
+@pytest.mark.parametrize("path", figures.STATEMENTS, ids=lambda path: path.stem)
+def test_it_is_one_statement_of_athena(path: Path) -> None:
+    """The report would end with an error after a job that took minutes."""
+    text = path.read_text(encoding="utf-8")
+    assert len(sqlglot.parse(text, read="athena")) == 1
+    sqlfluff.parse(text, dialect="athena")
+    assert text.startswith("-- "), "the first line says what the figure shows"
+
+
+def test_one_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five statements run one after the other: the message must say which to look at."""
+
+    def run(*_: object, **__: object) -> queries.Result:
+        raise WorkshopError("The query failed: no such column", "Correct the statement")
+
+    monkeypatch.setattr(queries, "run", run)
+    account = Account(boto3.Session(region_name="us-east-1"), None)
+    with pytest.raises(WorkshopError, match=r"events\.sql: The query failed: no such column"):
+        figures.compute(account, ENVIRONMENT, progress=lambda _: None)

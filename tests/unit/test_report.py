@@ -1,0 +1,205 @@
+"""The report, opened in Chromium: for what a workshop has, and for what it may have one day."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser import Scheme, opened
+from workshop import report
+from workshop.errors import WorkshopError
+from workshop.summary import Summary
+
+CHARTS = ("flow", "events", "hours", "funnel", "items", "enough", "users", "time")
+LIMIT_BYTES = 2_000_000
+HOSTILE = "</script><img src=https://example.com/x onerror=alert(1)>"
+
+Row = dict[str, str | None]
+USUAL = Summary(
+    environment={
+        "where": "AWS account 111122223333 in us-east-1",
+        "embedded": False,
+        "at": "2026-11-24 17:05 UTC",
+        "stack": "SegmentPersonalizeWorkshop",
+        "stack_id": "arn:aws:cloudformation:us-east-1:111122223333:stack/x/1",
+        "outputs": {
+            "BucketName": "personalize-data-111122223333",
+            "JobConsole": "https://us-east-1.console.aws.amazon.com/gluestudio/home",
+            "DashboardConsole": "https://us-east-1.console.aws.amazon.com/cloudwatch/home",
+        },
+    },
+    steps=[{"name": "Glue job", "result": "3 rows in 61 s", "seconds": 61.2, "passed": True}],
+    job={
+        "id": "jr_1",
+        "state": "SUCCEEDED",
+        "seconds": 61,
+        "accounting": {
+            "records_read": 15,
+            "kept": 2,
+            "duplicates": 1,
+            "filtered": {"other event": 8, "no userId": 2, "no SKU": 0},
+            "rejected": {"not JSON": 1, "unusable timestamp": 1},
+            "rows_written": 3,
+        },
+    },
+    queries=[
+        {
+            "name": "01 What does the data look like",
+            "description": "Twenty raw events.",
+            "columns": ["messageid", "context"],
+            "row_count": 1,
+            "more": False,
+            "rows": [["m1", None]],
+            "seconds": 1.25,
+            "scanned_bytes": 6_955_720,
+        }
+    ],
+    figures={
+        "events": [
+            {"name": "Product Clicked", "records": "9"},
+            {"name": HOSTILE, "records": "3"},
+            *[Row(name=f"Event {number}", records="1") for number in range(20)],
+        ],
+        "hours": [
+            {"day": str(date(2026, 8, 1) + timedelta(days)), "hour": "7", "records": str(days)}
+            for days in range(1, 90)
+        ],
+        "funnel": [{"source": "ios-prod", "clicked": "8", "added": "4", "ordered": "1"}],
+        "items": [
+            {"item_id": "A", "name": None, "event_type": "Product Clicked", "interactions": "2"},
+            {"item_id": "B", "name": HOSTILE, "event_type": "Order Completed", "interactions": "1"},
+        ],
+        "users": [
+            {"interactions": "1", "users": "4"},
+            {"interactions": "2", "users": "30"},
+            {"interactions": "700", "users": "1"},
+        ],
+    },
+    checks=[
+        {"rule": "Files", "passed": True, "found": "1 CSV, 99 bytes", "advice": "Run the job"},
+        {"rule": "Interactions", "passed": False, "found": "3 of 1,000", "advice": "More data"},
+    ],
+    interactions={
+        "rows": 3,
+        "users": 35,
+        "items": 2,
+        "event_types": {"Product Clicked": 2, "Order Completed": 1},
+        "first": 1_790_812_800,
+        "last": 1_790_899_200,
+    },
+)
+# The log is gone, nothing was sold, and one source has no clicks.
+BARE = replace(
+    USUAL,
+    job={**USUAL.job, "accounting": {}},
+    queries=[],
+    figures={
+        **{name: [] for name in USUAL.figures},
+        "funnel": [{"source": "ios-prod", "clicked": "0", "added": "0", "ordered": "0"}],
+    },
+    interactions={
+        "rows": 0,
+        "users": 0,
+        "items": 0,
+        "event_types": {},
+        "first": None,
+        "last": None,
+    },
+)
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function
+    """Write a summary's report to a folder of the test."""
+
+    def written(summary: Summary) -> Path:
+        monkeypatch.setattr(report, "BUILD", tmp_path)
+        monkeypatch.setattr(report, "REPORT", tmp_path / "report.html")
+        return report.write(summary)
+
+    return written
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1200])
+def test_everyone_can_read_it(browser: Browser, write: Any, scheme: Scheme, width: int) -> None:  # noqa: ANN401
+    """On a phone, in the dark, by a screen reader, without a network."""
+    file = write(USUAL)
+    assert file.stat().st_size < LIMIT_BYTES
+    with opened(browser, file, scheme=scheme, width=width) as it:
+        for name in CHARTS:
+            assert it.page.locator(f"#{name}[role=img]").get_attribute("aria-label")
+            assert it.page.locator(f"#{name} svg").last.locator("path, rect, line").count()
+        assert it.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert it.page.locator("img").count() == 0, "a name from the data became markup"
+        assert it.violations() == []
+        assert it.complaints == []
+        assert it.requests == [file.as_uri()]
+
+
+def test_the_charts_show_the_numbers(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """A chart that is there and says something else is worse than none."""
+    with opened(browser, write(USUAL)) as it:
+        flow = it.page.locator("#flow").inner_text()
+        for number, name in (("15", "records read"), ("3", "rows written"), ("8", "other event")):
+            assert f"{number}{name}" in flow.replace("\n", "")
+        assert "no SKU" not in flow, "what did not happen has no band"
+        assert "9 others" not in it.page.locator("#events").inner_text()
+        assert "8 others" in it.page.locator("#events").inner_text()
+        enough = it.page.locator("#enough").inner_text()
+        assert "31 users with two or more" in enough
+        assert "25 needed" in enough
+        assert "1,000 needed" in enough
+        # Every band is as high as its number of records, within what can be seen.
+        heights = it.page.locator("#flow path").evaluate_all(
+            "paths => paths.map(path => +path.getAttribute('stroke-width'))"
+        )
+        kept, duplicate, filtered = heights[:3]
+        assert filtered / duplicate == pytest.approx(10, rel=0.01)
+        assert kept / duplicate == pytest.approx(2, rel=0.01)
+
+
+def test_it_says_what_is_wrong_and_what_to_do(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """The organizer opens it to find out why the import would fail."""
+    with opened(browser, write(USUAL)) as it:
+        text = it.page.locator("body").inner_text()
+        assert "would refuse them: 1 of its 2 rules does not hold" in text
+        assert "More data" in text
+
+
+def test_it_is_there_when_there_is_little_to_say(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """A log that has expired must not take the report with it."""
+    with opened(browser, write(BARE)) as it:
+        assert "Run the job again" in it.page.locator("main").inner_text()
+        assert it.complaints == []
+        assert it.violations() == []
+
+
+def test_it_prints_light_and_whole(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """A dark page on paper is a black page, and a chart cut off at the margin is no chart."""
+    with opened(browser, write(USUAL), scheme="dark") as it:
+        dark = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        it.page.emulate_media(media="print")
+        printed = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert printed == "rgb(255, 255, 255)"
+        assert dark != printed
+        it.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        widths = it.page.locator(".chart svg").evaluate_all(
+            "charts => charts.map(chart => +chart.getAttribute('width'))"
+        )
+        assert max(widths) <= 680, "A4 less its margins, in CSS pixels"
+
+
+def test_without_its_libraries_it_says_how_to_get_them(
+    write: Any,  # noqa: ANN401
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page without charts would pass for a report."""
+    monkeypatch.setattr(report, "LIBRARIES", (tmp_path / "d3.min.js",))
+    with pytest.raises(WorkshopError, match=r"d3\.min\.js") as error:
+        write(USUAL)
+    assert error.value.next_step == "make setup"

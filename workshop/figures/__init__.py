@@ -1,0 +1,49 @@
+"""What the report draws, each figure the answer to a statement of its own.
+
+The saved queries are the lesson's, and are named and numbered as the lesson goes; the report's
+statements stay what they are when those change.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from workshop import queries
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.errors import WorkshopError
+
+STATEMENTS = sorted(Path(__file__).parent.glob("*.sql"))
+NAMES = {path.stem for path in STATEMENTS}
+Figure = list[dict[str, str | None]]
+
+
+def compute(
+    account: Account, environment: Environment, *, progress: Callable[[str], None]
+) -> dict[str, Figure]:
+    """Run every statement.
+
+    Args:
+        account: where the environment is.
+        environment: whose logs and interactions the figures show.
+        progress: called with the name of each figure before it is computed.
+
+    Returns:
+        The rows of each figure by its name, which is its file's: all of them, as values by column,
+        rendered as Athena renders them.
+
+    Raises:
+        WorkshopError: Athena refused a statement or it failed; the message names its file.
+    """
+    return {path.stem: _rows(account, environment, path, progress) for path in STATEMENTS}
+
+
+def _rows(
+    account: Account, environment: Environment, path: Path, progress: Callable[[str], None]
+) -> Figure:
+    progress(path.stem)
+    sql = path.read_text(encoding="utf-8")
+    try:
+        answer = queries.run(account, environment, sql, environment.database, limit=None)
+    except WorkshopError as error:
+        raise WorkshopError(f"{path.name}: {error.message}", error.next_step) from error
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
