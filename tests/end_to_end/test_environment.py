@@ -468,6 +468,10 @@ def test_a_second_copy_fits_into_the_same_account(
         RoleName=second["SegmentRoleArn"].rsplit("/", 1)[-1]
     )
     assert "workspace1" in json.dumps(role["Role"]["AssumeRolePolicyDocument"])
+    glue = session.client("glue", endpoint_url=checkout.endpoint)
+    glue.delete_job(JobName=second["JobName"])
+    broken = checkout.run("status", "--stack", "Second", code=1).stderr
+    assert "1 of 5 checks do not hold: Job (GetJob says" in broken
     cdk("destroy", "--force")
 
 
