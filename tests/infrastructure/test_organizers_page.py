@@ -1,4 +1,4 @@
-"""The commands of the README and the pages for organizers and Segment: each is one that its program takes."""
+"""The commands of the README and the pages for organizers and Segment: each program takes them."""
 
 import re
 import shlex
