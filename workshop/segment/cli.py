@@ -81,7 +81,8 @@ def send_events(
     """
     period = _period(first, days, events)
     if dry_run:
-        keys = credentials.write_keys([], [EMAIL_SOURCE], write_key or [], keys_file)
+        sources = [*SHOP_SOURCES, EMAIL_SOURCE]  # of which none needs a key
+        keys = credentials.write_keys([], sources, write_key or [], keys_file)
         _write_logs(period, dry_run, email=EMAIL_SOURCE in keys, as_json=as_json)
         return
     url, where = hosts.resolve(host, hosts.TRACKING, "--host")
