@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT   ?= 4566
 STACK  ?= SegmentPersonalizeWorkshop
 
+SBOM   ?= dist
+
 EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
@@ -85,11 +87,11 @@ audit: setup ## Ask the vulnerability databases about every pinned dependency
 	@npm audit || { echo "npm audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 
 sbom: setup ## Write the bill of materials of a release, CycloneDX, to dist/sbom-*.json
-	@mkdir -p dist
+	@mkdir -p $(SBOM)
 	@cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
-	  --of JSON --output-file dist/sbom-python.json
-	@npm sbom --sbom-format cyclonedx --package-lock-only --omit dev > dist/sbom-node.json
-	@echo "dist/sbom-python.json and dist/sbom-node.json"
+	  --of JSON --output-file $(SBOM)/sbom-python.json
+	@npm sbom --sbom-format cyclonedx --package-lock-only > $(SBOM)/sbom-node.json
+	@echo "$(SBOM)/sbom-python.json and $(SBOM)/sbom-node.json"
 
 bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
 	@python -m bench

@@ -68,7 +68,8 @@ def connect() -> Account:
 
     `AWS_ENDPOINT_URL` names the embedded AWS, which must be on loopback; then no credential, no
     profile and no other endpoint of the user's is read by this process or one that it starts.
-    Without it, this is AWS, by the credentials that any AWS tool would use.
+    Without it, this is AWS, by the credentials that any AWS tool would use and at no endpoint but
+    AWS's own.
 
     Raises:
         WorkshopError: the endpoint is not on loopback, or no region is set on AWS.
@@ -92,8 +93,13 @@ def connect() -> Account:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # A proxy of the user's would be sent what is meant for this machine.
+            "NO_PROXY": "*",
+            "no_proxy": "*",
         }
         return Account(boto3.Session(), endpoint)
+    # An endpoint of a profile, or of one service only, would be neither the one nor the other.
+    os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
     try:
         # AWS_REGION is what the CDK CLI reads; boto3 alone would not.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))

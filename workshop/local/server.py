@@ -94,7 +94,8 @@ class EmbeddedAws:
                     f"Port {self.port} is in use by another program.",
                     f"Stop that program, or choose another port: make up PORT={self.port + 1}",
                 )
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         with self.log.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", self.module, str(self.folder), str(self.port)],

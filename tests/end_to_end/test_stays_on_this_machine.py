@@ -1,0 +1,273 @@
+"""The embedded AWS keeps to this machine, to its user, and away from AWS; and AWS from it."""
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+
+from stacks import outputs
+from stacks.event_template import body
+from tests.end_to_end.conftest import Checkout, free_port, owner_of
+from tests.end_to_end.participant import JOB, STACK
+from tests.infrastructure.conftest import event_template
+from workshop.account import LOOPBACK
+from workshop.local.server import EmbeddedAws
+
+# Somebody's account, as a terminal knows it.
+CANARY = "AKIACANARYCANARY0000"
+SOMEBODYS = {
+    "AWS_ACCESS_KEY_ID": CANARY,
+    "AWS_SECRET_ACCESS_KEY": CANARY,
+    "AWS_SESSION_TOKEN": CANARY,
+    "AWS_REGION": "eu-west-1",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder without anything in it."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> EmbeddedAws:
+    """To be started in a terminal with somebody's credentials, told to listen everywhere."""
+    folder = tmp_path_factory.mktemp("aws") / "local"
+    folder.mkdir(mode=0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**SOMEBODYS, "BIND_HOST": "0.0.0.0", "HOME": str(home)}.items():  # noqa: S104 - refused
+            patch.setenv(name, value)
+        server = EmbeddedAws(folder, free_port())
+        server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def owner(server: EmbeddedAws) -> Iterator[boto3.Session]:
+    """The owner of its account."""
+    with owner_of(server) as session:
+        yield session
+
+
+def family(server: EmbeddedAws) -> list[psutil.Process]:
+    state = server.running()
+    process = state.process() if state else None
+    assert process
+    return [process, *process.children(recursive=True)]
+
+
+class Watch(threading.Thread):
+    """Looks at every socket and environment of the server and what it starts, again and again."""
+
+    def __init__(self, server: EmbeddedAws) -> None:
+        super().__init__(daemon=True)
+        self.server = server
+        self.sockets: set[tuple[str, str]] = set()
+        self.commands: set[str] = set()
+        self.canaries: set[str] = set()
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(1):
+            self.look_at_all()
+
+    def look_at_all(self) -> None:
+        for process in family(self.server):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.look(process)
+
+    def look(self, process: psutil.Process) -> None:
+        command = Path(process.exe()).name
+        self.commands.add(command)
+        for found in process.net_connections("inet"):
+            ends = [end.ip for end in (found.laddr, found.raddr) if end]
+            self.sockets.update((command, ip) for ip in ends)
+        # What a process was given stays readable: the server's own is the terminal's.
+        if process.ppid() != os.getpid() and CANARY in process.environ().values():
+            self.canaries.add(command)
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+    def addresses(self) -> set[str]:
+        """Both ends of every socket that was seen; Java writes IPv4 as IPv6."""
+        return {ip.removeprefix("::ffff:") for _, ip in self.sockets}
+
+
+def test_it_listens_on_loopback_only(server: EmbeddedAws, owner: boto3.Session) -> None:
+    """Else everybody in the room can use it."""
+    assert owner.client("s3").list_buckets()["Buckets"] == []
+    watch = Watch(server)
+    watch.look_at_all()
+    assert watch.addresses() == {"127.0.0.1"}
+
+
+@pytest.mark.slow
+def test_what_it_runs_stays_on_loopback(server: EmbeddedAws, owner: boto3.Session) -> None:
+    """Else the Lambda or Spark is open to the room, or talks to AWS with somebody's credentials."""
+    watch = Watch(server)
+    watch.start()
+    cloudformation, glue = owner.client("cloudformation"), owner.client("glue")
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateBody=body(event_template()).decode(),
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1}
+    )
+    run = glue.start_job_run(JobName=JOB)["JobRunId"]
+    while glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]["JobRunState"] in {
+        "STARTING",
+        "RUNNING",
+    }:
+        time.sleep(0.5)
+    watch.end()
+    assert "java" in watch.commands  # Spark was there to be seen
+    assert watch.addresses() <= {*LOOPBACK}, watch.sockets
+    assert watch.canaries == set()
+
+
+def test_what_it_keeps_is_the_users(server: EmbeddedAws, home: Path) -> None:
+    """Else others on the machine read the logs, or find something in the user's home."""
+    assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
+    inside = [path for path in (server.folder / "tmp").rglob("*") if not path.is_symlink()]
+    assert [path for path in inside if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    assert list(home.rglob("*")) == []
+
+
+def test_it_neither_needs_nor_keeps_credentials(server: EmbeddedAws, owner: boto3.Session) -> None:
+    """Else a demonstration uses, or leaks, somebody's account."""
+    assert owner.client("sts").get_caller_identity()["Account"] == "111122223333"
+    for path in server.folder.rglob("*"):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://0.0.0.0:4566",
+        "http://[::]:4566",
+        "http://192.168.1.5:4566",
+        "http://127.0.0.1.example.com:4566",
+        "http://127.0.0.1@example.com:4566",
+        "https://sts.amazonaws.com",
+        "127.0.0.1:4566",
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_it_is_on_loopback_or_refused(fresh: Checkout, command: str, endpoint: str) -> None:
+    """Else `up` for this machine deploys to, and `down` deletes from, another one."""
+    error = fresh.run(command, code=1, AWS_ENDPOINT_URL=endpoint).stderr
+    assert "is not on this machine" in error
+    assert not (fresh.path / "build").exists()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[tuple[str, list[bytes]]]:
+    """The URL of a server that is not meant, and what it was sent."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    heard.append(connection.recv(1000))
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+
+
+@pytest.fixture
+def profile(tmp_path: Path, elsewhere: tuple[str, list[bytes]]) -> tuple[Path, Path]:
+    """A user's AWS configuration: a marker tells that its credentials were asked for."""
+    marker, config = tmp_path / "asked", tmp_path / "config"
+    config.write_text(
+        f"[default]\nregion = eu-west-1\nendpoint_url = {elsewhere[0]}\n"
+        f"credential_process = sh -c 'touch {marker}; exit 1'\n"
+    )
+    return config, marker
+
+
+def test_a_command_for_the_embedded_aws_goes_nowhere_else(
+    fresh: Checkout,
+    server: EmbeddedAws,
+    owner: boto3.Session,
+    elsewhere: tuple[str, list[bytes]],
+    profile: tuple[Path, Path],
+) -> None:
+    """Else a rehearsal is sent to a real account, a proxy, or one service's other endpoint."""
+    assert owner.client("sts").get_caller_identity()
+    url, heard = elsewhere
+    config, marker = profile
+    error = fresh.run(
+        "status",
+        "--stack",
+        "Another",
+        code=1,
+        **SOMEBODYS,
+        AWS_ENDPOINT_URL=server.endpoint,
+        AWS_ENDPOINT_URL_STS=url,
+        AWS_ENDPOINT_URL_CLOUDFORMATION=url,
+        AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true",
+        AWS_CONFIG_FILE=str(config),
+        HTTP_PROXY=url,
+        HTTPS_PROXY=url,
+        ALL_PROXY=url,
+    ).stderr
+    assert f"The stack Another is not deployed on the embedded AWS at {server.endpoint}" in error
+    assert heard == []
+    assert not marker.exists()
+
+
+def test_a_command_for_aws_goes_to_no_embedded_one(
+    fresh: Checkout, elsewhere: tuple[str, list[bytes]], profile: tuple[Path, Path]
+) -> None:
+    """Else what was meant for AWS is done, and believed, on an emulator that a profile names."""
+    url, heard = elsewhere
+    config, marker = profile
+    error = fresh.run(
+        "status",
+        code=1,
+        AWS_ENDPOINT_URL=None,
+        AWS_ENDPOINT_URL_STS=url,
+        AWS_CONFIG_FILE=str(config),
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+    ).stderr
+    assert "AWS did not accept this session" in error
+    assert marker.exists()  # it is AWS that was meant: its credentials were asked for
+    assert heard == []
+
+
+def test_where_it_works_is_said_before_anything_changes(
+    fresh: Checkout, server: EmbeddedAws, owner: boto3.Session
+) -> None:
+    """Else the wrong terminal is noticed too late."""
+    template = {
+        "Resources": {"Data": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {outputs.BUCKET: {"Value": {"Ref": "Data"}}},
+    }
+    owner.client("cloudformation").create_stack(
+        StackName="BucketOnly", TemplateBody=json.dumps(template)
+    )
+    done = fresh.run(
+        *("seed", "--events", "100", "--days", "1", "--stack", "BucketOnly"),
+        AWS_ENDPOINT_URL=server.endpoint,
+    )
+    assert done.stderr.startswith(f"Working on the embedded AWS at {server.endpoint}."), done
