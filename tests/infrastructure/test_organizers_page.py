@@ -1,4 +1,4 @@
-"""The commands of the organizers' page and the README: each is one that its program takes."""
+"""The commands of README, organizers' page and guide: each is one that its program takes."""
 
 import re
 import shlex
@@ -15,7 +15,11 @@ from typer.core import TyperGroup
 from tests.infrastructure.conftest import PROJECT
 from workshop.cli import app
 
-PAGES = (PROJECT / "README.md", PROJECT / "docs" / "organizers.md")
+PAGES = (
+    PROJECT / "README.md",
+    PROJECT / "docs" / "organizers.md",
+    *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
+)
 # The AWS CLI's own, for every command. Source: docs.aws.amazon.com/cli/latest/reference.
 GLOBAL_OPTIONS = {"query", "output"}
 SESSION = botocore.session.get_session()
