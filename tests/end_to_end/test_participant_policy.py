@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from stacks.event_package import PLATFORM
 from stacks.event_template import body
 from tests.end_to_end.conftest import free_port, owner_of
+from tests.guide import blocks
 from tests.infrastructure.conftest import event_template
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 from workshop.local.server import EmbeddedAws
@@ -84,7 +85,8 @@ def test_the_exercise_goes_through(cloud: Cloud) -> None:
     saved = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
     for query in sorted(saved, key=lambda query: str(query["Name"])):
         ask(athena, query["QueryString"], query["Database"])
-    ask(athena, "DROP TABLE segment_logs", "default")
+    for sql in blocks("sql"):  # the guide's own, which cleans up after queries 04 and 05
+        ask(athena, sql, "default")
     mine = {"Name": "mine", "Database": DATABASE, "QueryString": "SELECT 1"}
     assert athena.create_named_query(**mine, WorkGroup=WORKGROUP)
     assert s3.list_objects_v2(Bucket=BUCKET, Prefix="segment-logs/")["KeyCount"]

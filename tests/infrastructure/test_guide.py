@@ -19,25 +19,15 @@ from typing import Any, ClassVar
 import pytest
 
 from stacks.bucket_contents.simulated_shop import log_files
-from stacks.event_package import DIAGRAMS, GUIDE
+from stacks.event_package import DIAGRAMS
 from tests.end_to_end import expected_answers as answers
+from tests.guide import PAGES, blocks
 from tests.infrastructure.conftest import PROJECT, event_template
 from tests.job import reference
 from workshop.verification import HEADER, MIN_INTERACTIONS, MIN_USERS
 
 # The day whose numbers the guide shows, as its first page says.
 MADE_ON = date(2026, 3, 1)
-PAGES = {
-    page.parent.name: page.read_text(encoding="utf-8") for page in sorted(GUIDE.rglob("*.en.md"))
-}
-
-
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language on all pages."""
-    pattern = re.compile(rf"^ *```{language}\n(.+?)^ *```$", re.DOTALL | re.MULTILINE)
-    found = [block for page in PAGES.values() for block in pattern.findall(page)]
-    assert found
-    return found
 
 
 @pytest.fixture(scope="module")
