@@ -3,6 +3,7 @@
 Run: python -m stacks.event_package TEMPLATE.json FOLDER
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from zipfile import ZipFile, ZipInfo
 PROJECT = Path(__file__).parent.parent
 PLATFORM = PROJECT / "workshop-studio"
 GUIDE = PROJECT / "docs" / "guide"
+DIAGRAMS = PROJECT / "docs" / "diagrams"
+# A picture's link from a page of the guide, as a code host follows it.
+_DIAGRAM_LINK = re.compile(rb"(?<=]\()(\.\./)+diagrams/")
 # What the template carries, and the statement for Redshift, as files to read and to reuse.
 ASSETS = ("athena/*.sql", "glue_scripts/*.py", "redshift/*.sql")
 
@@ -25,6 +29,7 @@ def files(template: Path) -> dict[str, Path]:
         "contentspec.yaml": PLATFORM / "contentspec.yaml",
         f"static/{template.name}": template,
         "static/participant-policy.json": PLATFORM / "participant-policy.json",
+        **{f"static/{diagram.name}": diagram for diagram in sorted(DIAGRAMS.glob("*.svg"))},
         **{f"content/{page.relative_to(GUIDE)}": page for page in sorted(GUIDE.rglob("*.en.md"))},
         **{
             f"assets/{path.relative_to(PROJECT)}": path
@@ -42,6 +47,8 @@ def main(template: Path, folder: Path) -> None:
     with ZipFile(written, "w") as archive:
         for name, source in files(template).items():
             content = source.read_bytes()
+            if source.suffix == ".md":
+                content = _DIAGRAM_LINK.sub(b"/static/", content)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
             archive.writestr(ZipInfo(name), content)  # stored, with the date 1980-01-01

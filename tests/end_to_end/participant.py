@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 
 from stacks.event_package import PLATFORM
+from tests.guide import blocks
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 STACK, BUCKET = "Event", f"personalize-data-{EMBEDDED_ACCOUNT}"
@@ -111,6 +112,8 @@ def explore(athena: Any, glue: Any) -> None:  # noqa: ANN401 - boto3's own
         glue.create_table(DatabaseName=database, TableInput=by_hand)
     glue.update_table(DatabaseName="default", TableInput=by_hand)
     glue.delete_table(DatabaseName="default", Name="mine")
+    for sql in blocks("sql"):  # the guide's own, which cleans up after queries 04 and 05
+        ask(athena, sql, "default")
 
 
 def read_and_run_the_job(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""The commands of the README and the pages for organizers and Segment: each program takes them."""
+"""The commands of README, guide, and the pages for organizers and Segment: each program takes them."""
 
 import re
 import shlex
@@ -15,7 +15,10 @@ from typer.core import TyperGroup
 from tests.infrastructure.conftest import PROJECT
 from workshop.cli import app
 
-PAGES = [PROJECT / name for name in ("README.md", "docs/organizers.md", "docs/segment.md")]
+PAGES = (
+    *(PROJECT / name for name in ("README.md", "docs/organizers.md", "docs/segment.md")),
+    *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
+)
 # The AWS CLI's own, for every command. Source: docs.aws.amazon.com/cli/latest/reference.
 GLOBAL_OPTIONS = {"query", "output"}
 SESSION = botocore.session.get_session()

@@ -1,0 +1,190 @@
+"""The guide's pages say what is so: quotations, numbers, commands and pictures.
+
+Its SQL runs on the embedded AWS (tests/end_to_end), its names are held against the template by
+test_event_package.py, its AWS commands against the services by test_organizers_page.py.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+
+from stacks.bucket_contents.simulated_shop import log_files
+from stacks.event_package import DIAGRAMS
+from tests.end_to_end import expected_answers as answers
+from tests.guide import PAGES, blocks
+from tests.infrastructure.conftest import PROJECT, event_template
+from tests.job import reference
+from workshop.verification import HEADER, MIN_INTERACTIONS, MIN_USERS
+
+# The day whose numbers the guide shows, as its first page says.
+MADE_ON = date(2026, 3, 1)
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    """The job's script as the Glue console shows it: the template's, which the guide is for."""
+    objects = event_template()["Resources"]["ContentsSampleData"]["Properties"]["Objects"]
+    (text,) = objects.values()
+    return str(text)
+
+
+@pytest.mark.parametrize("quoted", blocks("python"))
+def test_the_script_is_quoted_as_it_is(script: str, quoted: str) -> None:
+    """Else participants look for lines that are not there."""
+    assert quoted in script
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[answers.Data, reference.Result]:
+    """What an account made on that day has: its logs, and what the job makes of them."""
+    folder = tmp_path_factory.mktemp("logs")
+    for log in log_files(MADE_ON):
+        path = folder / log.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(log.body)
+    result = reference.transform(folder, datetime(2026, 3, 2, tzinfo=UTC))
+    records = []
+    for path in reference.files(folder, None, None):
+        source, day = path.relative_to(folder).parts[:2]
+        received = f"{datetime.fromtimestamp(int(day) / 1000, UTC):%Y-%m-%d}"
+        lines, _ = reference.lines(path)
+        records += [answers.Record(source, received, json.loads(line)) for line in lines]
+    rows = [answers.Interaction(user, item, event, at) for at, user, item, event in result.rows]
+    return answers.Data(records, rows), result
+
+
+def table(page: str, header: str) -> list[list[str | None]]:
+    """The rows of the tables with this header on a page; an empty cell is None."""
+    found = re.findall(
+        rf"^\| {re.escape(header)} \|\n\|[-: |]+\|\n((?:\|.*\n)+)", page, re.MULTILINE
+    )
+    lines = [line for rows in found for line in rows.splitlines()]
+    return [[cell.strip() or None for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_numbers_are_those_of_the_day_that_the_guide_names(
+    made: tuple[answers.Data, reference.Result],
+) -> None:
+    """Else what participants should see is what nobody sees."""
+    data, result = made
+    assert f"{MADE_ON:%-d %B %Y}" in PAGES["guide"]
+    explore = PAGES["40-explore-with-athena"]
+    events = table(explore, "event | messages")
+    assert events == answers.event_types(data) + answers.events_with_a_product(data)
+    website = answers.funnel(data)[-1]
+    first = answers.top_products(data)[0]
+    ((devices, sessions, _),) = answers.sessions(data)
+    for said in (
+        f"of {website[1]} devices on the website that clicked a product, {website[2]} added",
+        f"one, and {website[3]} ordered",
+        f"{first[1]} leads with {first[2]} clicks",
+        f"{devices} devices came {sessions} times",
+    ):
+        assert said in explore
+    visitors = answers.visitors_and_duplicates(data)
+    assert all(20 <= int(str(percent)) <= 30 for *_, percent in visitors)  # "a quarter"
+    log, csv = blocks("text")
+    assert accounting(log) == result.accounting
+    assert csv.splitlines() == [
+        ",".join(HEADER),
+        *(
+            ",".join(map(str, (one.user, one.item, one.event, one.second)))
+            for one in data.interactions[:3]
+        ),
+    ]
+    check = PAGES["70-check-the-csv"]
+    orders = answers.interactions_by_type(data)[-1][1]
+    item, count, *_ = answers.top_items(data)[0]
+    ((rows, users, enough, _, _),) = answers.enough_to_train(data)
+    for said in (
+        f"orders {orders}",
+        f"{item} with {count}",
+        f"{rows} interactions of {users} users, {enough} of them with two or more",
+        f"Personalize needs {MIN_INTERACTIONS}, and {MIN_USERS}",
+    ):
+        assert said in check
+    assert len(answers.interactions_by_day(data)) == 30  # as the page says
+
+
+def accounting(log: str) -> dict[str, Any]:
+    """The counts of the job's table, nested as the job nests them."""
+    counts: dict[str, Any] = {}
+    for line in log.splitlines():
+        name, reason, number = line[:14].strip(), line[14:36].strip(), line[36:].replace(",", "")
+        if reason:
+            counts.setdefault(name, {})[reason] = int(number)
+        else:
+            counts[name] = int(number)
+    return counts
+
+
+def test_the_schema_is_the_csvs() -> None:
+    """Else the import fails on the last page. The types are those that Personalize documents."""
+    (schema,) = map(json.loads, blocks("json"))
+    assert [field["name"] for field in schema["fields"]] == HEADER
+    assert {field["name"]: field["type"] for field in schema["fields"]} == {
+        **dict.fromkeys(HEADER, "string"),
+        "TIMESTAMP": "long",
+    }
+    assert (schema["type"], schema["name"]) == ("record", "Interactions")
+    assert (schema["namespace"], schema["version"]) == ("com.amazonaws.personalize.schema", "1.0")
+
+
+class Segment(BaseHTTPRequestHandler):
+    """Stands where Segment's HTTP API does, to see what curl sends."""
+
+    received: ClassVar[list[tuple[str, dict[str, str], bytes]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append((self.path, dict(self.headers), body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_the_test_event_becomes_an_interaction() -> None:
+    """Else the first event that somebody sends is filtered, or never leaves the machine.
+
+    Source of the request's form: segment.com/docs/connections/sources/catalog/libraries/server/
+    http-api, and of the record that it becomes: segment-docs, partners/spec.
+    """
+    (command,) = (block for block in blocks("bash") if block.startswith("curl"))
+    words = shlex.split(command.replace("\\\n", ""))
+    server = HTTPServer(("127.0.0.1", 0), Segment)
+    Thread(target=server.handle_request, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    words = [word.replace("https://api.segment.io", address) for word in words]
+    subprocess.run([*words, "--silent", "--fail", "--noproxy", "*"], check=True, timeout=30)
+    server.server_close()
+    ((path, headers, body),) = Segment.received
+    assert path == "/v1/track"
+    assert headers["Content-Type"] == "application/json"
+    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"<write key>:"
+    record = {"messageId": "m", "timestamp": "2026-03-01T12:00:00.000Z", "type": "track"}
+    line = json.dumps(record | json.loads(body)).encode()
+    became = reference.judge(line, reference.EVENTS, datetime(2026, 3, 2, tzinfo=UTC))
+    assert became == ("m", (1772366400, "user-000001", "Product Clicked", ["SKU-000001"]))
+
+
+@pytest.mark.parametrize("source", sorted(DIAGRAMS.glob("*.d2")), ids=lambda path: path.stem)
+def test_the_diagrams_are_drawn_from_their_source(source: Path) -> None:
+    """Else a picture shows what was (`make diagrams`), or is unreadable in the dark."""
+    drawn = source.with_suffix(".svg").read_text(encoding="utf-8")
+    assert hashlib.sha256(source.read_bytes()).hexdigest() in drawn
+    assert "@media screen and (prefers-color-scheme:dark)" in drawn
+    assert not re.search(r"""(href|src)=["'](?!#)|url\(["']?http""", drawn)
+    pages = (PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md"))
+    assert any(f"diagrams/{source.stem}.svg)" in page.read_text() for page in pages)
