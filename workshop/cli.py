@@ -262,7 +262,7 @@ def run_job(
         try:
             run = job.run(account, environment, arguments, follow=follow)
         except KeyboardInterrupt:
-            step.result = "goes on in Glue; nothing follows it any more"
+            console.progress.print("The run goes on in Glue, which nothing here follows any more.")
             raise
         step.result = f"{run.state} after {run.seconds} s"
     if as_json:

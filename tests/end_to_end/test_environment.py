@@ -7,7 +7,10 @@ import csv
 import gzip
 import io
 import json
+import os
+import signal
 import subprocess
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -382,6 +385,46 @@ def test_a_wrong_statement_is_an_error_with_a_next_step(
     error = checkout.run("query", "--sql", sql, code=1).stderr
     assert said in error
     assert "Next:" in error
+
+
+def test_run_job_ends_with_what_became_of_every_record(
+    checkout: Checkout, summary: dict[str, Any]
+) -> None:
+    """Once, aligned, and without colour where no terminal is."""
+    done = checkout.run("run-job")
+    counts = summary["job"]["accounting"]
+    for number in (counts["records_read"], counts["filtered"]["other event"]):
+        assert f"{number:,} \u2502" in done.stdout
+    assert "SUCCEEDED" in done.stderr
+    assert "records_read" not in done.stderr
+    assert "ACCOUNTING" not in done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("summary")
+def test_who_stops_following_a_run_is_told_that_it_goes_on(
+    checkout: Checkout, session: boto3.Session
+) -> None:
+    """It costs money while nobody looks at it."""
+    glue = session.client("glue", endpoint_url=checkout.endpoint)
+    job = "SegmentEventsJsonToCsv"
+
+    def newest() -> dict[str, Any]:
+        return dict(glue.get_job_runs(JobName=job, MaxResults=1)["JobRuns"][0])
+
+    process = checkout.start("run-job")
+    while newest()["JobRunState"] != "RUNNING":
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "The run goes on in Glue" in error
+    run = newest()
+    assert run["JobRunState"] == "RUNNING"
+    glue.batch_stop_job_run(JobName=job, JobRunIds=[run["Id"]])
+    while newest()["JobRunState"] != "STOPPED":
+        time.sleep(0.1)
 
 
 def test_a_failed_job_shows_its_error_and_keeps_the_csv(
