@@ -1,4 +1,4 @@
-"""The commands of README, guide, and the pages for organizers and Segment: each program takes them."""
+"""The commands of README, guide, and the other pages that have some: each program takes them."""
 
 import re
 import shlex
