@@ -279,6 +279,7 @@ def transform(spark: SparkSession, args: dict[str, str]) -> None:
     """Read the events, write the CSV, what was rejected, and the accounting."""
     started = time.time_ns()
     run = f"run-{started // 1_000_000}"
+    print("started 1", run)
     supported = [event.strip() for event in args["SUPPORTED_EVENTS"].split(",")]
     output, rejected = args["S3_CSV_OUTPUT_PATH"], f"{args['S3_REJECTED_PATH']}/{run}"
     staging, max_rows = f"{output}-staging", int(args["MAX_ROWS_PER_FILE"])
@@ -315,6 +316,7 @@ def transform(spark: SparkSession, args: dict[str, str]) -> None:
             raise ValueError(f"no record was kept: {json.dumps(accounting)}")
         write_csv(united, f"{staging}/{run}", accounting["rows_written"], max_rows)
         publish(fs, path, f"{staging}/{run}", output, run)
+        print("seconds", (time.time_ns() - started) // 1_000_000_000, "in all")
     finally:
         united.unpersist()
         fs.delete(path(staging), True)

@@ -5,3 +5,5 @@ It prints a line for each, `kept 25001 in all`, and one for each reason: `filter
 
 OUTCOMES = ("kept", "duplicates", "filtered", "rejected")
 COUNTS = ("records_read", *OUTCOMES, "rows_written")
+# And one when it begins, `started 1 run-1700000000000`, one when all is done, `seconds 63 in all`.
+STARTED, SECONDS = "started", "seconds"

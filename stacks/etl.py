@@ -63,14 +63,6 @@ class SegmentEtl(Construct):
             )
             for stream in ("output", "error")
         ]
-        # What the dashboard shows of Glue, where there is one. CloudWatch metrics are a right on
-        # every resource: where nobody looks at them, nobody has it.
-        observed = target == "account"
-        metrics = iam.PolicyStatement(
-            actions=["cloudwatch:PutMetricData"],
-            resources=["*"],
-            conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
-        )
         policy = iam.ManagedPolicy(
             self,
             "Policy",
@@ -98,7 +90,6 @@ class SegmentEtl(Construct):
                     actions=["logs:CreateLogStream", "logs:PutLogEvents"],
                     resources=[group.log_group_arn for group in log_groups],
                 ),
-                *([metrics] if observed else []),
             ],
         )
         role = iam.Role(
@@ -123,8 +114,9 @@ class SegmentEtl(Construct):
             timeout=Duration.minutes(15),
             max_concurrent_runs=1,
             max_retries=0,
-            enable_metrics=observed,
-            enable_observability_metrics=observed,
+            # They would need a right on every resource; what the dashboard shows is in the log.
+            enable_metrics=False,
+            enable_observability_metrics=False,
             # Since Glue 5.0 logs always arrive while the job runs, in the groups above; this
             # switch only names groups of older versions.
             continuous_logging=glue.ContinuousLoggingProps(enabled=False),
@@ -144,13 +136,6 @@ class SegmentEtl(Construct):
             "The job reads every raw log, and owns the folders that it writes: its output's, the "
             "staging folder beside it, and that of the records that it rejects",
         )
-        if observed:
-            acknowledge(
-                policy,
-                "Metrics on every resource",
-                ["AwsSolutions-IAM5[Resource::*]"],
-                "CloudWatch metrics have no resource; the condition allows Glue's namespace only",
-            )
         acknowledge(
             self.job,
             "No security configuration with a KMS key",

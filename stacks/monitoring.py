@@ -5,7 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.counts import COUNTS, OUTCOMES
+from stacks.counts import COUNTS, OUTCOMES, SECONDS, STARTED
 from stacks.etl import SegmentEtl
 from stacks.exploration import Exploration
 
@@ -15,8 +15,8 @@ MINUTES = Duration.minutes(5)
 class Monitoring(Construct):
     """What the job and Athena do, on one page: runs, duration, records by outcome, bytes scanned.
 
-    The records are metrics of the job's own log lines, in a namespace that is the job's name; runs
-    and duration are Glue's metrics, the bytes are Athena's.
+    Runs, seconds and records are metrics of the job's own log lines, in a namespace that is the
+    job's name: Glue's metrics would need a right on every resource. The bytes are Athena's.
 
     Attributes:
         dashboard: the dashboard.
@@ -29,6 +29,8 @@ class Monitoring(Construct):
         self._job = etl.job.job_name
         self._workgroup = exploration.workgroup.ref
         records = {name: self._count_of(etl.output_log, name) for name in COUNTS}
+        started = self._count_of(etl.output_log, STARTED)
+        seconds = self._count_of(etl.output_log, SECONDS)
         read, written = records["records_read"], records["rows_written"]
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1))
         title = cloudwatch.TextWidget(
@@ -40,7 +42,7 @@ class Monitoring(Construct):
         )
         runs = cloudwatch.SingleValueWidget(
             title="Job runs",
-            metrics=[self._runs("succeed", "succeeded"), self._runs("error", "failed")],
+            metrics=[started, seconds.with_(statistic=cloudwatch.Stats.SAMPLE_COUNT, label="done")],
             set_period_to_time_range=True,
             width=8,
         )
@@ -64,8 +66,8 @@ class Monitoring(Construct):
             width=8,
         )
         duration = cloudwatch.GraphWidget(
-            title="Seconds that runs worked, start of the workers left out",
-            left=[self._seconds()],
+            title="Seconds that a run took, start of the workers left out",
+            left=[seconds.with_(statistic=cloudwatch.Stats.MAXIMUM)],
             left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
             legend_position=cloudwatch.LegendPosition.HIDDEN,
             width=8,
@@ -97,44 +99,6 @@ class Monitoring(Construct):
             metric_name=name,
             metric_value="$records",
         ).metric(label=name.replace("_", " "), period=MINUTES, statistic=cloudwatch.Stats.SUM)
-
-    def _runs(self, how: str, label: str) -> cloudwatch.Metric:
-        """The runs that ended so.
-
-        Source: docs.aws.amazon.com/glue/latest/dg/monitor-observability.html
-        """
-        return cloudwatch.Metric(
-            namespace="Glue",
-            metric_name=f"glue.{how}.ALL",
-            dimensions_map={
-                "JobName": self._job,
-                "JobRunId": "ALL",
-                "Type": "count",
-                "ObservabilityGroup": "error",
-            },
-            label=label,
-            period=MINUTES,
-            statistic=cloudwatch.Stats.SUM,
-        )
-
-    def _seconds(self) -> cloudwatch.MathExpression:
-        """How long runs worked.
-
-        Source: docs.aws.amazon.com/glue/latest/dg/monitoring-awsglue-with-cloudwatch-metrics.html
-        """
-        milliseconds = cloudwatch.Metric(
-            namespace="Glue",
-            metric_name="glue.driver.aggregate.elapsedTime",
-            dimensions_map={"JobName": self._job, "JobRunId": "ALL", "Type": "count"},
-            period=MINUTES,
-            statistic=cloudwatch.Stats.SUM,
-        )
-        return cloudwatch.MathExpression(
-            expression="milliseconds / 1000",
-            using_metrics={"milliseconds": milliseconds},
-            label="seconds",
-            period=MINUTES,
-        )
 
     def _scanned(self, state: str, label: str) -> cloudwatch.Metric:
         """What queries that ended so have read.

@@ -100,8 +100,6 @@ def test_the_dashboard_shows_what_happened(
     for widget in body["widgets"]:
         for row in widget["properties"].get("metrics", []):
             names = [word for word in row if isinstance(word, str)]
-            if not names:
-                continue  # an expression of those that follow
             namespace, name, *dimensions = names
             answer = cloudwatch.get_metric_statistics(
                 Namespace=namespace,
@@ -122,11 +120,8 @@ def test_the_dashboard_shows_what_happened(
         assert found.pop(f"{job} {name}") == counts[name]
     for name in ("filtered", "rejected"):
         assert found.pop(f"{job} {name}") == sum(counts[name].values())
-    run = f"JobName {job} JobRunId ALL"
-    assert found.pop(f"Glue glue.succeed.ALL {run} ObservabilityGroup error Type count") == 1
-    assert found.pop(f"Glue glue.error.ALL {run} ObservabilityGroup error Type count") == 0
-    elapsed = found.pop(f"Glue glue.driver.aggregate.elapsedTime {run} Type count")
-    assert elapsed == pytest.approx(1000 * summary["job"]["seconds"], abs=2000)
+    assert found.pop(f"{job} started") == 1
+    assert 0 < found.pop(f"{job} seconds") <= summary["job"]["seconds"]
     athena = "AWS/Athena ProcessedBytes QueryState {} QueryType DML WorkGroup segment-personalize"
     scanned = sum(query["scanned_bytes"] for query in summary["queries"])
     assert found.pop(athena.format("SUCCEEDED")) > scanned, "the queries, and the report's own"

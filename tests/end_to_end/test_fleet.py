@@ -255,7 +255,7 @@ def test_a_check_names_what_is_missing_and_where(organization: Organization, few
     found = outcomes[few.busy]["found"]
     assert "Sample logs (none in s3://" in found
     assert "Tables (no segment_logs)" in found
-    assert re.search(r"Saved queries \(no Athena\d\d\w+\)", found)
+    assert re.search(r"Saved queries \(no Athena\d\d\)", found)
     assert "Job (HeadObject says Not Found)" in found
     assert "ROLLBACK_COMPLETE: CatalogDatabase: injected" in outcomes[few.broken]["found"]
     with results.open(newline="") as file:

@@ -117,14 +117,14 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
 
 
 def accounting(log: str) -> dict[str, Any]:
-    """The counts of the job's table, nested as the job nests them."""
+    """The counts of the job's log, nested as the job nests them."""
     counts: dict[str, Any] = {}
     for line in log.splitlines():
-        name, reason, number = line[:14].strip(), line[14:36].strip(), line[36:].replace(",", "")
-        if reason:
-            counts.setdefault(name, {})[reason] = int(number)
-        else:
+        name, number, reason = line.split(" ", 2)
+        if reason == "in all":
             counts[name] = int(number)
+        else:
+            counts.setdefault(name, {})[reason] = int(number)
     return counts
 
 

@@ -37,7 +37,7 @@ def test_every_dependency_is_pinned_with_its_hash(lock: str) -> None:
 def test_every_npm_package_is_pinned_with_its_hash() -> None:
     """The same for Node."""
     direct = json.loads((PROJECT / "package.json").read_text(encoding="utf-8"))
-    assert all(re.fullmatch(r"[\d.]+", v) for v in direct["devDependencies"].values())
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+(-\w+)?", v) for v in direct["devDependencies"].values())
     locked = json.loads((PROJECT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     assert all("integrity" in package for name, package in locked.items() if name)
 

@@ -30,8 +30,6 @@ from workshop.errors import WorkshopError
 from workshop.local.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
 
 if TYPE_CHECKING:
-    from types_boto3_cloudwatch.client import CloudWatchClient
-    from types_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDatumTypeDef
     from types_boto3_logs.client import CloudWatchLogsClient
     from types_boto3_logs.type_defs import InputLogEventTypeDef
     from types_boto3_s3.client import S3Client
@@ -189,36 +187,7 @@ class _Run:
         if message:
             log("error", message)
         log.flush()
-        self._publish(session.cloudwatch, arguments, succeeded=state == "SUCCEEDED")
         return state, message
-
-    def _publish(
-        self, cloudwatch: "CloudWatchClient", arguments: Mapping[str, str], *, succeeded: bool
-    ) -> None:
-        """The run's metrics, as far as the job's arguments turn them on.
-
-        A run does not fail for them. Sources: docs.aws.amazon.com/glue/latest/dg/,
-        monitoring-awsglue-with-cloudwatch-metrics.html and monitor-observability.html
-        """
-        job: list[DimensionTypeDef] = [
-            {"Name": "JobName", "Value": self._job["Name"]},
-            {"Name": "JobRunId", "Value": "ALL"},
-            {"Name": "Type", "Value": "count"},
-        ]
-        metrics: list[MetricDatumTypeDef] = []
-        if "--enable-metrics" in arguments:
-            elapsed = (time.time() - self._record["StartedOn"]) * 1000
-            name = "glue.driver.aggregate.elapsedTime"
-            metrics += [{"MetricName": name, "Dimensions": job, "Value": elapsed}]
-        if arguments.get("--enable-observability-metrics") == "true":
-            job = [*job, {"Name": "ObservabilityGroup", "Value": "error"}]
-            ends = {"glue.succeed.ALL": succeeded, "glue.error.ALL": not succeeded}
-            metrics += [
-                {"MetricName": name, "Dimensions": job, "Value": int(so)}
-                for name, so in ends.items()
-            ]
-        if metrics:
-            _attempt(partial(cloudwatch.put_metric_data, Namespace="Glue", MetricData=metrics))
 
     def _run(self, s3: "S3Client", arguments: Mapping[str, str], log: "_RunLog") -> tuple[str, str]:
         if self._job.get("GlueVersion") != GLUE_VERSION:
@@ -458,7 +427,6 @@ def _attempt(call: Callable[[], object]) -> str:
 class _RoleSession:
     s3: "S3Client"
     logs: "CloudWatchLogsClient"
-    cloudwatch: "CloudWatchClient"
 
 
 def _role_session(role: str) -> _RoleSession:
@@ -490,7 +458,6 @@ def _role_session(role: str) -> _RoleSession:
     return _RoleSession(
         s3=as_role.client("s3", endpoint_url=endpoint, config=config),
         logs=as_role.client("logs", endpoint_url=endpoint, config=config),
-        cloudwatch=as_role.client("cloudwatch", endpoint_url=endpoint, config=config),
     )
 
 

@@ -1,6 +1,5 @@
 """Corrects MiniStack's IAM evaluation where it is not AWS's."""
 
-import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +8,7 @@ Request = Mapping[str, Any]
 
 
 def install() -> None:
-    """Let policies name log groups, workgroups, the catalog and metrics as AWS has them.
+    """Let policies name log groups, workgroups, and what is in the catalog, as AWS has them.
 
     AWS evaluates CloudWatch Logs calls on `...:log-group:<name>:log-stream:<stream or nothing>`;
     MiniStack leaves the last two parts out, so that the ARN which CloudFormation gives for a group,
@@ -19,9 +18,6 @@ def install() -> None:
     Athena calls that name a query by its id are evaluated on the query's workgroup, those that
     name a data catalog on it; Glue calls on the table, database or job that they name.
     Source: docs.aws.amazon.com, service authorization reference, Amazon Athena and AWS Glue.
-
-    PutMetricData has the condition key cloudwatch:namespace.
-    Source: docs.aws.amazon.com, service authorization reference, Amazon CloudWatch.
     """
     from ministack.core import iam_actions
 
@@ -41,16 +37,7 @@ def install() -> None:
                 return name if name == "*" else f"arn:aws:{service}:{region}:{account}:{name}"
         return arn
 
-    tags_of = iam_actions.request_tag_context
-
-    def request_context(service: str, action: str, body: bytes, params: Any) -> dict[str, Any]:
-        context: dict[str, Any] = tags_of(service, action, body, params)
-        if action == "cloudwatch:PutMetricData" and (namespace := _namespace(body)):
-            context["cloudwatch:namespace"] = namespace
-        return context
-
     iam_actions.extract_resource_arn = extract_resource_arn
-    iam_actions.request_tag_context = request_context
 
 
 _COLONS_IN_LOG_GROUP_ARN = 6  # arn:aws:logs:<region>:<account>:log-group:<name>
@@ -92,10 +79,3 @@ def _in_glue(operation: str, request: Request) -> str | None:
 
 
 _NAMED = {"athena": _in_athena, "glue": _in_glue}
-
-
-def _namespace(body: bytes) -> str | None:
-    """The namespace of the metrics in a request of the JSON protocol, which boto3 uses here."""
-    with contextlib.suppress(ValueError, KeyError):
-        return str(json.loads(body)["Namespace"])
-    return None

@@ -12,6 +12,7 @@ from workshop import console
 from workshop.account import connect
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
+from workshop.options import Json
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
@@ -31,7 +32,6 @@ KeysFile = Annotated[
     Path | None,
     typer.Option(help=f"NAME=value lines, instead of {credentials.KEYS_FILE}, which git ignores."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Answer with JSON on standard output.")]
 
 
 def send_events(
