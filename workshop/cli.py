@@ -175,13 +175,14 @@ def status(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
         )
     else:
         ran = f"{last.id} took {last.seconds} s" if last else "none: python -m workshop run-job"
-        rows = [
-            ("where", str(account)),
-            *((check.rule.lower(), check.found) for check in checks),
-            ("last run", ran),
-            *environment.outputs.items(),
-        ]
-        console.table(["what", "is"], rows)
+        console.facts(
+            [
+                ("where", str(account)),
+                *((check.rule.lower(), check.found) for check in checks),
+                ("last run", ran),
+                *environment.outputs.items(),
+            ]
+        )
     verification.require(checks, "checks")
 
 

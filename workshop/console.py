@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -87,6 +87,22 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     out.print(view)
 
 
+def facts(pairs: Iterable[tuple[str, object]], *, cut: bool = False) -> None:
+    """Print names and values, a line each: what is not folded can be clicked and copied.
+
+    Args:
+        pairs: the names with their values.
+        cut: whether a value may end where the terminal does.
+    """
+    shown = [(name, str(value)) for name, value in pairs]
+    longest = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        line = Text(f"{name:<{longest}}  ", style="bold").append(value, "not bold")
+        if cut and out.is_terminal:
+            line.truncate(out.width, overflow="ellipsis")
+        out.print(line)
+
+
 def print_json(value: object) -> None:
     """Answer with JSON and nothing else."""
     print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
@@ -94,15 +110,10 @@ def print_json(value: object) -> None:
 
 def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print each row as lines of names and values."""
-    longest = max(map(len, columns))
     for number, row in enumerate(rows, 1):
         out.rule(f"row {number}", align="left", style="dim")
-        for name, value in zip(columns, row, strict=True):
-            if value is not None:
-                line = Text(f"{name:<{longest}}  ", style="bold").append(str(value), "not bold")
-                if out.is_terminal:
-                    line.truncate(out.width, overflow="ellipsis")
-                out.print(line)
+        pairs = zip(columns, row, strict=True)
+        facts(((name, value) for name, value in pairs if value is not None), cut=True)
 
 
 def _is_number(value: object) -> bool:
