@@ -543,14 +543,17 @@ def _show_checks(checks: list[dict[str, Any]]) -> None:
 
 
 def _look_around(account: Account) -> None:
-    prefix = f"export AWS_ENDPOINT_URL={account.endpoint}\n  " if account.embedded else ""
+    prefix, tear_down = "", "python -m workshop down"
+    if account.endpoint:
+        prefix = f"export AWS_ENDPOINT_URL={account.endpoint}\n  "
+        tear_down = f"make down PORT={urlsplit(account.endpoint).port}"
     console.out.print(
         "\nLook around in it:\n"
         f"  {prefix}. .venv/bin/activate\n"
         "  python -m workshop status\n"
         "  python -m workshop query 02\n"
         "  python -m workshop query 08\n"
-        f"Tear it down: {'make down' if account.embedded else 'python -m workshop down'}"
+        f"Tear it down: {tear_down}"
     )
 
 
