@@ -190,7 +190,7 @@
     const narrow = phone(width);
     return Plot.plot({
       width, style, marginLeft: narrow ? 124 : 150, marginRight: 56, marginTop: 4, marginBottom: 28, height: data.length * 30 + 32,
-      x: { label: null, ticks: 5, tickSize: 0, tickFormat: (seconds) => `${count(seconds)} s`, grid: true }, y: { domain: data.map((step) => step.name), label: null, tickSize: 0 },
+      x: { label: null, ticks: narrow ? 3 : 5, tickSize: 0, tickFormat: (seconds) => `${count(seconds)} s`, grid: true }, y: { domain: data.map((step) => step.name), label: null, tickSize: 0 },
       marks: [
         Plot.barX(data, { x1: "start", x2: "end", y: "name", fill: (step) => (step.passed ? "var(--accent)" : "var(--bad)"), rx: 1.5, insetTop: 5, insetBottom: 5 }),
         Plot.text(data, { x: "end", y: "name", textAnchor: "start", dx: 6, text: (step) => `${step.seconds.toFixed(1)} s` }),
