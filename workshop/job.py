@@ -73,7 +73,7 @@ def run(
         printed += new
         complained += error_log.new_lines()
         follow(state, new)
-        # CloudWatch may be some seconds behind the run: the accounting is its last line.
+        # CloudWatch may be some seconds behind the run: the accounting comes near its end.
         if state in _FINISHED and (
             state != "SUCCEEDED" or accounting_of(printed) or time.monotonic() > late
         ):

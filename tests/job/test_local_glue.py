@@ -1,6 +1,7 @@
 """The embedded AWS's Glue, by its own API: what it does with a job that Glue would do too."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -171,7 +172,9 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
     assert aws.keys("segment-logs") == ["segment-logs/web/1/a.json"]
     run_name = key.removeprefix("transformed/").removesuffix("-part-r-00000.csv")
     assert aws.keys("rejected") == [f"rejected/{run_name}/accounting.json"]
-    assert aws.log(run, "output")[-1].startswith('ACCOUNTING {"records_read": 1, "kept": 1')
+    *_, accounting, seconds = aws.log(run, "output")
+    assert accounting.startswith('ACCOUNTING {"records_read": 1, "kept": 1')
+    assert re.fullmatch(r"seconds \d+ in all", seconds)
 
 
 def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws) -> None:
