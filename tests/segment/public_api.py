@@ -7,15 +7,16 @@ each request and each answer is held against it.
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import jsonschema
+
+from tests.segment.loopback import serving
 
 PROJECT = Path(__file__).parent.parent.parent
 AWS_S3, AMAZON_S3 = "60be92c8dabdd561bf6c9130", "54f418c3db31d978f14aa925"
@@ -302,14 +303,5 @@ def serve(types: Thing, token: str) -> Iterator[PublicApi]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    api.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(Handler) as api.url:
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
