@@ -1,4 +1,4 @@
-"""Who runs: the job, the approach it replaces, two other engines, and two floors.
+"""Who runs: the job, the approach it replaces, two other engines, and three floors.
 
 Each module here has a function `transform(input_folder, output, *arguments)` that does the work
 once. It may be called again in the same process, and then replaces what it wrote.
@@ -41,4 +41,5 @@ DUCKDB = Contestant("duckdb", "DuckDB", "with_duckdb", compared=True)
 POLARS = Contestant("polars", "Polars", "with_polars", compared=True)
 GUNZIP = Contestant("gunzip", f"Floor: gunzip, {CORES} processes", "gunzip")
 LINES = Contestant("lines", "Floor: Spark's line count", "spark_lines", spark=True)
-CONTESTANTS = (JOB, PUBLISHED, DUCKDB, POLARS, GUNZIP, LINES)
+SPARK_JSON = Contestant("json", "Floor: Spark's JSON source", "spark_json", spark=True)
+CONTESTANTS = (JOB, PUBLISHED, DUCKDB, POLARS, GUNZIP, LINES, SPARK_JSON)
