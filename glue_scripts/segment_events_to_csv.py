@@ -44,12 +44,13 @@ OPTIONAL = {
 }
 SPARK_SETTINGS = {
     # Gzipped files cannot be split: small partitions spread them over all cores.
-    "spark.sql.files.maxPartitionBytes": 8 * 1024 * 1024,
-    "spark.sql.files.openCostInBytes": 1024 * 1024,
+    "spark.sql.files.maxPartitionBytes": 8 * 2**20,
+    "spark.sql.files.openCostInBytes": 2**20,
     "spark.sql.session.timeZone": "UTC",  # of a timestamp without an offset
 }
 EVENT_SCHEMA = """messageId STRING, userId STRING, event STRING, timestamp STRING,
-    properties STRUCT<sku: STRING, products: ARRAY<STRING>>, `end of line` BOOLEAN"""
+    properties STRUCT<sku: STRING, products: ARRAY<STRING>>, `end of line` BOOLEAN,
+    _corrupt_record STRING"""
 JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # A cast to a timestamp would also take "T10:00" (today!) or "2024".
 ISO_8601 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d(:?\d\d)?)?\z"
@@ -71,6 +72,10 @@ NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = REJECTED
 def check(args: dict[str, str]) -> None:
     """Raise a ValueError for an argument that cannot be used."""
     paths = {name: args[name] for name in PATHS}
+    for name, path in paths.items():
+        if not re.fullmatch(r"(\w+://[^/]*)?/.+", path):
+            raise ValueError(f"{name} is no folder like s3://bucket/folder: {path!r}")
+    paths["the staging folder"] = f"{paths['S3_CSV_OUTPUT_PATH']}-staging"
     for name, other in permutations(paths, 2):
         if f"{paths[name]}/".startswith(f"{paths[other]}/"):
             raise ValueError(f"{name} is in {other}: {paths[name]} in {paths[other]}")
@@ -78,8 +83,8 @@ def check(args: dict[str, str]) -> None:
         raise ValueError(f"SUPPORTED_EVENTS has an empty name: {args['SUPPORTED_EVENTS']!r}")
     if midnight("START_DATE", args) > midnight("END_DATE", args):
         raise ValueError(f"START_DATE {args['START_DATE']} is after END_DATE {args['END_DATE']}")
-    if not re.fullmatch("0*[1-9][0-9]*", args["MAX_ROWS_PER_FILE"]):
-        raise ValueError(f"MAX_ROWS_PER_FILE is no number above 0: {args['MAX_ROWS_PER_FILE']!r}")
+    if not re.fullmatch("[1-9][0-9]{0,8}", args["MAX_ROWS_PER_FILE"]):
+        raise ValueError(f"MAX_ROWS_PER_FILE is not 1 to 999999999: {args['MAX_ROWS_PER_FILE']!r}")
 
 
 def midnight(name: str, args: dict[str, str]) -> float:
@@ -96,10 +101,10 @@ def folders(fs: Any, path: Any, args: dict[str, str]) -> list[str]:
     source = args["S3_JSON_INPUT_PATH"]
     if all(args[name] == OPTIONAL[name] for name in ("START_DATE", "END_DATE")):
         return [source]
-    first, last = midnight("START_DATE", args), midnight("END_DATE", args)
+    first, end = midnight("START_DATE", args), midnight("END_DATE", args) + 1000 * A_DAY
     days = [day.getPath() for day in fs.globStatus(path(f"{source}/[^._]*/*")) or ()]
     named = [(day.getName(), str(day)) for day in days]
-    return [day for name, day in named if name.isdecimal() and first <= int(name) <= last]
+    return [day for name, day in named if name.isdecimal() and first <= int(name) < end]
 
 
 def read_lines(spark: SparkSession, paths: list[str], broken: list[str]) -> DataFrame:
@@ -119,13 +124,9 @@ def broken_gzips(spark: SparkSession, paths: list[str]) -> list[str]:
     """The gzip files that break off: looked for only when reading has failed."""
 
     def breaks_off(content: bytes) -> bool:
-        try:
-            with gzip.open(io.BytesIO(content)) as lines:
-                for _ in lines:
-                    pass
-        except (EOFError, OSError, zlib.error):
-            return True
-        return False
+        with suppress(EOFError, OSError, zlib.error), gzip.open(io.BytesIO(content)) as lines:
+            return any(line is None for line in lines)  # none is, but all are read
+        return True
 
     options = {"recursiveFileLookup": "true", "pathGlobFilter": "*.gz"}
     files = spark.read.format("binaryFile").options(**options).load(paths)
@@ -143,16 +144,21 @@ def parse(lines: DataFrame) -> DataFrame:
     line = line.otherwise(sf.expr(r"TRIM(TRAILING ' \t' FROM value)"))
     opened = sf.substring(line.cast("binary"), sf.lit(1), sf.octet_length(line) - 1)
     longer = sf.concat(opened.cast("string"), sf.lit(',"end of line":true}'))
-    event = sf.from_json(sf.when(line.endswith("}"), longer), EVENT_SCHEMA, JSON)
-    is_json = sf.isnotnull("end of line") | sf.col("value").rlike(r"^[ \t]*\{[ \t]*\}[ \t]*\z")
+    longer = sf.when(line.endswith("}"), longer)
+    event = sf.from_json(longer, EVENT_SCHEMA, JSON)
+    # Spark reads on after an error in a field: is the value of another type, or is it no JSON?
+    strict = sf.from_json(longer, "`end of line` BOOLEAN", JSON)["end of line"]
+    sound = sf.isnull("_corrupt_record") | sf.isnotnull(strict)
+    is_empty = sf.col("value").rlike(r"^[ \t]*\{[ \t]*\}[ \t]*\z")
     records = lines.select("value", event.alias("event")).select("value", "event.*")
-    return records.withColumn("is_json", is_json)
+    return records.withColumn("is_json", (sf.isnotnull("end of line") & sound) | is_empty)
 
 
 def identifier(value: Column | str) -> Column:
     """The text without blanks around it; null when it is empty, an object or an array."""
     text = sf.trim(value)
-    return sf.when(~text.rlike(r"^([{\[]|\z)"), text)
+    nested = text.rlike(r"^[{\[]") & sf.isnotnull(sf.get_json_object(text, "$"))
+    return sf.when(~nested & (text != ""), text)
 
 
 def skus() -> Column:
@@ -265,14 +271,17 @@ def publish(fs: Any, path: Any, staging: str, output: str, run: str) -> None:
     """Move the finished files to the output folder, then remove those of earlier runs."""
     fs.mkdirs(path(output))
     parts = sorted((file.getPath() for file in fs.listStatus(path(staging))), key=str)
-    for number, part in enumerate(parts):
-        name = f"{run}-part-r-{number:05d}.csv"
-        if not fs.rename(part, path(output, name)):
-            raise OSError(f"could not move {part} to {output}/{name}")
-    for file in fs.listStatus(path(output)):
-        name = file.getPath().getName()
-        if name.startswith("run-") and not name.startswith(f"{run}-"):
-            fs.delete(file.getPath(), False)
+    new = [path(output, f"{run}-part-r-{number:05d}.csv") for number in range(len(parts))]
+    moved = False
+    try:
+        moved = all(map(fs.rename, parts, new))
+    finally:  # what could not be moved in full is not there at all
+        for file in fs.listStatus(path(output)):
+            name = file.getPath().getName()
+            if re.fullmatch(r"run-\d+-part-r-\d+\.csv", name) and moved != (run in name):
+                fs.delete(file.getPath(), False)
+    if not moved:
+        raise OSError(f"could not move {staging}/* to {output}")
 
 
 def transform(spark: SparkSession, args: dict[str, str]) -> None:
@@ -284,8 +293,9 @@ def transform(spark: SparkSession, args: dict[str, str]) -> None:
     output, rejected = args["S3_CSV_OUTPUT_PATH"], f"{args['S3_REJECTED_PATH']}/{run}"
     staging, max_rows = f"{output}-staging", int(args["MAX_ROWS_PER_FILE"])
     path = spark._jvm.org.apache.hadoop.fs.Path
-    fs = path(output).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
-    paths = folders(fs, path, args)
+    conf = spark._jsparkSession.sessionState().newHadoopConf()
+    input_fs, fs, rejected_fs = (path(args[name]).getFileSystem(conf) for name in PATHS)
+    paths = folders(input_fs, path, args)
 
     def read(broken: list[str]) -> DataFrame:
         lines = read_lines(spark, paths, broken)
@@ -309,7 +319,7 @@ def transform(spark: SparkSession, args: dict[str, str]) -> None:
             accounting = account(united)
         if any(accounting["rejected"].values()):
             write_rejected(united, rejected)
-        with closing(fs.create(path(rejected, "accounting.json"))) as file:
+        with closing(rejected_fs.create(path(rejected, "accounting.json"))) as file:
             file.write(json.dumps(accounting, indent=2).encode())
         show(accounting)
         if accounting["kept"] == 0:

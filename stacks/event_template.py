@@ -4,6 +4,7 @@ Run: python -m stacks.event_template SYNTHESIZED.json WRITTEN.json
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,23 @@ from typing import Any
 # What CloudFormation, and so every event platform, takes as a text.
 # Source: the "template body size" of the AWS CloudFormation User Guide's quotas.
 LIMIT_BYTES = 51_200
+# What CloudFormation takes where nothing is said, and the CDK says. Source: the resource types'
+# pages in the AWS CloudFormation Template Reference.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "AWS::Glue::Job": {
+        "ExecutionProperty": {"MaxConcurrentRuns": 1},
+        "JobRunQueuingEnabled": False,
+        "MaxRetries": 0,
+    },
+    "AWS::IAM::ManagedPolicy": {"Description": "", "Path": "/"},
+}
 
 
 def compact(template: dict[str, Any]) -> dict[str, Any]:
     """The same template, shorter: without metadata and defaults, Fn::Sub for Fn::Join.
 
-    The Lambda's code and the job's script are formatted with two blanks a level, one blank line,
-    and quotes that JSON need not escape: a few kB less, and as readable.
+    The Lambda's code and the job's script are formatted with one or two blanks a level, one blank
+    line, and quotes that JSON need not escape: a few kB less, and still to be read.
 
     Args:
         template: as the CDK synthesized it; it stays as it is.
@@ -33,22 +44,22 @@ def compact(template: dict[str, Any]) -> dict[str, Any]:
     }
     shorter: dict[str, Any] = _substituted({**template, "Resources": resources})
     for resource in shorter["Resources"].values():
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":
-            for name, default in (("Description", ""), ("Path", "/")):
-                if resource["Properties"].get(name) == default:
-                    del resource["Properties"][name]
+        for name, default in DEFAULTS.get(resource["Type"], {}).items():
+            if resource["Properties"].get(name) == default:
+                del resource["Properties"][name]
         code = resource["Properties"].get("Code", {})
         if "ZipFile" in code:
-            code["ZipFile"]["Fn::Sub"] = _formatted(code["ZipFile"]["Fn::Sub"])
+            source = re.sub(r'\n\n +Args:\n(.+\n)+?(?= *""")', "\n", code["ZipFile"]["Fn::Sub"])
+            code["ZipFile"]["Fn::Sub"] = _formatted(source, indent=1)
         objects = resource["Properties"].get("Objects", {})
         for key, text in objects.items():
-            objects[key] = _formatted(text)
+            objects[key] = _formatted(text, indent=2)
     return shorter
 
 
-def _formatted(source: str) -> str:
+def _formatted(source: str, *, indent: int) -> str:
     options = (
-        "indent-width=2",
+        f"indent-width={indent}",
         "line-length=120",
         "format.quote-style='single'",
         "format.skip-magic-trailing-comma=true",

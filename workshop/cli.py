@@ -135,11 +135,10 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
     console.progress.print(f"Working on {escape(str(account))}.")
     steps = console.Steps()
     with steps.step("cdk destroy") as step:
-        belongings = inventory.Belongings.of(account, stack)
         deployment.destroy(account, stack, step.update)
         step.result = f"{stack} is gone"
     with steps.step("Inventory") as step:
-        left = inventory.take(account, belongings)
+        left = inventory.take(account, inventory.Belongings.of(account, stack))
         step.passed = not left
         step.result = f"{len(left)} things left" if left else "nothing left"
     if as_json:
@@ -174,7 +173,11 @@ def status(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
             }
         )
     else:
-        ran = f"{last.id} took {last.seconds} s" if last else "none: python -m workshop run-job"
+        ran = (
+            f"{last.id} is {last.state} after {last.seconds} s"
+            if last
+            else "none: python -m workshop run-job"
+        )
         console.facts(
             [
                 ("where", str(account)),

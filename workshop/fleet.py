@@ -326,9 +326,9 @@ def destroy(stack: str, role: str) -> Work:
 
     def work(account: Account, say: Say) -> str:
         say("looks at the stack")
-        belongings = inventory.Belongings.of(account, stack)
         cloudformation.destroy(account, stack, lambda status: say(f"deletes: {status}"))
         say("takes the inventory")
+        belongings = inventory.Belongings.of(account, stack)
         inventory.require_nothing(inventory.take(account, belongings, besides=role), account)
         return "nothing left"
 

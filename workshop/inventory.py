@@ -41,22 +41,35 @@ class Belongings:
 
     @classmethod
     def of(cls, account: Account, stack: str) -> "Belongings":
-        """Read the physical names of what is in the stack; the usual ones where it is gone."""
-        try:
-            names = frozenset(_stack_names(account.session, stack))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationError":
-                raise
+        """Read what the stacks of that name, or of that stack set, have or had.
+
+        CloudFormation knows deleted stacks for 90 days. What was kept on purpose (`retainData`) is
+        none of it. Where there was no such stack, the names are the usual ones.
+        """
+        cloudformation = account.session.client("cloudformation")
+        ids = [
+            found["StackId"]
+            for page in cloudformation.get_paginator("list_stacks").paginate()
+            for found in page["StackSummaries"]
+            if _is_of(found["StackName"], stack)
+        ]
+        if ids:
+            names = frozenset(name for one in ids for name in _had(account.session, one))
+        else:
             job = "SegmentEventsJsonToCsv"
             logs = {f"/aws-glue/{job}/error", f"/aws-glue/{job}/output"}
             database, workgroup = "segment_personalize", "segment-personalize"
             names = frozenset({f"personalize-data-{account.id}", database, workgroup, job, *logs})
-        return cls(stack, names | {stack})
+        return cls(stack, names)
 
     def include(self, item: Item) -> bool:
         """Whether the item is the environment's, by its name, its owner's, or its prefix."""
         last = item.name.rsplit("/", 1)[-1]
-        return bool({item.name, item.owner, last} & self.names) or last.startswith(f"{self.stack}-")
+        return (
+            bool({item.name, item.owner, last} & self.names)
+            or _is_of(last, self.stack)
+            or last.startswith(f"{self.stack}-")
+        )
 
 
 def require_nothing(left: Sequence[Item], where: Account, advice: str = "") -> None:
@@ -176,6 +189,27 @@ def _stack_names(session: boto3.Session, stack: str) -> Iterator[str]:
             if "PhysicalResourceId" in resource:
                 yield resource["PhysicalResourceId"].rsplit("/", 1)[-1]
                 yield resource["PhysicalResourceId"]
+
+
+def _is_of(name: str, stack: str) -> bool:
+    """Whether a stack has that name, or that stack set has made it."""
+    return name == stack or name.startswith(f"StackSet-{stack}-")
+
+
+def _had(session: boto3.Session, stack_id: str) -> set[str]:
+    """The physical names of what a stack has made and not kept; it may be deleted."""
+    had, kept = set[str](), set[str]()
+    pages = session.client("cloudformation").get_paginator("describe_stack_events")
+    for page in pages.paginate(StackName=stack_id):
+        for event in page["StackEvents"]:
+            status, name = event["ResourceStatus"], event.get("PhysicalResourceId", "")
+            # What was not made may be somebody else's, of the same name.
+            if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+                had |= {name, name.rsplit("/", 1)[-1]}
+            # The bucket's policy is always kept for the bucket to take along, and named as that.
+            elif status == "DELETE_SKIPPED" and event["ResourceType"] == "AWS::S3::Bucket":
+                kept.add(name)
+    return had - kept
 
 
 def _bootstrap_names(session: boto3.Session) -> set[str]:

@@ -61,8 +61,8 @@ def run(
             if code == "ConcurrentRunsExceededException"
             else "Check the stack: python -m workshop status",
         ) from error
-    output = _LogTail(account, _log_prefix(account, environment) + "/output", run_id)
-    error_log = _LogTail(account, _log_prefix(account, environment) + "/error", run_id)
+    output = LogTail(account, _log_prefix(account, environment) + "/output", run_id)
+    error_log = LogTail(account, _log_prefix(account, environment) + "/error", run_id)
     printed: list[str] = []
     complained: list[str] = []
     late = time.monotonic() + _LOG_DELAY_SECONDS
@@ -91,19 +91,24 @@ def run(
     return JobRun(run_id, state, job_run.get("ExecutionTime", 0), accounting_of(printed))
 
 
-def last_run(account: Account, environment: Environment) -> JobRun | None:
-    """The newest run that succeeded, with its accounting if its log is still there; or None."""
+def last_run(
+    account: Account, environment: Environment, *states: str
+) -> JobRun | None:
+    """The newest run that ended, or ended in one of the states; None where there is none.
+
+    It has its accounting if its log is still there.
+    """
     glue = account.session.client("glue")
     pages = glue.get_paginator("get_job_runs").paginate(JobName=environment.job)
     try:
         runs = (run for page in pages for run in page["JobRuns"])  # newest first
-        run = next((run for run in runs if run["JobRunState"] == "SUCCEEDED"), None)
+        run = next((run for run in runs if run["JobRunState"] in (states or _FINISHED)), None)
     except glue.exceptions.EntityNotFoundException:  # the job itself has gone
         run = None
     if run is None:
         return None
     group = _log_prefix(account, environment) + "/output"
-    lines = list(_LogTail(account, group, run["Id"]).new_lines())
+    lines = list(LogTail(account, group, run["Id"]).new_lines())
     return JobRun(run["Id"], run["JobRunState"], run.get("ExecutionTime", 0), accounting_of(lines))
 
 
@@ -124,26 +129,34 @@ def _log_prefix(account: Account, environment: Environment) -> str:
     return job["DefaultArguments"]["--custom-logGroup-prefix"]
 
 
-class _LogTail:
-    """Reads a log stream from where it was left; a stream that is not there yet has no lines."""
+class LogTail:
+    """Reads a run's log from where it was left; a stream that is not there yet has no lines.
 
-    def __init__(self, account: Account, group: str, stream: str) -> None:
+    Glue names the driver's stream by the run's id, by its documentation with `-driver` behind it.
+    Source: docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
+    """
+
+    def __init__(self, account: Account, group: str, run_id: str) -> None:
         self.group = group
         self._logs = account.session.client("logs")
-        self._position: dict[str, Any] = {
-            "logGroupName": group,
-            "logStreamName": stream,
-            "startFromHead": True,
-        }
+        self._tokens: dict[str, dict[str, str]] = {run_id: {}, f"{run_id}-driver": {}}
 
     def new_lines(self) -> Iterator[str]:
         """Yield the lines that have come since the last call."""
+        for stream in self._tokens:
+            yield from self._new_lines(stream)
+
+    def _new_lines(self, stream: str) -> Iterator[str]:
         while True:
+            token = self._tokens[stream]
             try:
-                answer = self._logs.get_log_events(**self._position)
+                answer = self._logs.get_log_events(
+                    logGroupName=self.group, logStreamName=stream, startFromHead=True, **token
+                )
             except self._logs.exceptions.ResourceNotFoundException:
                 return
-            yield from (event["message"].rstrip("\n") for event in answer["events"])
-            if answer["nextForwardToken"] == self._position.get("nextToken"):
+            for event in answer["events"]:
+                yield from event["message"].splitlines()  # lines printed at once may be one event
+            self._tokens[stream] = {"nextToken": answer["nextForwardToken"]}
+            if self._tokens[stream] == token:
                 return
-            self._position["nextToken"] = answer["nextForwardToken"]

@@ -69,7 +69,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
     The job runs unless a run has succeeded, the queries and the figures unless the previous summary
     has their answers for the same stack and run: doing it again is quick and changes nothing.
     """
-    done = job.last_run(account, environment)
+    done = job.last_run(account, environment, "SUCCEEDED")
     with steps.step("Glue job") as step:
         if done is None:
             done = job.run(account, environment, follow=lambda state, _: step.update(state))

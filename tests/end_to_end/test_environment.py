@@ -433,6 +433,8 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     assert "is FAILED" in error
     assert "log group /aws-glue/SegmentEventsJsonToCsv/error" in error
     assert objects(s3, "transformed/") == before
+    status = json.loads(checkout.run("status", "--json").stdout)
+    assert status["last_run"]["state"] == "FAILED"
 
 
 def test_the_jobs_role_writes_nowhere_else(checkout: Checkout) -> None:

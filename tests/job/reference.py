@@ -147,7 +147,15 @@ def identifier(value: object) -> str | None:
     text = value.decode() if isinstance(value, bytes) else str(value)
     text = "0" if value == b"-0" else text
     text = (text.lower() if isinstance(value, bool) else text).strip(" ")
-    return None if text.startswith(("{", "[")) else text or None
+    return None if is_nested(text) else text or None
+
+
+def is_nested(text: str) -> bool:
+    """Whether it is the text of an object or an array, which the job cannot tell from these."""
+    try:
+        return text.startswith(("{", "[")) and isinstance(json.loads(text), dict | list)
+    except ValueError:
+        return False
 
 
 def skus_of(properties: object) -> list[str]:
@@ -157,7 +165,9 @@ def skus_of(properties: object) -> list[str]:
         return [own]
     products = properties.get("products")
     elements = products if isinstance(products, list) else []
-    texts = [identifier(each.get("sku")) for each in elements if isinstance(each, dict)]
+    # The text of an object is as good as the object.
+    read = [parsed(each.encode()) if isinstance(each, str) else each for each in elements]
+    texts = [identifier(each.get("sku")) for each in read if isinstance(each, dict)]
     return [text for text in texts if text]
 
 

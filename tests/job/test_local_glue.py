@@ -177,6 +177,31 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
     assert re.fullmatch(r"seconds \d+ in all", seconds)
 
 
+def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
+    """Else who keeps raw data apart reads of a wrong file system, after a whole run."""
+    job = aws.job("Apart", SCRIPT.read_text(encoding="utf-8"), aws.role("Apart", "scripts/*"))
+    paths = {}
+    for name in ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"):
+        bucket = f"apart-{len(paths)}"
+        aws.s3.create_bucket(Bucket=bucket)
+        paths[f"--{name}"] = f"s3://{bucket}/folder"
+    allowed = {"Action": "s3:*", "Resource": "arn:aws:s3:::apart-*"}
+    aws.iam.put_role_policy(RoleName="Apart", PolicyName="S3", PolicyDocument=policy(allowed))
+    day = "folder/web/1466467200000"
+    aws.s3.put_object(Bucket="apart-0", Key=f"{day}/a.json", Body=json.dumps(EVENT).encode())
+    aws.s3.put_object(Bucket="apart-0", Key=f"{day}/b.json", Body=b"{")
+
+    run = aws.run(job, Arguments={**paths, "--START_DATE": "2016-06-21"})
+
+    assert run["JobRunState"] == "SUCCEEDED", run
+    csv, rejected = (
+        [each["Key"] for each in aws.s3.list_objects_v2(Bucket=bucket)["Contents"]]
+        for bucket in ("apart-1", "apart-2")
+    )
+    assert [re.sub(r"\d+", "N", key) for key in csv] == ["folder/run-N-part-r-N.csv"]
+    assert len(rejected) == 2  # the record and the accounting
+
+
 def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws) -> None:
     """Else a broken script passes the rehearsal, or fails without saying why."""
     job = aws.job("Fails", "import sys\nprint(sys.argv)\nraise ValueError('no such luck')\n")
