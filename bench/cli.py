@@ -103,7 +103,7 @@ def write_docs(
 
 def main() -> None:
     """Run the command line; an error is its cause and the next step, and the exit code 1."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except WorkshopError as error:

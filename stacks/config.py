@@ -35,10 +35,11 @@ class WorkshopConfig:
     `SegmentWorkspaceId`) is a parameter of the template instead: see `stacks.parameters`.
 
     Attributes:
-        stack_name: the stack's name in CloudFormation; a second copy in one account and region
-            needs another one (and a `BucketSuffix`).
+        stack_name: the stack's name in CloudFormation; a second copy in one account needs another
+            one (and a `BucketSuffix`: a bucket's name is the only one in all regions).
         retain_data: whether the bucket and everything in it stays when the stack is deleted.
-        target: one of TARGETS; decides how the job's script gets into the account.
+        target: one of TARGETS; decides how the job's script gets into the account, and whether
+            there is a dashboard.
     """
 
     stack_name: str = "SegmentPersonalizeWorkshop"

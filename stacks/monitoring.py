@@ -54,7 +54,7 @@ class Monitoring(Construct):
         )
         scanned = cloudwatch.SingleValueWidget(
             title="Athena: bytes scanned",
-            metrics=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "in vain")],
+            metrics=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "by failed queries")],
             set_period_to_time_range=True,
             width=8,
         )
@@ -74,7 +74,7 @@ class Monitoring(Construct):
         )
         queries = cloudwatch.GraphWidget(
             title="Athena: bytes scanned",
-            left=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "in vain")],
+            left=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "by failed queries")],
             left_y_axis=cloudwatch.YAxisProps(min=0),
             stacked=True,
             width=8,

@@ -55,7 +55,7 @@ class WorkshopStack(Stack):
         # Deletion runs backwards: with the contents last to come they are first to go, and what
         # else would write is refused while it still is there. (CloudFormation's policy for the
         # bucket must come first: it would replace the one that refuses.)
-        contents.contents.node.add_dependency(data_bucket.policy, etl.job, exploration.workgroup)
+        contents.resource.node.add_dependency(data_bucket.policy, etl.job, exploration.workgroup)
 
         bucket = data_bucket.bucket.bucket_name
         console = f"https://{Aws.REGION}.console.aws.amazon.com"

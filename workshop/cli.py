@@ -240,13 +240,21 @@ def seed(
 def run_job(
     context: typer.Context,
     stack: Stack = DEFAULT_STACK,
+    number_of_workers: Annotated[
+        int | None, typer.Option(min=2, help="For this run, the driver among them.")
+    ] = None,
+    timeout: Annotated[
+        int | None, typer.Option(min=1, help="Minutes after which Glue ends this run.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the Glue job and follow it to its end.
 
     Whatever else is given goes to the job as its arguments, `--NAME VALUE`.
 
-    Example: python -m workshop run-job --S3_CSV_OUTPUT_PATH s3://my-bucket/transformed
+    Example: python -m workshop run-job --START_DATE 2019-02-26 --END_DATE 2019-02-26
+
+    Example: python -m workshop run-job --number-of-workers 10 --timeout 60
     """
     account = connect()
     environment = find(account, stack)
@@ -264,7 +272,14 @@ def run_job(
     shown_at_the_end = {*COUNTS, job.ACCOUNTING.strip()}
     with steps.step(environment.job) as step:
         try:
-            run = job.run(account, environment, arguments, follow=follow)
+            run = job.run(
+                account,
+                environment,
+                arguments,
+                workers=number_of_workers,
+                timeout_minutes=timeout,
+                follow=follow,
+            )
         except KeyboardInterrupt:
             console.progress.print("The run goes on in Glue, which nothing here follows any more.")
             raise
@@ -451,7 +466,7 @@ app.add_typer(segment_cli.segment_app, name="segment")
 def main() -> None:
     """Run the command line; an error is one sentence and the next step, and the exit code 1."""
     # A terminated command tidies up as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except WorkshopError as error:

@@ -34,6 +34,8 @@ def run(
     environment: Environment,
     arguments: Mapping[str, str] | None = None,
     *,
+    workers: int | None = None,
+    timeout_minutes: int | None = None,
     follow: Callable[[str, list[str]], None],
 ) -> JobRun:
     """Start the job and wait for its end.
@@ -42,6 +44,8 @@ def run(
         account: where the job is.
         environment: which job it is.
         arguments: job arguments for this run, e.g. `{"--S3_CSV_OUTPUT_PATH": "s3://..."}`.
+        workers: how many for this run, the driver among them; by default the job's.
+        timeout_minutes: when Glue ends this run; by default the job's.
         follow: called with the state and the new log lines, about once a second.
 
     Raises:
@@ -49,10 +53,14 @@ def run(
             Glue's error and the last lines of the log.
     """
     glue = account.session.client("glue")
+    request: dict[str, Any] = {"JobName": environment.job, "Arguments": dict(arguments or {})}
     try:
-        run_id = glue.start_job_run(JobName=environment.job, Arguments=dict(arguments or {}))[
-            "JobRunId"
-        ]
+        if workers:  # Glue takes the one with the other only
+            kind = glue.get_job(JobName=environment.job)["Job"]["WorkerType"]
+            request |= {"WorkerType": kind, "NumberOfWorkers": workers}
+        if timeout_minutes:
+            request |= {"Timeout": timeout_minutes}
+        run_id = glue.start_job_run(**request)["JobRunId"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise WorkshopError(

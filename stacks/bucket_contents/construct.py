@@ -44,7 +44,7 @@ class BucketContents(Construct):
     stays; see docs/decisions/0001.
 
     Attributes:
-        contents: the custom resource; whatever it depends on comes before it and goes after it.
+        resource: the custom resource; whatever it depends on comes before it and goes after it.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class BucketContents(Construct):
             role=iam.Role.from_role_arn(self, "FunctionRole", role.role_arn, mutable=False),
             timeout=Duration.minutes(15),
         )
-        self.contents = CustomResource(
+        self.resource = CustomResource(
             self,
             "SampleData",
             resource_type="Custom::BucketContents",

@@ -383,10 +383,13 @@ def test_a_wrong_statement_is_an_error_with_a_next_step(
 
 
 def test_run_job_ends_with_what_became_of_every_record(
-    checkout: Checkout, summary: dict[str, Any]
+    checkout: Checkout, summary: dict[str, Any], session: boto3.Session
 ) -> None:
-    """Once, aligned, and without colour where no terminal is."""
-    done = checkout.run("run-job")
+    """Once, aligned, and without colour where no terminal is; with the power asked for."""
+    done = checkout.run("run-job", "--number-of-workers", "7", "--timeout", "9")
+    glue = session.client("glue", endpoint_url=checkout.endpoint)
+    run = glue.get_job_runs(JobName="SegmentEventsJsonToCsv", MaxResults=1)["JobRuns"][0]
+    assert (run["WorkerType"], run["NumberOfWorkers"], run["Timeout"]) == ("G.1X", 7, 9)
     counts = summary["job"]["accounting"]
     for number in (counts["records_read"], counts["filtered"]["other event"]):
         assert f"{number:,} \u2502" in done.stdout

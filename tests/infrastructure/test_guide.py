@@ -1,7 +1,7 @@
 """The guide's pages say what is so: quotations, numbers, commands and pictures.
 
 Its SQL runs on the embedded AWS (tests/end_to_end), its names are held against the template by
-test_event_package.py, its AWS commands against the services by test_organizers_page.py.
+test_event_package.py, its AWS commands against the services by test_commands_of_the_pages.py.
 """
 
 import base64

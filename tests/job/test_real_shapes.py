@@ -226,6 +226,26 @@ def test_lines_of_a_megabyte(live_job: LiveJob, folders: Folders) -> None:
     assert check(live_job, folders).accounting["kept"] == 3
 
 
+def test_a_large_file_is_split_and_read_once(live_job: LiveJob, folders: Folders) -> None:
+    """Else lines are lost or doubled where it is split, or the counts cost a second scan."""
+    text = "x" * 1000
+    records = (
+        event(f"{n}", event="Product Clicked" if n % 50 == 0 else "Page", context={"text": text})
+        for n in range(20_000)
+    )
+    size = folders.put(f"{DAY}/large.json", lines(*records)).stat().st_size
+    assert size > 2 * 8 * 2**20
+
+    def bytes_read() -> int:
+        processes = psutil.Process().children(recursive=True)
+        return sum(process.io_counters().read_chars for process in processes)
+
+    check(live_job, folders)  # Java has read its classes then
+    before = bytes_read()
+    check(live_job, folders)
+    assert size < bytes_read() - before < 1.5 * size
+
+
 NOT_JSON = [
     event("cut")[:-9],
     event("cut")[:-1],

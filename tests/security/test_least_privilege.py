@@ -44,6 +44,7 @@ PERSONALIZES_OWN = {
     "aws:SourceAccount": ACCOUNT,
     "aws:SourceArn": f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-import-job/one",
 }
+CATALOG_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"
 TABLE_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/segment_personalize/segment_logs"
 # Calls that are made on AWS and cannot be seen on the embedded AWS, and how they are known.
 NOT_CALLED = [
@@ -69,6 +70,9 @@ NOT_CALLED = [
     # It reads partitions, too. Source: the same policy, its statement on the catalog.
     Call(PARTICIPANT, "glue:BatchGetPartition", TABLE_ARN),
     Call(PARTICIPANT, "glue:GetPartition", TABLE_ARN),
+    # The console asks for catalogs. Source: the same policy, version 15.
+    Call(PARTICIPANT, "glue:GetCatalog", CATALOG_ARN),
+    Call(PARTICIPANT, "glue:GetCatalogs", CATALOG_ARN),
     # Saving the job names its role; the embedded AWS does not ask whether it may be passed. Source:
     # AWS Glue Developer Guide, "Setting up IAM permissions", `iam:PassRole`.
     Call(
@@ -80,6 +84,7 @@ NOT_CALLED = [
     # The consoles' own calls, for which the embedded AWS has no operation. Sources: the same policy
     # for Athena's; AWS Glue User Guide, "Set up IAM permissions for AWS Glue Studio" for Glue's.
     Call(PARTICIPANT, "athena:GetQueryResultsStream", WORKGROUP_ARN),
+    Call(PARTICIPANT, "athena:GetWorkGroup", f"{WORKGROUP_ARN.rpartition('/')[0]}/primary"),
     Call(PARTICIPANT, "athena:GetQueryRuntimeStatistics", WORKGROUP_ARN),
     Call(PARTICIPANT, "athena:ListEngineVersions", "*"),
     Call(PARTICIPANT, "glue:BatchGetJobs", f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{JOB}"),
