@@ -25,6 +25,10 @@ ONE_DAY = replace(
     _variant("one-day", f"One day of {data.DAYS}", "--START_DATE", _DAY, "--END_DATE", _DAY),
     compared=False,  # the only one that writes other rows
 )
+SMALL_HEAP = replace(
+    _variant("small-heap", "A heap of 768 MB, not 2 GB"),
+    settings={**JOB.settings, "spark.driver.memory": "768m"},
+)
 SMALL_OUTPUTS = _variant("small-outputs", "100,000 rows a file", "--MAX_ROWS_PER_FILE", "100000")
 IN_FEW_FILES = _variant("few-files", f"The same data in {FEW_FILES} files")
 IN_MANY_FILES = _variant("many-files", f"The same data in {MANY_FILES:,} files")
@@ -33,6 +37,7 @@ VARIANTS = (
     ONE_CORE,
     LARGE_PARTITIONS,
     ONE_DAY,
+    SMALL_HEAP,
     SMALL_OUTPUTS,
     IN_FEW_FILES,
     IN_MANY_FILES,

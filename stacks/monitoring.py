@@ -54,7 +54,7 @@ class Monitoring(Construct):
         )
         scanned = cloudwatch.SingleValueWidget(
             title="Athena: bytes scanned",
-            metrics=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "by failed queries")],
+            metrics=[self._scanned("SUCCEEDED"), self._scanned("FAILED")],
             set_period_to_time_range=True,
             width=8,
         )
@@ -74,7 +74,7 @@ class Monitoring(Construct):
         )
         queries = cloudwatch.GraphWidget(
             title="Athena: bytes scanned",
-            left=[self._scanned("SUCCEEDED", "by queries"), self._scanned("FAILED", "by failed queries")],
+            left=[self._scanned("SUCCEEDED"), self._scanned("FAILED")],
             left_y_axis=cloudwatch.YAxisProps(min=0),
             stacked=True,
             width=8,
@@ -100,7 +100,7 @@ class Monitoring(Construct):
             metric_value="$records",
         ).metric(label=name.replace("_", " "), period=MINUTES, statistic=cloudwatch.Stats.SUM)
 
-    def _scanned(self, state: str, label: str) -> cloudwatch.Metric:
+    def _scanned(self, state: str) -> cloudwatch.Metric:
         """What queries that ended so have read.
 
         Source: docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
@@ -113,7 +113,7 @@ class Monitoring(Construct):
                 "QueryState": state,
                 "QueryType": "DML",
             },
-            label=label,
+            label=f"{state.lower()} queries",
             period=MINUTES,
             statistic=cloudwatch.Stats.SUM,
         )

@@ -29,7 +29,7 @@ class JobRun:
     accounting: dict[str, Any]
 
 
-def run(
+def run(  # noqa: PLR0913 - what a run of Glue's can have
     account: Account,
     environment: Environment,
     arguments: Mapping[str, str] | None = None,
@@ -99,9 +99,7 @@ def run(
     return JobRun(run_id, state, job_run.get("ExecutionTime", 0), accounting_of(printed))
 
 
-def last_run(
-    account: Account, environment: Environment, *states: str
-) -> JobRun | None:
+def last_run(account: Account, environment: Environment, *states: str) -> JobRun | None:
     """The newest run that ended, or ended in one of the states; None where there is none.
 
     It has its accounting if its log is still there.
