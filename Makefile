@@ -50,11 +50,14 @@ status: setup ## Say what runs on the embedded AWS
 	@.venv/checkov/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-checkov.txt
 	@touch $@
 
+# Files in the order of their folders: those from end to end, which take longest, come first.
+PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: setup .venv/checkov/installed ## Run the tests
-	@python -m pytest -n 2 --dist loadfile
+	@$(PYTEST)
 
 test-slow: setup .venv/checkov/installed ## Run the tests that take minutes
-	@python -m pytest -n 2 --dist loadfile -m slow
+	@$(PYTEST) -m slow
 
 lint: setup synth event-template ## Check style, types, the template against its schemas, and the security rules
 	@ruff check .

@@ -145,7 +145,7 @@ class LogTail:
     def __init__(self, account: Account, group: str, run_id: str) -> None:
         self.group = group
         self._logs = account.session.client("logs")
-        self._tokens: dict[str, dict[str, str]] = {run_id: {}, f"{run_id}-driver": {}}
+        self._tokens: dict[str, dict[str, Any]] = {run_id: {}, f"{run_id}-driver": {}}
 
     def new_lines(self) -> Iterator[str]:
         """Yield the lines that have come since the last call."""

@@ -19,8 +19,7 @@ Deploy = Callable[..., None]
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """An account that is taken for one of AWS: the inventory has to tell whose things are whose."""
     with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as session:
-        others = session.client("logs")
-        others.create_log_group(logGroupName="/others")
+        session.client("logs").create_log_group(logGroupName="/others")
         session.client("s3").create_bucket(Bucket=f"personalize-data-{EMBEDDED_ACCOUNT}")
         yield Account(session, None)
 
@@ -54,7 +53,11 @@ def deploy(session: boto3.Session) -> Deploy:
             "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
         }
         client = session.client("cloudformation")
-        client.create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": resources}))
+        client.create_stack(
+            StackName=stack,
+            TemplateBody=json.dumps({"Resources": resources}),
+            Capabilities=["CAPABILITY_IAM"],
+        )
         client.get_waiter("stack_create_complete").wait(
             StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )

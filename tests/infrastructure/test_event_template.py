@@ -75,6 +75,17 @@ def is_text(value: object) -> bool:
     return isinstance(value, dict) and value.keys() == {"Text"}
 
 
+# Of CloudFormation and, for a job, of Glue's CreateJob.
+DEFAULTS: dict[str, dict[str, object]] = {
+    "AWS::IAM::ManagedPolicy": {"Path": "/", "Description": ""},
+    "AWS::Glue::Job": {
+        "MaxRetries": 0,
+        "JobRunQueuingEnabled": False,
+        "ExecutionProperty": {"MaxConcurrentRuns": 1},
+    },
+}
+
+
 def plain(template: Template) -> Template:
     """A template in one way of writing it: no default policies, no metadata, code as its syntax."""
     template = json.loads(json.dumps(template))
@@ -88,9 +99,8 @@ def plain(template: Template) -> Template:
             source = code["ZipFile"]["Fn::Sub"]
             text, *names = source if isinstance(source, list) else [source]
             code["ZipFile"]["Fn::Sub"] = [syntax(text), *(names or [{}])]
-        if resource["Type"] == "AWS::IAM::ManagedPolicy":  # CloudFormation's defaults
-            assert resource["Properties"].pop("Path", "/") == "/"
-            assert resource["Properties"].pop("Description", "") == ""
+        for name, default in DEFAULTS.get(resource["Type"], {}).items():
+            assert resource["Properties"].pop(name, default) == default
         objects = resource["Properties"].get("Objects", {})
         objects |= {key: syntax(text) for key, text in objects.items()}
     found: Template = normalised(template)
@@ -98,11 +108,12 @@ def plain(template: Template) -> Template:
 
 
 def syntax(code: str) -> str:
-    """What Python reads: no comments, no layout; docstrings without their indentation."""
+    """What Python reads: no comments, no layout; what docstrings say, but for the arguments."""
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            node.value.value = inspect.cleandoc(str(node.value.value))
+            text = inspect.cleandoc(str(node.value.value))
+            node.value.value = text.partition("\n\nArgs:")[0]
     return ast.unparse(tree)
 
 

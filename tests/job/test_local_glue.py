@@ -180,7 +180,7 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
 def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
     """Else who keeps raw data apart reads of a wrong file system, after a whole run."""
     job = aws.job("Apart", SCRIPT.read_text(encoding="utf-8"), aws.role("Apart", "scripts/*"))
-    paths = {}
+    paths: dict[str, str] = {}
     for name in ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"):
         bucket = f"apart-{len(paths)}"
         aws.s3.create_bucket(Bucket=bucket)

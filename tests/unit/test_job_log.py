@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
 import pytest
@@ -24,7 +25,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]
 @pytest.mark.parametrize("stream", ["jr_1", "jr_2-driver"])
 def test_every_line_is_read_once(session: boto3.Session, stream: str) -> None:
     """Else the counts of a run that succeeded are missing, or there twice."""
-    logs = session.client("logs")
+    logs: Any = session.client("logs")
 
     def write(*messages: str) -> None:
         now = int(datetime.now(UTC).timestamp() * 1000)
