@@ -1,5 +1,6 @@
 """The command line of the benchmark."""
 
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -93,12 +94,15 @@ def run_variants(
 def write_docs(
     page: Annotated[Path, typer.Option(help="A page with <!-- bench:NAME --> blocks.")] = PAGE,
 ) -> None:
-    """Write the measured tables into docs/scaling.md.
+    """Write the measured tables into docs/scaling.md, and the plot beside it.
 
     Example: python -m bench docs
     """
     blocks = docs.write(page, tables(Results.load(FOLDER / "results.json")))
-    console.out.print(f"{page}: {', '.join(blocks)}")
+    picture = page.parent / "images" / "scaling.svg"
+    picture.parent.mkdir(exist_ok=True)
+    shutil.copy(FOLDER / "plot.svg", picture)
+    console.out.print(f"{page}: {', '.join(blocks)}, {picture.name}")
 
 
 def main() -> None:
