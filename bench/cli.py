@@ -59,8 +59,9 @@ def run(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         return
     chosen = _chosen(only)
     rules = Rules(runs, repetitions, 60 * limit_minutes, FOLDER / "outputs")
-    results, section = _begin("run", resume=resume)
-    for size in sorted(_sizes(sizes), key=float):
+    wanted = sorted(_sizes(sizes), key=float)
+    results, section = _begin("run", wanted, resume=resume)
+    for size in wanted:
         logs = _logs(section, size)
         Race(results, section, rules).run(size, [(contestant, logs) for contestant in chosen])
     _show(results, "run")
@@ -82,7 +83,7 @@ def run_variants(
     """
     (size,) = _sizes(size)
     rules = Rules(runs, repetitions, 60 * limit_minutes, FOLDER / "outputs" / "variants")
-    results, section = _begin("variants", resume=resume)
+    results, section = _begin("variants", [size], resume=resume)
     logs = _logs(section, size)
     with console.progress.status("Regrouping") as status:
         entries = variants.entries(logs, lambda text: status.update(f"Regrouping: {text}"))
@@ -120,8 +121,10 @@ def main() -> None:
         raise
 
 
-def _begin(name: str, *, resume: bool) -> tuple[Results, Section]:
+def _begin(name: str, sizes: list[str], *, resume: bool) -> tuple[Results, Section]:
     """Open the results, and make a new section of that name in them or go on with it.
+
+    What was over the limit at one of the sizes is tried again.
 
     Raises:
         WorkshopError: it is to go on, and the machine, a program or the job is another now.
@@ -139,7 +142,9 @@ def _begin(name: str, *, resume: bool) -> tuple[Results, Section]:
             raise WorkshopError(
                 f"The results are of another {', '.join(changed)}.", "Measure without --resume"
             )
-        before.samples = [one for one in before.samples if one.seconds is not None]
+        before.samples = [
+            one for one in before.samples if one.seconds is not None or one.size not in sizes
+        ]
         return results, before
     results.sections[name] = Section(about)
     return results, results.sections[name]
