@@ -99,11 +99,13 @@ def write_docs(
 
     Example: python -m bench docs
     """
-    blocks = docs.write(page, tables(Results.load(FOLDER / "results.json")))
-    picture = page.parent / "images" / "scaling.svg"
-    picture.parent.mkdir(exist_ok=True)
-    shutil.copy(FOLDER / "plot.svg", picture)
-    console.out.print(f"{page}: {', '.join(blocks)}, {picture.name}")
+    results = Results.load(FOLDER / "results.json")
+    console.out.print(f"{page}: {', '.join(docs.write(page, tables(results)))}")
+    if run := results.sections.get("run"):
+        svg, _ = plot.draw(run, FOLDER / "plot")  # anew: an interrupted run draws none
+        picture = page.parent / "images" / "scaling.svg"
+        picture.parent.mkdir(exist_ok=True)
+        console.out.print(str(shutil.copy(svg, picture)))
 
 
 def main() -> None:

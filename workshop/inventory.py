@@ -179,28 +179,19 @@ def _workgroups(session: boto3.Session) -> Iterator[str]:
         page = athena.list_work_groups(NextToken=page["NextToken"])
 
 
-def _stack_names(session: boto3.Session, stack: str) -> Iterator[str]:
-    for page in (
-        session.client("cloudformation")
-        .get_paginator("list_stack_resources")
-        .paginate(StackName=stack)
-    ):
-        for resource in page["StackResourceSummaries"]:
-            if "PhysicalResourceId" in resource:
-                yield resource["PhysicalResourceId"].rsplit("/", 1)[-1]
-                yield resource["PhysicalResourceId"]
-
-
 def _is_of(name: str, stack: str) -> bool:
     """Whether a stack has that name, or that stack set has made it."""
     return name == stack or name.startswith(f"StackSet-{stack}-")
 
 
-def _had(session: boto3.Session, stack_id: str) -> set[str]:
-    """The physical names of what a stack has made and not kept; it may be deleted."""
+def _had(session: boto3.Session, stack: str) -> set[str]:
+    """The physical names of what a stack, by its name or id, has made and not kept.
+
+    By its id it may be deleted.
+    """
     had, kept = set[str](), set[str]()
     pages = session.client("cloudformation").get_paginator("describe_stack_events")
-    for page in pages.paginate(StackName=stack_id):
+    for page in pages.paginate(StackName=stack):
         for event in page["StackEvents"]:
             status, name = event["ResourceStatus"], event.get("PhysicalResourceId", "")
             # What was not made may be somebody else's, of the same name.
@@ -209,13 +200,13 @@ def _had(session: boto3.Session, stack_id: str) -> set[str]:
             # The bucket's policy is always kept for the bucket to take along, and named as that.
             elif status == "DELETE_SKIPPED" and event["ResourceType"] == "AWS::S3::Bucket":
                 kept.add(name)
-    return had - kept
+    return had - kept - {""}  # as the owner of most things is empty
 
 
 def _bootstrap_names(session: boto3.Session) -> set[str]:
     """The physical names of the CDK's bootstrap; none where it was never run."""
     try:
-        return {BOOTSTRAP_STACK, *_stack_names(session, BOOTSTRAP_STACK)}
+        return {BOOTSTRAP_STACK, *_had(session, BOOTSTRAP_STACK)}
     except ClientError as error:
         if error.response["Error"]["Code"] != "ValidationError":
             raise

@@ -17,6 +17,7 @@ ACCOUNTING = "ACCOUNTING "
 _FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 LOG_LINES_SHOWN = 15
 _LOG_DELAY_SECONDS = 20
+_LOG_PREFIX = "--custom-logGroup-prefix"  # the job's argument
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def run(  # noqa: PLR0913 - what a run of Glue's can have
     glue = account.session.client("glue")
     request: dict[str, Any] = {"JobName": environment.job, "Arguments": dict(arguments or {})}
     try:
+        definition = glue.get_job(JobName=environment.job)["Job"]
         if workers:  # Glue takes the one with the other only
-            kind = glue.get_job(JobName=environment.job)["Job"]["WorkerType"]
-            request |= {"WorkerType": kind, "NumberOfWorkers": workers}
+            request |= {"WorkerType": definition["WorkerType"], "NumberOfWorkers": workers}
         if timeout_minutes:
             request |= {"Timeout": timeout_minutes}
         run_id = glue.start_job_run(**request)["JobRunId"]
@@ -69,8 +70,9 @@ def run(  # noqa: PLR0913 - what a run of Glue's can have
             if code == "ConcurrentRunsExceededException"
             else "Check the stack: python -m workshop status",
         ) from error
-    output = LogTail(account, _log_prefix(account, environment) + "/output", run_id)
-    error_log = LogTail(account, _log_prefix(account, environment) + "/error", run_id)
+    log_prefix = definition["DefaultArguments"][_LOG_PREFIX]
+    output = LogTail(account, f"{log_prefix}/output", run_id)
+    error_log = LogTail(account, f"{log_prefix}/error", run_id)
     printed: list[str] = []
     complained: list[str] = []
     late = time.monotonic() + _LOG_DELAY_SECONDS
@@ -113,7 +115,8 @@ def last_run(account: Account, environment: Environment, *states: str) -> JobRun
         run = None
     if run is None:
         return None
-    group = _log_prefix(account, environment) + "/output"
+    definition = glue.get_job(JobName=environment.job)["Job"]
+    group = f"{definition['DefaultArguments'][_LOG_PREFIX]}/output"
     lines = list(LogTail(account, group, run["Id"]).new_lines())
     return JobRun(run["Id"], run["JobRunState"], run.get("ExecutionTime", 0), accounting_of(lines))
 
@@ -128,11 +131,6 @@ def accounting_of(lines: list[str]) -> dict[str, Any]:
         ),
         {},
     )
-
-
-def _log_prefix(account: Account, environment: Environment) -> str:
-    job = account.session.client("glue").get_job(JobName=environment.job)["Job"]
-    return job["DefaultArguments"]["--custom-logGroup-prefix"]
 
 
 class LogTail:
