@@ -1,9 +1,10 @@
 """Where a command works: an AWS account, or the embedded AWS on this machine."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import boto3
 from botocore.config import Config
@@ -12,7 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workshop.errors import WorkshopError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# The account and region of the embedded AWS. To it, a 12-digit access key is the account.
+LAST_PORT = 65_535
+# Where the embedded AWS of this checkout runs.
+EMBEDDED_FOLDER = Path(__file__).parent.parent / "build" / "local"
+# The account and region of the embedded AWS. To it, a 12-digit access key is the account's owner's.
 EMBEDDED_ACCOUNT = "111122223333"
 EMBEDDED_REGION = "us-east-1"
 
@@ -48,8 +52,11 @@ class Account:
         except (BotoCoreError, ClientError) as error:
             if self.embedded:
                 raise WorkshopError(
-                    f"The embedded AWS does not answer at {self.endpoint}.",
-                    "Start it and deploy to it: make up",
+                    f"The embedded AWS at {self.endpoint} does not accept this folder's key."
+                    if isinstance(error, ClientError)
+                    else f"The embedded AWS does not answer at {self.endpoint}.",
+                    "Start it and deploy to it: make up; or, if it runs in another folder, "
+                    'use its key: eval "$(python -m workshop env)" there',
                 ) from error
             raise WorkshopError(
                 f"AWS did not accept this session: {error}",
@@ -63,6 +70,53 @@ class Account:
         return f"AWS account {self.id} in {self.region}"
 
 
+def credentials_file(folder: Path, port: int) -> Path:
+    """Where an embedded AWS that runs in a folder and on a port keeps its owner's key."""
+    return folder / f"credentials-{port}"
+
+
+def loopback_port(url: str) -> int:
+    """The port of an embedded AWS.
+
+    Raises:
+        WorkshopError: it is anything but `http://127.0.0.1:PORT`, by whichever name of loopback.
+    """
+    named = re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\]):([1-9][0-9]{0,4})/?", url)
+    if not named or int(named[2]) > LAST_PORT:
+        raise WorkshopError(
+            f"AWS_ENDPOINT_URL={url} is not on this machine.",
+            "Unset it to work on AWS, or name the embedded AWS: "
+            "export AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+        )
+    return int(named[2])
+
+
+def _embedded(url: str) -> Account:
+    """The embedded AWS, by the key that it has made for this folder, or that the terminal has."""
+    # Made of its parts again: no two programs may read different hosts in it.
+    endpoint = f"http://127.0.0.1:{loopback_port(url)}"
+    file = credentials_file(EMBEDDED_FOLDER, loopback_port(url))
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    given = {name: os.environ.get(name, "") for name in names}
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    # An account's number is a key of the embedded AWS only; another key is one of AWS's.
+    if given["AWS_ACCESS_KEY_ID"] == EMBEDDED_ACCOUNT and not file.exists():
+        os.environ |= given
+    os.environ |= {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": EMBEDDED_REGION,
+        "AWS_DEFAULT_REGION": EMBEDDED_REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": str(file),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # A proxy of the user's would be sent what is meant for this machine.
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }
+    return Account(boto3.Session(), endpoint)
+
+
 def connect() -> Account:
     """Find out from the environment where to work, and make sure that it stays there.
 
@@ -74,30 +128,8 @@ def connect() -> Account:
     Raises:
         WorkshopError: the endpoint is not on loopback, or no region is set on AWS.
     """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        if urlsplit(endpoint).hostname not in LOOPBACK:
-            raise WorkshopError(
-                f"AWS_ENDPOINT_URL={endpoint} is not on this machine.",
-                "Unset it to work on AWS, or name the embedded AWS: "
-                "export AWS_ENDPOINT_URL=http://127.0.0.1:4566",
-            )
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        os.environ |= {
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": EMBEDDED_ACCOUNT,
-            "AWS_SECRET_ACCESS_KEY": "embedded",
-            "AWS_REGION": EMBEDDED_REGION,
-            "AWS_DEFAULT_REGION": EMBEDDED_REGION,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # A proxy of the user's would be sent what is meant for this machine.
-            "NO_PROXY": "*",
-            "no_proxy": "*",
-        }
-        return Account(boto3.Session(), endpoint)
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        return _embedded(os.environ["AWS_ENDPOINT_URL"])
     # An endpoint of a profile, or of one service only, would be neither the one nor the other.
     os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
     try:

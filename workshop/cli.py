@@ -12,7 +12,6 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,7 +32,7 @@ from workshop import (
     summary,
     verification,
 )
-from workshop.account import Account, connect
+from workshop.account import EMBEDDED_FOLDER, Account, connect, loopback_port
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
 from workshop.options import Json, Stack
@@ -44,8 +43,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Deploy, rehearse, check and tear down the exercise environment.\n\n"
-    "On AWS by the credentials that any AWS tool would use; on the embedded AWS with "
-    "[bold]export AWS_ENDPOINT_URL=http://127.0.0.1:4566[/] (make up starts it).",
+    "On AWS by the credentials that any AWS tool would use; on the embedded AWS, which make up "
+    'starts, after [bold]eval "$(python -m workshop env)"[/].',
 )
 app.add_typer(fleet_cli.app, name="fleet")
 QUERIES = deployment.PROJECT / "athena"
@@ -187,6 +186,30 @@ def status(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
             ]
         )
     verification.require(checks, "checks")
+
+
+@app.command()
+def env(as_json: Json = False) -> None:
+    """Print what other tools need to use the embedded AWS: its endpoint, region and key.
+
+    For a POSIX shell to evaluate. The key lets everything in: do not write it down.
+
+    Example: eval "$(python -m workshop env)" && aws s3 ls
+    """
+    from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
+
+    running = EmbeddedAws.of_folder(EMBEDDED_FOLDER)
+    if not running:
+        raise WorkshopError(
+            f"No embedded AWS runs in {EMBEDDED_FOLDER.parent.parent}.", "Start it: make up"
+        )
+    values = running.client_environment()
+    if as_json:
+        console.print_json(values)
+    else:
+        # A profile or a session token would come before the key.
+        sys.stdout.write("unset AWS_PROFILE AWS_SESSION_TOKEN\n")
+        sys.stdout.writelines(f"export {name}={value}\n" for name, value in values.items())
 
 
 @app.command()
@@ -491,7 +514,7 @@ def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is nee
         return None
     from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
-    return EmbeddedAws(deployment.BUILD / "local", urlsplit(account.endpoint).port or 4566)
+    return EmbeddedAws(EMBEDDED_FOLDER, loopback_port(account.endpoint))
 
 
 def _check_java() -> None:
@@ -563,11 +586,11 @@ def _show_checks(checks: list[dict[str, Any]]) -> None:
 def _look_around(account: Account) -> None:
     prefix, tear_down = "", "python -m workshop down"
     if account.endpoint:
-        prefix = f"export AWS_ENDPOINT_URL={account.endpoint}\n  "
-        tear_down = f"make down PORT={urlsplit(account.endpoint).port}"
+        prefix = '  eval "$(python -m workshop env)"\n'
+        tear_down = f"make down PORT={loopback_port(account.endpoint)}"
     console.out.print(
         "\nLook around in it:\n"
-        f"  {prefix}. .venv/bin/activate\n"
+        f"  . .venv/bin/activate\n{prefix}"
         "  python -m workshop status\n"
         "  python -m workshop query 02\n"
         "  python -m workshop query 08\n"

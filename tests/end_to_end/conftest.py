@@ -32,6 +32,11 @@ class Checkout:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def server(self) -> EmbeddedAws:
+        """What `up` starts here."""
+        return EmbeddedAws(self.path / "build" / "local", self.port)
+
     def environment(self, **changes: str | None) -> dict[str, str]:
         """The user's environment without anything of AWS, pointed at the embedded AWS."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
@@ -91,10 +96,17 @@ def owner_of(server: EmbeddedAws) -> Iterator[boto3.Session]:
     server.start()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-            yield boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
+            for name, value in server.client_environment().items():
+                patch.setenv(name, value)
+            yield session_of(server)
     finally:
         server.stop()
+
+
+def session_of(server: EmbeddedAws, account: str = EMBEDDED_ACCOUNT) -> boto3.Session:
+    """A session of an account's owner: any account's number is a key, all have one secret."""
+    secret = server.client_environment()["AWS_SECRET_ACCESS_KEY"]
+    return boto3.Session(account, secret, region_name=EMBEDDED_REGION)
 
 
 @pytest.fixture

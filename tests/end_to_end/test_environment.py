@@ -24,22 +24,12 @@ from playwright.sync_api import Browser
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS
 from tests.browser import opened
-from tests.end_to_end.conftest import PROJECT, Checkout
+from tests.end_to_end.conftest import PROJECT, Checkout, session_of
 from tests.end_to_end.expected_answers import EXPECTED, Data, Interaction, Record
 
 ACCOUNT = "111122223333"
 BUCKET = f"personalize-data-{ACCOUNT}"
 SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
-
-
-@pytest.fixture(scope="module")
-def session() -> boto3.Session:
-    return boto3.Session(ACCOUNT, "embedded", region_name="us-east-1")
-
-
-@pytest.fixture(scope="module")
-def s3(checkout: Checkout, session: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
-    return session.client("s3", endpoint_url=checkout.endpoint)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +39,18 @@ def summary(checkout: Checkout) -> Iterator[dict[str, Any]]:
     yield answer
     if checkout.port_is_open():
         checkout.run("down")
+
+
+@pytest.fixture(scope="module")
+def session(checkout: Checkout, summary: dict[str, Any]) -> boto3.Session:
+    """The owner of the account, as soon as `up` has made the key."""
+    assert summary
+    return session_of(checkout.server)
+
+
+@pytest.fixture(scope="module")
+def s3(checkout: Checkout, session: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+    return session.client("s3", endpoint_url=checkout.endpoint)
 
 
 def objects(s3: Any, prefix: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own

@@ -21,11 +21,11 @@ import psutil
 import pytest
 
 from stacks.event_template import body
-from tests.end_to_end.conftest import PROJECT, free_port, owner_of
+from tests.end_to_end.conftest import PROJECT, free_port, owner_of, session_of
 from tests.end_to_end.failing_aws import Failing
 from tests.infrastructure.conftest import event_template
 from workshop import inventory
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
+from workshop.account import EMBEDDED_ACCOUNT, Account
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
 
@@ -71,7 +71,7 @@ class Organization:
 
     def session(self, account: str) -> boto3.Session:
         """A session of an account's owner."""
-        return boto3.Session(account, "embedded", region_name=EMBEDDED_REGION)
+        return session_of(self.server, account)
 
     def trust(self, account: str, principal: str) -> None:
         """Let nobody but this account assume the role."""
@@ -105,7 +105,7 @@ class Organization:
                 ),
             ],
             cwd=PROJECT,
-            env=environment | {"AWS_ENDPOINT_URL": self.server.endpoint},
+            env=environment | self.server.client_environment(),
             stdout=(self.folder / "out").open("w"),
             stderr=(self.folder / "err").open("w"),
             text=True,

@@ -2,19 +2,18 @@
 
 import json
 import re
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from tests.end_to_end.conftest import free_port, owner_of
+from workshop.account import EMBEDDED_ACCOUNT
 from workshop.local.server import EmbeddedAws
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
@@ -127,20 +126,11 @@ def policy(*statements: dict[str, Any], **statement: object) -> str:
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """An embedded AWS with the bucket, the log groups and the role of a job."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), port)
-    server.start()
-    session = boto3.Session(EMBEDDED_ACCOUNT, "embedded", region_name=EMBEDDED_REGION)
     # Without validation a test may ask for a timeout of less than a minute.
     config = Config(proxies={}, parameter_validation=False)
-    clients = {
-        name: session.client(name, endpoint_url=server.endpoint, config=config)
-        for name in ("s3", "glue", "logs", "iam")
-    }
-    aws = Aws(**clients)
-    try:
+    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner:
+        names: Any = ("s3", "glue", "logs", "iam")
+        aws = Aws(**{name: owner.client(name, config=config) for name in names})
         aws.s3.create_bucket(Bucket=BUCKET)
         for name in ("output", "error"):
             aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
@@ -148,8 +138,6 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         body = json.dumps(EVENT).encode()
         aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
         yield aws
-    finally:
-        server.stop()
 
 
 def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) -> None:

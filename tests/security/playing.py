@@ -6,6 +6,7 @@ Run after a change of what is called: python -m tests.security.playing
 import copy
 import gzip
 import json
+import os
 import re
 import tempfile
 import time
@@ -89,7 +90,9 @@ def _session(credentials: Any) -> boto3.Session:  # noqa: ANN401 - boto3's own
 def _segment_writes(owner: boto3.Session) -> None:
     """From Segment's own account, by its own role, with the workspace's id: one log."""
     theirs = SEGMENT_PRINCIPAL.split(":")[4]
-    segment = boto3.Session(theirs, "embedded", region_name=EMBEDDED_REGION)
+    # Every account's owner has the same secret here.
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+    segment = boto3.Session(theirs, secret, region_name=EMBEDDED_REGION)
     name = SEGMENT_PRINCIPAL.rpartition("/")[2]
     trust = {"Effect": "Allow", "Principal": {"AWS": theirs}, "Action": "sts:AssumeRole"}
     segment.client("iam").create_role(

@@ -56,8 +56,8 @@ def api(types: dict[str, Any]) -> Iterator[PublicApi]:
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An embedded AWS with a stack that trusts the workspace, and others that do not."""
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What leads to an embedded AWS: a stack there trusts the workspace, and others do not."""
     server = EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())
     with owner_of(server) as session:
         cloudformation = session.client("cloudformation")
@@ -73,18 +73,18 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             cloudformation.get_waiter("stack_create_complete").wait(
                 StackName=name, WaiterConfig={"Delay": 1}
             )
-        yield server.endpoint
+        yield server.client_environment()
 
 
 class Segment:
     """Runs `segment ...` with the token against the two servers."""
 
-    def __init__(self, shell: Shell, api: PublicApi, endpoint: str) -> None:
+    def __init__(self, shell: Shell, api: PublicApi, endpoint: dict[str, str]) -> None:
         self.shell, self.api, self.endpoint = shell, api, endpoint
 
     def __call__(self, command: str, *arguments: str, code: int = 0, **env: str) -> Answer:
         host = ("--api-host", self.api.url)
-        names = {"AWS_ENDPOINT_URL": self.endpoint, "SEGMENT_PUBLIC_API_TOKEN": TOKEN, **env}
+        names = {**self.endpoint, "SEGMENT_PUBLIC_API_TOKEN": TOKEN, **env}
         return self.shell.run("segment", command, *host, *arguments, code=code, env=names)
 
     @property
@@ -103,7 +103,7 @@ class Segment:
 
 
 @pytest.fixture
-def segment(shell: Shell, api: PublicApi, endpoint: str) -> Segment:
+def segment(shell: Shell, api: PublicApi, endpoint: dict[str, str]) -> Segment:
     return Segment(shell, api, endpoint)
 
 
@@ -374,9 +374,9 @@ def test_the_catalog_decides_how_settings_are_called(segment: Segment) -> None:
     assert segment.writes() == []
 
 
-def test_segment_cannot_reach_the_embedded_aws(shell: Shell, endpoint: str) -> None:
+def test_segment_cannot_reach_the_embedded_aws(shell: Shell, endpoint: dict[str, str]) -> None:
     """Said before the token goes anywhere."""
-    names = {"AWS_ENDPOINT_URL": endpoint, "SEGMENT_PUBLIC_API_TOKEN": TOKEN}
+    names = {**endpoint, "SEGMENT_PUBLIC_API_TOKEN": TOKEN}
     told = shell.run("segment", "setup", code=1, env=names).stderr
     assert "cannot write into the embedded AWS" in told
 

@@ -13,28 +13,21 @@ from botocore.exceptions import ClientError
 
 from stacks.bucket_contents import handler
 from stacks.bucket_contents.construct import inline_source
-from tests.end_to_end.conftest import free_port
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from tests.end_to_end.conftest import free_port, owner_of
 from workshop.local.server import EmbeddedAws
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running embedded AWS."""
-    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())
-    server.start()
-    yield server.endpoint
-    server.stop()
+def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]:
+    """The owner of a running embedded AWS, by the environment as the Lambda's is."""
+    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as session:
+        yield session
 
 
 @pytest.fixture
-def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - boto3's own
-    """A client of the embedded AWS, by the environment as the Lambda's is."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", EMBEDDED_ACCOUNT)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "embedded")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", EMBEDDED_REGION)
-    return boto3.client("s3")
+def s3(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+    """A client of the embedded AWS."""
+    return owner.client("s3")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import atexit
 import contextvars
 import json
 import os
+import re
 import secrets
 import subprocess
 import tempfile
@@ -27,6 +28,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.errors import WorkshopError
+from workshop.local import role_session
 from workshop.local.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ _TICK_SECONDS = 0.1
 _LOG_FLUSH_SECONDS = 1.0
 # Arguments that are paths for Glue itself, not for the script's data.
 _GLUES_OWN_PATHS = ("--TempDir", "--scriptLocation", "--spark-event-logs-path")
+
+# As S3's rules for bucket names have it (userguide/bucketnamingrules.html).
+_BUCKET_NAME = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 _runs: dict[str, "_Run"] = {}
 _start_lock = threading.Lock()
@@ -435,25 +440,11 @@ def _role_session(role: str) -> _RoleSession:
     Args:
         role: the job's role, its name or its ARN.
     """
-    from ministack import app
     from ministack.core.responses import get_account_id, get_region
-    from ministack.services import sts
 
-    account, name = get_account_id(), role.rsplit("/", 1)[-1]
-    key, secret, token = account, "embedded", ""
-    if app.AUTH:
-        key = f"ASIA{secrets.token_hex(8).upper()}"
-        secret, token = secrets.token_hex(20), secrets.token_hex(32)
-        session = {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/GlueJobRunnerSession",
-            "UserId": f"{name}:GlueJobRunnerSession",
-            "SecretAccessKey": secret,
-            "SessionToken": token,
-        }
-        sts.register_session(key, session)
-    as_role = boto3.session.Session(key, secret, token or None, get_region())
-    host, port = os.environ.get("BIND_HOST", "127.0.0.1"), os.environ.get("GATEWAY_PORT", "4566")
-    endpoint = f"http://{host}:{port}"
+    made = role_session.assume(get_account_id(), role, "GlueJobRunnerSession")
+    as_role = boto3.session.Session(*made, get_region())
+    endpoint = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
     config = Config(proxies={}, s3={"addressing_style": "path"})
     return _RoleSession(
         s3=as_role.client("s3", endpoint_url=endpoint, config=config),
@@ -462,6 +453,14 @@ def _role_session(role: str) -> _RoleSession:
 
 
 def _data_paths(arguments: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Bucket and key of each path of the script's data.
+
+    Raises:
+        WorkshopError: a path of data that does not lead to a bucket, but into this machine.
+    """
+    for name, value in arguments.items():
+        if re.fullmatch(r"--S3_\w+_PATH", name) and not value.startswith("s3://"):
+            raise WorkshopError(f"{name} {value} does not begin with s3://", "Name a bucket")
     return [
         _bucket_and_key(value)
         for name, value in arguments.items()
@@ -470,7 +469,14 @@ def _data_paths(arguments: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _bucket_and_key(path: str) -> tuple[str, str]:
+    """The two parts of an S3 path, which name a folder and a file of the run here.
+
+    Raises:
+        WorkshopError: either would lead out of the run's own folder.
+    """
     bucket, _, key = path.removeprefix("s3://").partition("/")
+    if not _BUCKET_NAME.fullmatch(bucket) or {".", ".."} & {*key.split("/")}:
+        raise WorkshopError(f"{path} is not a path of S3", "Name a bucket and a key")
     return bucket, key.strip("/")
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from workshop.local import role_session
+
 
 def install() -> None:
     """Scope to one account what MiniStack does to a function's processes in every account.
@@ -12,7 +14,11 @@ def install() -> None:
 
     And no process outlives its invocation: MiniStack keeps one for each function, with some 60 MB,
     also when the function has gone.
+
+    And each process gets a secret key of its own: MiniStack's follows from the names of function
+    and role, which others may know.
     """
+    from ministack.core import lambda_runtime
     from ministack.core.responses import get_account_id, get_region
     from ministack.services import lambda_svc
 
@@ -27,4 +33,15 @@ def install() -> None:
             worker.kill()
         release(worker)
 
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        account = config["FunctionArn"].split(":")[4]
+        made = role_session.assume(account, config["Role"], config["FunctionName"][:64])
+        return {
+            "AWS_ACCESS_KEY_ID": made.access_key,
+            "AWS_SECRET_ACCESS_KEY": made.secret_key,
+            "AWS_SESSION_TOKEN": made.token,
+        }
+
     lambda_svc.invalidate_worker, lambda_svc.release_worker = invalidate_worker, release_worker
+    for module in (lambda_runtime, lambda_svc):
+        module.execution_credentials = execution_credentials

@@ -1,14 +1,17 @@
 """Starts and stops the embedded AWS, a process of its own on one loopback port.
 
-It is MiniStack with IAM evaluated on every call (`AUTH=true`) and with what it lacks added by
-`workshop.local.athena` and `workshop.local.glue`. Its state lives in memory: it goes when it stops.
+It is MiniStack with IAM evaluated on every call (`AUTH=true`), behind `workshop.local.gate`, and
+with what it lacks added by `workshop.local.athena` and `workshop.local.glue`. Its state lives in
+memory: it goes when it stops. So does the secret key that it makes when it starts.
 """
 
 import asyncio
+import configparser
 import contextlib
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -23,8 +26,9 @@ from typing import Any
 
 import psutil
 
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, credentials_file
 from workshop.errors import WorkshopError
+from workshop.local.child import inherited_environment
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
@@ -56,6 +60,7 @@ class EmbeddedAws:
         port: the loopback port, 1 to 65535.
 
     Attributes:
+        credentials: the file with the key that a running one knows, in the AWS CLI's format.
         module: what runs in the process; a test may run more than this module.
     """
 
@@ -65,12 +70,33 @@ class EmbeddedAws:
         self.folder = folder
         self.port = port
         self.log = folder / "aws.log"
+        self.credentials = credentials_file(folder, port)
         self._state = folder / "server.json"
 
     @property
     def endpoint(self) -> str:
         """The URL that every client of it uses."""
         return f"http://{HOST}:{self.port}"
+
+    def client_environment(self) -> dict[str, str]:
+        """The variables by which any AWS tool uses a running one as its account's owner."""
+        credentials = configparser.ConfigParser(interpolation=None)
+        credentials.read(self.credentials, encoding="utf-8")
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": EMBEDDED_REGION,
+            "AWS_DEFAULT_REGION": EMBEDDED_REGION,
+            **{name.upper(): value for name, value in credentials["default"].items()},
+        }
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "EmbeddedAws | None":
+        """The one that runs in a folder, on whatever port."""
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+            found = cls(folder, state["port"])
+            return found if found.running() else None
+        return None
 
     def running(self) -> Running | None:
         """The running process that this folder's state file names, on this port."""
@@ -96,12 +122,16 @@ class EmbeddedAws:
                 )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
+        for file in (self.log, self._state):
+            file.unlink(missing_ok=True)
+            file.touch(mode=0o600)
         with self.log.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", self.module, str(self.folder), str(self.port)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                env=inherited_environment(),
                 start_new_session=True,
                 cwd=Path(__file__).parent.parent.parent,
             )
@@ -127,15 +157,9 @@ class EmbeddedAws:
                     member.kill()
             psutil.wait_procs(family, timeout=STOP_SECONDS)
         self._state.unlink(missing_ok=True)
+        self.credentials.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         return process is not None
-
-    @classmethod
-    def stop_any(cls, folder: Path) -> None:
-        """Stop whatever of a folder runs, on any port."""
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
-            cls(folder, state["port"]).stop()
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -179,6 +203,7 @@ async def _serve(port: int) -> None:
         lambda_functions,
         organizations,
     )
+    from workshop.local.gate import Gate
 
     athena.install()
     cloudformation.install()
@@ -193,7 +218,17 @@ async def _serve(port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(_over_tls(app), config, shutdown_trigger=stopping.wait)
+    await serve(Gate(_over_tls(app), port), config, shutdown_trigger=stopping.wait)
+
+
+def _write_credentials(file: Path, secret: str) -> None:
+    """Write the account owner's key to a file that is the user's alone from the beginning."""
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_text(
+        f"[default]\naws_access_key_id = {EMBEDDED_ACCOUNT}\naws_secret_access_key = {secret}\n",
+        encoding="utf-8",
+    )
 
 
 def main(folder: Path, port: int) -> None:
@@ -202,8 +237,8 @@ def main(folder: Path, port: int) -> None:
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
     tempfile.tempdir = str(temporary)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
+    secret = secrets.token_urlsafe(30)
+    _write_credentials(credentials_file(folder, port), secret)
     os.environ |= {
         "TMPDIR": str(temporary),
         "AUTH": "true",
@@ -214,7 +249,7 @@ def main(folder: Path, port: int) -> None:
         "MINISTACK_ACCOUNT_ID": EMBEDDED_ACCOUNT,
         "MINISTACK_REGION": EMBEDDED_REGION,
         "AWS_ACCESS_KEY_ID": EMBEDDED_ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_SECRET_ACCESS_KEY": secret,
         # Listeners on ports of their own, which nothing here uses.
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
@@ -226,6 +261,8 @@ def main(folder: Path, port: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--stop":
-        EmbeddedAws.stop_any(Path(sys.argv[2]))
+        started = EmbeddedAws.of_folder(Path(sys.argv[2]))
+        if started:
+            started.stop()
     else:
         main(Path(sys.argv[1]), int(sys.argv[2]))

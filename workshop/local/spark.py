@@ -19,6 +19,7 @@ from threading import Thread
 from typing import IO, Literal
 
 from workshop.errors import WorkshopError
+from workshop.local.child import inherited_environment
 
 GLUE_VERSION = "6.0"
 MINIMUM_JAVA = 17
@@ -226,6 +227,8 @@ def _configure(
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.warehouse.dir": (folder / "warehouse").as_uri(),
+        # Whoever connects to the driver or to its block manager has to know a secret.
+        "spark.authenticate": "true",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.hadoop.fs.file.impl": raw_files,
@@ -242,12 +245,7 @@ def _configure(
 
 
 def _environment(conf_dir: Path) -> dict[str, str]:
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPARK_", "PYSPARK_", "HADOOP_"))
-    }
-    return inherited | {
+    return inherited_environment() | {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "PYTHONPATH": str(_RUNTIME),

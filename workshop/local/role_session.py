@@ -1,0 +1,38 @@
+"""The credentials by which a service of the embedded AWS acts as a role."""
+
+import secrets
+from typing import NamedTuple
+
+
+class RoleCredentials(NamedTuple):
+    """Temporary credentials of a role."""
+
+    access_key: str
+    secret_key: str
+    token: str
+
+
+def assume(account: str, role: str, name: str) -> RoleCredentials:
+    """Make credentials that nobody can guess, and let the embedded AWS know them.
+
+    Args:
+        account: the role's account.
+        role: the role, its name or its ARN.
+        name: what the session is called in the caller's ARN.
+    """
+    from ministack.services import sts
+
+    made = RoleCredentials(
+        f"ASIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30), secrets.token_urlsafe(60)
+    )
+    role_name = role.rpartition("/")[2]
+    sts.register_session(
+        made.access_key,
+        {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{name}",
+            "UserId": f"{role_name}:{name}",
+            "SecretAccessKey": made.secret_key,
+            "SessionToken": made.token,
+        },
+    )
+    return made
