@@ -64,6 +64,19 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
+def opened_at(url: str) -> Iterator[Page]:
+    """Open a page in a Chromium to which the name evil.example leads to this machine."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        rules = "--host-resolver-rules=MAP evil.example 127.0.0.1"
+        browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, rules])
+        page = browser.new_page()
+        page.goto(url)
+        yield page
+        browser.close()
+
+
+@contextmanager
 def opened(
     browser: Browser, file: Path, *, scheme: Scheme = "light", width: int = 1200
 ) -> Iterator[Opened]:
