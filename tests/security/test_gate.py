@@ -550,7 +550,8 @@ def test_a_malformed_signature_is_refused(signer: Signer, data: st.DataObject) -
     end = data.draw(st.integers(begin, min(len(value), begin + 30)))
     changed = value[:begin] + data.draw(TEXTS) + value[end:]
     changed = quote(changed, safe="".join(map(chr, range(32, 127)))).strip()
-    if changed.split() == value.split() or not changed:
+    account = re.compile("Credential=[0-9]{12}/")  # all accounts' owners have one secret
+    if account.sub("", changed).split() == account.sub("", value).split() or not changed:
         return
     request.headers.replace_header(name, changed)
     answer = signer.send(request)

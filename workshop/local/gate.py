@@ -41,6 +41,10 @@ _UNSUPPORTED = Refusal(
 )
 _INCOMPLETE = "IncompleteSignature"
 _CREDENTIAL = "X-Amz-Credential"
+# MiniStack reads the parts wherever they are, and nothing else that is there.
+_HEADER = re.compile(
+    "AWS4-HMAC-SHA256 Credential=([^ ,]+), *SignedHeaders=[a-z0-9;_.-]+, *Signature=[0-9a-f]{64}"
+)
 
 
 @dataclass(frozen=True)
@@ -158,10 +162,9 @@ def check(request: Request, body: bytes) -> Refusal | None:
     if isinstance(signature, tuple):
         return Refusal(*signature)
     scope = f"{signature.date_stamp}/{signature.region}/{signature.service}/aws4_request"
-    given = re.search(
-        r"Credential=([^, ]*)", f"{by_header} Credential={_one(request, _CREDENTIAL)}"
-    )
-    if not given or given[1] != f"{signature.access_key_id}/{scope}":
+    whole = _HEADER.fullmatch(by_header)
+    credential = whole[1] if whole else _one(request, _CREDENTIAL)
+    if credential != f"{signature.access_key_id}/{scope}":
         return Refusal(_INCOMPLETE, "Credential must be keyid/date/region/service/aws4_request")
     return (
         _expired(request, signature, presigned=by_query)
