@@ -121,15 +121,23 @@ def connect() -> Account:
     """Find out from the environment where to work, and make sure that it stays there.
 
     `AWS_ENDPOINT_URL` names the embedded AWS, which must be on loopback; then no credential, no
-    profile and no other endpoint of the user's is read by this process or one that it starts.
+    profile and no other endpoint of the user's is read by this process or one that it starts, but
+    the key that the embedded AWS has made.
     Without it, this is AWS, by the credentials that any AWS tool would use and at no endpoint but
     AWS's own.
 
     Raises:
-        WorkshopError: the endpoint is not on loopback, or no region is set on AWS.
+        WorkshopError: the endpoint is not on loopback, or no region is set on AWS, or the key is
+            the embedded AWS's.
     """
     if os.environ.get("AWS_ENDPOINT_URL"):
         return _embedded(os.environ["AWS_ENDPOINT_URL"])
+    if os.environ.get("AWS_ACCESS_KEY_ID") == EMBEDDED_ACCOUNT:
+        raise WorkshopError(
+            "This terminal has the key and the region of the embedded AWS, but not its endpoint.",
+            "Open another terminal for AWS; for the embedded AWS: "
+            'eval "$(python -m workshop env)"',
+        )
     # An endpoint of a profile, or of one service only, would be neither the one nor the other.
     os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
     try:

@@ -46,6 +46,19 @@ def test_no_region_for_aws(fresh: Checkout) -> None:
     assert "No AWS region is set" in error
 
 
+def test_half_of_the_embedded_aws_is_not_aws(fresh: Checkout) -> None:
+    """Its region would be deployed to, and a leftover key explains nothing."""
+    error = fresh.run(
+        "status",
+        code=1,
+        AWS_ENDPOINT_URL=None,
+        AWS_ACCESS_KEY_ID="111122223333",
+        AWS_SECRET_ACCESS_KEY="anything",
+        AWS_REGION="us-east-1",
+    ).stderr
+    assert "key and the region of the embedded AWS" in error
+
+
 def test_the_port_is_taken(fresh: Checkout) -> None:
     """Another emulator often has the usual port."""
     with socket.socket() as other:

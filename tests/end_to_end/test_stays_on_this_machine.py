@@ -3,8 +3,11 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -65,6 +68,13 @@ def family(server: EmbeddedAws) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+def knows(checkout: Checkout, server: EmbeddedAws) -> None:
+    """Put a server's key where the commands of a checkout look for it."""
+    file = checkout.server.folder / server.credentials.name
+    file.parent.mkdir(parents=True)
+    shutil.copy(server.credentials, file)
+
+
 class Watch(threading.Thread):
     """Looks at every socket and environment of the server and what it starts, again and again."""
 
@@ -91,8 +101,7 @@ class Watch(threading.Thread):
         for found in process.net_connections("inet"):
             ends = [end.ip for end in (found.laddr, found.raddr) if end]
             self.sockets.update((command, ip) for ip in ends)
-        # What a process was given stays readable: the server's own is the terminal's.
-        if process.ppid() != os.getpid() and CANARY in process.environ().values():
+        if CANARY in process.environ().values():
             self.canaries.add(command)
 
     def end(self) -> None:
@@ -162,6 +171,14 @@ def test_it_neither_needs_nor_keeps_credentials(server: EmbeddedAws, owner: boto
         "http://192.168.1.5:4566",
         "http://127.0.0.1.example.com:4566",
         "http://127.0.0.1@example.com:4566",
+        "http://127.0.0.9:4899\\@127.0.0.1:4566",
+        "http://127.0.0.1:4566\\@127.0.0.9:4899",
+        "http://user:password@127.0.0.1:4566",
+        "http://127.0.0.1:4566#@127.0.0.9:4899",
+        "http://127.0.0.1:4566/path",
+        "http://127.0.0.1:70000",
+        "http://127.0.0.1:0",
+        "https://127.0.0.1:4566",
         "https://sts.amazonaws.com",
         "127.0.0.1:4566",
     ],
@@ -213,6 +230,7 @@ def test_a_command_for_the_embedded_aws_goes_nowhere_else(
 ) -> None:
     """Else a rehearsal is sent to a real account, a proxy, or one service's other endpoint."""
     assert owner.client("sts").get_caller_identity()
+    knows(fresh, server)
     url, heard = elsewhere
     config, marker = profile
     error = fresh.run(
@@ -255,6 +273,36 @@ def test_a_command_for_aws_goes_to_no_embedded_one(
     assert heard == []
 
 
+def test_another_folders_key_is_told_from_no_server(
+    fresh: Checkout, server: EmbeddedAws, owner: boto3.Session
+) -> None:
+    """Two checkouts on one port are often mistaken for each other."""
+    assert owner
+    wrong = {"AWS_ACCESS_KEY_ID": "111122223333", "AWS_SECRET_ACCESS_KEY": "of yesterday"}
+    error = fresh.run("status", code=1, AWS_ENDPOINT_URL=server.endpoint, **wrong).stderr
+    assert "does not accept this folder's key" in error
+    assert "workshop env" in error
+
+
+def test_other_tools_get_what_they_need(fresh: Checkout, server: EmbeddedAws) -> None:
+    """The AWS CLI and awswrangler want an endpoint, a region and a key."""
+    assert "make up" in fresh.run("env", code=1).stderr
+    (fresh.path / "build").mkdir()
+    (fresh.path / "build" / "local").symlink_to(server.folder)
+    printed = fresh.run("env", AWS_ENDPOINT_URL=None, AWS_PROFILE="mine").stdout
+    asked = (
+        f'{printed}\n{sys.executable} -c \'import boto3, os; print(os.environ.get("AWS_PROFILE"), '
+        'boto3.client("sts").get_caller_identity()["Account"])\''
+    )
+    shell = ["sh", "-c", asked]
+    said = subprocess.run(
+        shell, capture_output=True, text=True, check=True, env={"AWS_PROFILE": "mine"}
+    )
+    assert said.stdout == "None 111122223333\n"
+    as_json = json.loads(fresh.run("env", "--json").stdout)
+    assert as_json == server.client_environment()
+
+
 def test_where_it_works_is_said_before_anything_changes(
     fresh: Checkout, server: EmbeddedAws, owner: boto3.Session
 ) -> None:
@@ -263,6 +311,7 @@ def test_where_it_works_is_said_before_anything_changes(
         "Resources": {"Data": {"Type": "AWS::S3::Bucket"}},
         "Outputs": {outputs.BUCKET: {"Value": {"Ref": "Data"}}},
     }
+    knows(fresh, server)
     owner.client("cloudformation").create_stack(
         StackName="BucketOnly", TemplateBody=json.dumps(template)
     )

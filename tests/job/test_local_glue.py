@@ -289,3 +289,29 @@ def test_a_job_that_is_not_there_is_not_found(aws: Aws) -> None:
     for call in (aws.glue.start_job_run, aws.glue.get_job_runs):
         with pytest.raises(ClientError, match="EntityNotFoundException"):
             call(JobName="Missing")
+
+
+@pytest.mark.parametrize(
+    "path", ["FOLDER", "file://FOLDER", "file:FOLDER", "s3://../FOLDER", f"s3://{BUCKET}/../FOLDER"]
+)
+def test_a_run_reads_buckets_and_nothing_else(aws: Aws, path: str, tmp_path: Path) -> None:
+    """Whoever may start the job would read any file of this machine in its rejected records."""
+    (tmp_path / "credentials").write_text("aws_secret_access_key = HOSTSECRET\n")
+    job = aws.job("Outside", SCRIPT.read_text(encoding="utf-8"))
+    before = set(aws.keys(""))
+    named = path.replace("FOLDER", str(tmp_path))
+    run = aws.run(job, Arguments={"--S3_JSON_INPUT_PATH": named})
+    assert run["JobRunState"] == "FAILED"
+    assert named in run["ErrorMessage"]
+    assert set(aws.keys("")) - before == {f"scripts/{job}.py"}
+
+
+def test_a_run_writes_no_file_outside_its_folder(aws: Aws, tmp_path: Path) -> None:
+    """An object's key would be the name of any file of this machine."""
+    key = f"segment-logs/../../../../../../../..{tmp_path}/escaped.txt"
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=b"escaped")
+    job = aws.job("Escapes", "print('ran')")
+    run = aws.run(job, Arguments={"--S3_JSON_INPUT_PATH": f"s3://{BUCKET}/{key}"})
+    aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    assert run["JobRunState"] == "FAILED"
+    assert list(tmp_path.iterdir()) == []

@@ -1,11 +1,14 @@
-"""What a user is told when a script cannot run or fails."""
+"""What a user is told when a script cannot run or fails, and what a script that runs is given."""
 
+import socket
+import struct
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
 from workshop.errors import WorkshopError
-from workshop.local.spark import Finished, check_java, error_of, run_script
+from workshop.local.spark import Finished, ScriptRun, check_java, error_of, run_script
 
 
 def java_home(folder: Path, script: str) -> str:
@@ -90,3 +93,52 @@ def test_a_script_that_leaves_with_success_has_succeeded(tmp_path: Path) -> None
         result = run_script(script, [], log=lambda stream, line: lines.append((stream, line)))
         assert result == finished
     assert lines == [("output", "é"), ("output", "é")]
+
+
+LOOKS_AROUND = """
+import os, time
+from pyspark import SparkContext
+context = SparkContext.getOrCreate()
+manager = context._jvm.org.apache.spark.SparkEnv.get().blockManager().blockManagerId()
+print(" ".join(os.environ))
+print(context.getConf().get("spark.driver.port"), manager.port(), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_script_is_given_no_secret_and_answers_nobody_who_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script is somebody's code, and other users of the machine reach its ports."""
+    secrets = {"GITHUB_TOKEN", "SEGMENT_PUBLIC_API_TOKEN", "AWS_SECRET_ACCESS_KEY"}
+    for name in secrets:
+        monkeypatch.setenv(name, "a terminal's")
+    script = tmp_path / "script.py"
+    script.write_text(LOOKS_AROUND, encoding="utf-8")
+    lines = Queue[tuple[str, str]]()
+    run = ScriptRun(script, [], log=lambda stream, line: lines.put((stream, line)))
+    try:
+        said: list[str] = []
+        while len(said) < 2:
+            stream, line = lines.get(timeout=60)
+            said += [line] if stream == "output" else []
+        answers = [ask(int(port)) for port in said[1].split()]
+    finally:
+        run.terminate()
+        run.wait()
+    assert secrets & {*said[0].split()} == set()
+    assert {"PATH", "SPARK_CONF_DIR"} <= {*said[0].split()}
+    for answer in answers:
+        assert b"Expected SaslMessage, received something else" in answer
+
+
+def ask(port: int) -> bytes:
+    """What Spark answers to a request in its own protocol from somebody who has not authenticated.
+
+    Source: Spark 4.1, org.apache.spark.network.protocol, MessageEncoder and RpcRequest.
+    """
+    body = b"anything"
+    request, length = 3, 8 + 1 + 8 + 4 + len(body)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(struct.pack(">qbqi", length, request, 1, len(body)) + body)
+        return connection.recv(10_000)

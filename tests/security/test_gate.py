@@ -36,6 +36,7 @@ CLIENT = httpx.Client(trust_env=False)
 SIGV4 = Config(signature_version="s3v4")
 FUNCTIONS = "/2015-03-31/functions"
 BUCKET = "personalize-data-gate"
+TERMINALS = {"GITHUB_TOKEN", "SEGMENT_PUBLIC_API_TOKEN", "SSH_AUTH_SOCK"}
 FORGED = (
     f"AWS4-HMAC-SHA256 Credential={EMBEDDED_ACCOUNT}/20261127/us-east-1/%s/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
@@ -50,6 +51,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedAws:
 @pytest.fixture(scope="module")
 def owner(server: EmbeddedAws) -> Iterator[boto3.Session]:
     """The owner of an account with a bucket, an object and a role for Lambda functions."""
+    with pytest.MonkeyPatch.context() as terminal:
+        for name in TERMINALS:
+            terminal.setenv(name, "a terminal's")
+        server.start()
     with owner_of(server) as session:
         session.client("s3").create_bucket(Bucket=BUCKET)
         session.client("s3").put_object(Bucket=BUCKET, Key="picture.svg", Body=b"<svg/>")
@@ -625,10 +630,10 @@ def test_the_secret_is_another_after_each_start(tmp_path: Path) -> None:
     assert min(map(len, secrets)) >= 40
 
 
-def test_what_a_function_is_signed_with_cannot_be_computed(
+def test_a_function_has_a_key_that_cannot_be_computed_and_nothing_of_the_terminal(
     owner: boto3.Session, signer: Signer, tmp_path: Path
 ) -> None:
-    """MiniStack computes a function's key from names that everybody knows."""
+    """MiniStack computes it from names that everybody knows, and hands on all variables."""
     import zipfile  # noqa: PLC0415
 
     archive = tmp_path / "code.zip"
@@ -652,6 +657,7 @@ def test_what_a_function_is_signed_with_cannot_be_computed(
     guessed = botocore.auth.sha256(f"secret:{digest}".encode()).hexdigest()
     assert environment["AWS_SECRET_ACCESS_KEY"] != guessed
     assert signer.credentials.secret_key not in environment.values()
+    assert TERMINALS & environment.keys() == set()
     token = botocore.auth.sha256(f"token:{digest}".encode()).hexdigest()
     stranger = Signer(signer.endpoint, Credentials(f"ASIA{digest[:16].upper()}", guessed, token))
     assert stranger.send(stranger.signed()).status_code == 403
