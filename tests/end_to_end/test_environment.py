@@ -481,8 +481,8 @@ def test_plain_http_is_refused_by_nobody_here_but_another_account_is(
     checkout: Checkout,
 ) -> None:
     """IAM is on: a stranger's credentials do not read the data."""
-    stranger = boto3.Session("999988887777", "x", region_name="us-east-1")
-    with pytest.raises(ClientError):
+    stranger = session_of(checkout.server, "999988887777")
+    with pytest.raises(ClientError, match="AccessDenied"):
         stranger.client("s3", endpoint_url=checkout.endpoint).list_objects_v2(Bucket=BUCKET)
 
 
@@ -495,9 +495,7 @@ def test_a_second_copy_fits_into_the_same_account(
         subprocess.run(
             ["node_modules/.bin/cdk", *arguments, "--context", "stackName=Second"],
             cwd=checkout.path,
-            env=checkout.environment(
-                AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="x", AWS_REGION="us-east-1"
-            ),
+            env=checkout.environment(**checkout.server.client_environment()),
             check=True,
             capture_output=True,
         )
