@@ -10,13 +10,14 @@ from typing import Any
 from workshop import figures, job, queries, verification
 from workshop.account import Account
 from workshop.console import Steps
-from workshop.deployment import BUILD
+from workshop.deployment import BUILD, build_folder, write_private
 from workshop.environment import Environment
 from workshop.figures import Figure
 
 SUMMARY = BUILD / "summary.json"
 SAMPLE_ROWS = 20
 FETCHED_ROWS = 1000
+EVENT_TYPES = 100  # that are named: Personalize takes 10
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Summary:
     Attributes:
         environment: where it is, whether embedded, when this was, the stack, its id, its outputs.
         steps: what was done, each with its result and its seconds.
-        job: the job run: id, state, seconds, accounting; empty when none has succeeded.
+        job: the job run: id, state, seconds, accounting, complaint (about an accounting that cannot
+            be read); empty when none has succeeded.
         queries: each saved query that reads: name, description, columns, row_count (and whether
             there are more), the first rows, seconds, scanned_bytes.
         figures: what the report draws: rows by column, by the figure's name.
@@ -50,8 +52,9 @@ class Summary:
 
     def write(self) -> Path:
         """Write build/summary.json and return its path."""
-        BUILD.mkdir(exist_ok=True)
-        SUMMARY.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        build_folder()
+        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        write_private(SUMMARY, text.encode())
         return SUMMARY
 
 
@@ -84,7 +87,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             step.result = f"{len(answers)} answered by an earlier run"
         else:
             answers = []
-            saved = [q for q in queries.saved_queries(account, environment) if q.reads]
+            saved = [q for q in queries.own(account, environment) if q.reads]
             for query in saved:
                 step.update(query.name)
                 answers.append(_answer(account, environment, query))
@@ -118,7 +121,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             "rows": data.rows,
             "users": len(data.users),
             "items": len(data.items),
-            "event_types": dict(data.event_types.most_common()),
+            "event_types": dict(data.event_types.most_common(EVENT_TYPES)),
             "first": data.first,
             "last": data.last,
         },
@@ -126,8 +129,9 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
 
 
 def _rows_written(run: job.JobRun) -> str:
-    written = run.accounting.get("rows_written")
-    return f"{written:,} rows" if isinstance(written, int) else "done"
+    if not run.accounting:
+        return f"done ({run.complaint})" if run.complaint else "done"
+    return f"{run.accounting['rows_written']:,} rows"
 
 
 def _answer(
