@@ -99,6 +99,9 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         else:
             drawn = figures.compute(account, environment, progress=step.update)
             step.result = f"{len(drawn)} computed"
+            cut = [name for name, rows in drawn.items() if len(rows) == figures.MOST_ROWS]
+            if cut:
+                step.result += f"; only the first {figures.MOST_ROWS:,} rows of {', '.join(cut)}"
     with steps.step("Personalize's rules") as step:
         checks, data = verification.verify(account, environment)
         step.result = f"{sum(c.passed for c in checks)} of {len(checks)} hold"

@@ -14,6 +14,8 @@ from workshop.errors import WorkshopError
 
 STATEMENTS = sorted(Path(__file__).parent.glob("*.sql"))
 NAMES = {path.stem for path in STATEMENTS}
+# Whoever knows a site's write key decides on how many events there are, and on their names.
+MOST_ROWS, LONGEST_VALUE = 10_000, 500
 Figure = list[dict[str, str | None]]
 
 
@@ -28,8 +30,8 @@ def compute(
         progress: called with the name of each figure before it is computed.
 
     Returns:
-        The rows of each figure by its name, which is its file's: all of them, as values by column,
-        rendered as Athena renders them.
+        The rows of each figure by its name, which is its file's: the first MOST_ROWS, as values by
+        column, rendered as Athena renders them, the first LONGEST_VALUE characters of each.
 
     Raises:
         WorkshopError: Athena refused a statement or it failed; the message names its file.
@@ -43,7 +45,13 @@ def _rows(
     progress(path.stem)
     sql = path.read_text(encoding="utf-8")
     try:
-        answer = queries.run(account, environment, sql, environment.database, limit=None)
+        answer = queries.run(account, environment, sql, environment.database, limit=MOST_ROWS)
     except WorkshopError as error:
         raise WorkshopError(f"{path.name}: {error.message}", error.next_step) from error
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return [
+        {
+            column: value and value[:LONGEST_VALUE]
+            for column, value in zip(answer.columns, row, strict=True)
+        }
+        for row in answer.rows
+    ]
