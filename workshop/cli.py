@@ -113,6 +113,7 @@ def up(
         _show(facts)
         console.out.print(f"Report: {paths[1]}\nFacts:  {paths[0]}")
         _look_around(account)
+    facts.require_answers()
     if not facts.passed:
         raise typer.Exit(1)
 
@@ -488,6 +489,7 @@ def write_report(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
         console.print_json(dataclasses.asdict(facts))
     else:
         console.out.print(str(path))
+    facts.require_answers()
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +11,16 @@ from typing import Any
 
 from workshop import figures, job, queries, verification
 from workshop.account import Account
-from workshop.console import Steps
+from workshop.console import Step, Steps
 from workshop.deployment import BUILD, build_folder, write_private
 from workshop.environment import Environment
+from workshop.errors import WorkshopError
 from workshop.figures import Figure
 
 SUMMARY = BUILD / "summary.json"
 SAMPLE_ROWS = 20
 FETCHED_ROWS = 1000
+MESSAGE_LENGTH = 500
 EVENT_TYPES = 100  # that are named: Personalize takes 10
 
 
@@ -32,6 +36,7 @@ class Summary:
         queries: each saved query that reads: name, description, columns, row_count (and whether
             there are more), the first rows, seconds, scanned_bytes.
         figures: what the report draws: rows by column, by the figure's name.
+        failures: what Athena could not answer, and why: a CSV that is not the job's can do that.
         checks: each of Personalize's rules: rule, passed, found, advice.
         interactions: rows, users, items, event_types (records by type), first and last (epoch
             seconds) of the CSV.
@@ -42,6 +47,7 @@ class Summary:
     job: dict[str, Any]
     queries: list[dict[str, Any]]
     figures: dict[str, Figure]
+    failures: list[str]
     checks: list[dict[str, Any]]
     interactions: dict[str, Any]
 
@@ -49,6 +55,19 @@ class Summary:
     def passed(self) -> bool:
         """Whether Personalize would accept the CSV."""
         return bool(self.checks) and all(check["passed"] for check in self.checks)
+
+    def require_answers(self) -> None:
+        """Let Athena have answered everything.
+
+        Raises:
+            WorkshopError: it has not; the message names what and why.
+        """
+        if self.failures:
+            raise WorkshopError(
+                f"Athena did not answer {len(self.failures)} statements: {self.failures[0]}",
+                f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
+                "writes the CSV again: python -m workshop run-job",
+            )
 
     def write(self) -> Path:
         """Write build/summary.json and return its path."""
@@ -80,7 +99,13 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         else:
             step.result = f"{_rows_written(done)}, by an earlier run"
     old = previous()
-    same = old and old.environment["stack_id"] == environment.stack_id and old.job["id"] == done.id
+    same = (
+        old
+        and old.environment["stack_id"] == environment.stack_id
+        and old.job["id"] == done.id
+        and not old.failures
+    )
+    failures: list[str] = []
     with steps.step("Saved queries") as step:
         if old and same:
             answers = old.queries
@@ -90,15 +115,23 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             saved = [q for q in queries.own(account, environment) if q.reads]
             for query in saved:
                 step.update(query.name)
-                answers.append(_answer(account, environment, query))
+                with _noted(failures, f"{query.name}: "):
+                    answers.append(_answer(account, environment, query))
             step.result = f"{len(answers)} answered"
+            _tell(step, failures)
     with steps.step("Report's figures") as step:
-        if old and same and old.figures.keys() == figures.NAMES:
+        if old and same and old.figures.keys() == figures.STATEMENTS.keys():
             drawn = old.figures
             step.result = f"{len(drawn)} computed by an earlier run"
         else:
-            drawn = figures.compute(account, environment, progress=step.update)
-            step.result = f"{len(drawn)} computed"
+            drawn, before = {}, len(failures)
+            for name in figures.STATEMENTS:
+                step.update(name)
+                drawn[name] = []
+                with _noted(failures):
+                    drawn[name] = figures.compute(account, environment, name)
+            step.result = f"{sum(bool(rows) for rows in drawn.values())} computed"
+            _tell(step, failures[before:])
             cut = [name for name, rows in drawn.items() if len(rows) == figures.MOST_ROWS]
             if cut:
                 step.result += f"; only the first {figures.MOST_ROWS:,} rows of {', '.join(cut)}"
@@ -119,6 +152,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         job=dataclasses.asdict(done),
         queries=answers,
         figures=drawn,
+        failures=failures,
         checks=[dataclasses.asdict(check) for check in checks],
         interactions={
             "rows": data.rows,
@@ -129,6 +163,21 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             "last": data.last,
         },
     )
+
+
+@contextmanager
+def _noted(failures: list[str], what: str = "") -> Iterator[None]:
+    """Go on where Athena refuses or fails a statement: the others say all the more."""
+    try:
+        yield
+    except WorkshopError as error:
+        failures.append(f"{what}{error.message}"[:MESSAGE_LENGTH])
+
+
+def _tell(step: Step, failures: list[str]) -> None:
+    if failures:
+        step.passed = False
+        step.result += f"; {len(failures)} failed, {failures[0]}"
 
 
 def _rows_written(run: job.JobRun) -> str:

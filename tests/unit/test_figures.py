@@ -15,7 +15,7 @@ from workshop.errors import WorkshopError
 ENVIRONMENT = Environment("Workshop", "arn", "CREATE_COMPLETE", {"DatabaseName": "shop"})
 
 
-@pytest.mark.parametrize("path", figures.STATEMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", figures.STATEMENTS.values(), ids=lambda path: path.stem)
 def test_it_is_one_statement_of_athena(path: Path) -> None:
     """The report would end with an error after a job that took minutes."""
     text = path.read_text(encoding="utf-8")
@@ -33,4 +33,4 @@ def test_one_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "run", run)
     account = Account(boto3.Session(region_name="us-east-1"), None)
     with pytest.raises(WorkshopError, match=r"events\.sql: The query failed: no such column"):
-        figures.compute(account, ENVIRONMENT, progress=lambda _: None)
+        figures.compute(account, ENVIRONMENT, "events")

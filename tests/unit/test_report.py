@@ -78,6 +78,7 @@ USUAL = Summary(
             {"interactions": "700", "users": "1"},
         ],
     },
+    failures=[],
     checks=[
         {"rule": "Files", "passed": True, "found": "1 CSV, 99 bytes", "advice": "Run the job"},
         {"rule": "Interactions", "passed": False, "found": "3 of 1,000", "advice": "More data"},

@@ -4,7 +4,6 @@ The saved queries are the lesson's, and are named and numbered as the lesson goe
 statements stay what they are when those change.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from workshop import queries
@@ -12,37 +11,28 @@ from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
-STATEMENTS = sorted(Path(__file__).parent.glob("*.sql"))
-NAMES = {path.stem for path in STATEMENTS}
+STATEMENTS = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.sql"))}
 # Whoever knows a site's write key decides on how many events there are, and on their names.
 MOST_ROWS, LONGEST_VALUE = 10_000, 500
 Figure = list[dict[str, str | None]]
 
 
-def compute(
-    account: Account, environment: Environment, *, progress: Callable[[str], None]
-) -> dict[str, Figure]:
-    """Run every statement.
+def compute(account: Account, environment: Environment, name: str) -> Figure:
+    """Run the statement of one figure.
 
     Args:
         account: where the environment is.
-        environment: whose logs and interactions the figures show.
-        progress: called with the name of each figure before it is computed.
+        environment: whose logs and interactions the figure shows.
+        name: one of STATEMENTS.
 
     Returns:
-        The rows of each figure by its name, which is its file's: the first MOST_ROWS, as values by
-        column, rendered as Athena renders them, the first LONGEST_VALUE characters of each.
+        The first MOST_ROWS rows, as values by column, rendered as Athena renders them: the first
+        LONGEST_VALUE characters of each.
 
     Raises:
-        WorkshopError: Athena refused a statement or it failed; the message names its file.
+        WorkshopError: Athena refused the statement or it failed; the message names its file.
     """
-    return {path.stem: _rows(account, environment, path, progress) for path in STATEMENTS}
-
-
-def _rows(
-    account: Account, environment: Environment, path: Path, progress: Callable[[str], None]
-) -> Figure:
-    progress(path.stem)
+    path = STATEMENTS[name]
     sql = path.read_text(encoding="utf-8")
     try:
         answer = queries.run(account, environment, sql, environment.database, limit=MOST_ROWS)
