@@ -46,10 +46,8 @@ class PlainConsole(Console):
     Colour comes from styles, which only this program names.
     """
 
-    def __init__(self, *, stderr: bool = False, soft_wrap: bool = False) -> None:
-        super().__init__(
-            stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False
-        )
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Rich's own
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
         """Turn a string into text before it is measured, so that tables stay aligned."""
