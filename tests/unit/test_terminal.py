@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -165,15 +166,8 @@ def _progress_bar(text: str) -> None:
 
 
 def _waiting(text: str) -> None:
-    class State:
-        outcome = None
-        next_action = None
-
-        def __str__(self) -> str:
-            return text
-
-    console.progress.print(f"{State()} Trying again in 1 s.", markup=False)
-    api._say_wait(cast("Any", State()))  # noqa: SLF001
+    failed = SimpleNamespace(exception=lambda: text)
+    api._say_wait(cast("Any", SimpleNamespace(outcome=failed, next_action=None)))  # noqa: SLF001
 
 
 PRINTING: dict[str, Callable[[str], object]] = {
