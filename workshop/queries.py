@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError
 
 from workshop.account import Account
@@ -83,7 +84,7 @@ def of_stack(account: Account, environment: Environment) -> dict[str, SavedQuery
         logical[query_id]: replace(query, origin=CHANGED)
         if query != deployed.get(logical[query_id])
         else query
-        for query_id, query in _by_id(account, [*logical])
+        for query_id, query in by_id(account.session, [*logical])
     }
     return dict(sorted(found.items(), key=lambda item: item[1].name))
 
@@ -103,7 +104,7 @@ def others(account: Account, environment: Environment) -> Iterator[SavedQuery]:
     pages = account.session.client("athena").get_paginator("list_named_queries")
     for page in pages.paginate(WorkGroup=environment.workgroup):
         ids = [query_id for query_id in page["NamedQueryIds"] if query_id not in stacks]
-        yield from (replace(query, origin=ADDED) for _, query in _by_id(account, ids))
+        yield from (replace(query, origin=ADDED) for _, query in by_id(account.session, ids))
 
 
 def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> SavedQuery:
@@ -138,8 +139,9 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
     )
 
 
-def _by_id(account: Account, ids: list[str]) -> Iterator[tuple[str, SavedQuery]]:
-    athena = account.session.client("athena")
+def by_id(session: boto3.Session, ids: list[str]) -> Iterator[tuple[str, SavedQuery]]:
+    """Yield the saved queries of these ids that are there, each with its id."""
+    athena = session.client("athena")
     for start in range(0, len(ids), _BATCH):
         answer = athena.batch_get_named_query(NamedQueryIds=ids[start : start + _BATCH])
         for q in answer["NamedQueries"]:
@@ -242,6 +244,12 @@ def run(
         rows += [[d.get("VarCharValue") for d in row["Data"]] for row in page["ResultSet"]["Rows"]]
     # The header is the first row of a SELECT's result, and of no other statement's.
     rows = rows[1:] if rows[:1] == [columns] else rows
+    # Athena answers from its file in athena-results/, where participants may write.
+    if any(len(row) != len(columns) for row in rows):
+        raise WorkshopError(
+            "Athena's answer has rows of another width than its header.",
+            "Run it again: somebody has written over its file in athena-results/",
+        )
     statistics = execution["Statistics"]
     return Result(
         columns=columns,

@@ -4,11 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.queries import SavedQuery, choose
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.errors import WorkshopError
+from workshop.queries import SavedQuery, choose, run
 
 PROJECT = Path(__file__).parent.parent.parent
 OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
@@ -65,3 +70,23 @@ def test_others_are_not_looked_at_where_a_number_is_the_stack_s() -> None:
         raise AssertionError
 
     assert choose(OWN, iter(never, None), "02") is OWN[1]  # type: ignore[arg-type]
+
+
+def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Participants may write over the file that Athena answers from: no traceback then."""
+    session = boto3.Session("x", "x", region_name="us-east-1")
+    athena = session.client("athena")
+    monkeypatch.setattr(session, "client", lambda _: athena)
+    row = {"Data": [{"VarCharValue": "1"}, {"VarCharValue": "2"}]}
+    columns = {"ColumnInfo": [{"Name": "a", "Type": "varchar"}]}
+    with Stubber(athena) as stub:
+        stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
+        stub.add_response(
+            "get_query_execution", {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}}
+        )
+        stub.add_response(
+            "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
+        )
+        environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
+        with pytest.raises(WorkshopError, match="another width"):
+            run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
