@@ -231,10 +231,9 @@ def changed(event: Event) -> Callable[[str, str, str], Account]:
     """The environment as Athena answers after UpdateNamedQuery, which MiniStack does not have."""
 
     def update(number: str, key: str, value: str) -> Account:
-        session = boto3.Session(
-            *event.owner.get_credentials().get_frozen_credentials()[:2],
-            region_name=event.owner.region_name,
-        )
+        key = event.owner.get_credentials()
+        assert key
+        session = boto3.Session(key.access_key, key.secret_key, region_name=event.owner.region_name)
 
         def answered(parsed: dict[str, Any], **_: object) -> None:
             for query in parsed["NamedQueries"]:

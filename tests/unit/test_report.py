@@ -234,7 +234,7 @@ def test_what_athena_could_not_answer_is_said(browser: Browser, write: Any) -> N
 
 def test_a_lone_surrogate_does_not_stop_the_report(browser: Browser, write: Any) -> None:  # noqa: ANN401
     """JSON can carry one, and UTF-8 cannot."""
-    events = [{"name": "half \ud83d", "records": "9"}]
+    events: list[Row] = [{"name": "half \ud83d", "records": "9"}]
     summary = replace(USUAL, figures={**USUAL.figures, "events": events})
     with opened(browser, write(summary)) as it:
         assert "half" in it.page.locator("#events").inner_text()

@@ -59,7 +59,7 @@ def write(summary: Summary) -> Path:
     # A link of another scheme could run a script. Who deploys the stack decides on its outputs.
     templates.tests["link"] = lambda url: url.startswith("https://")
     style = _inline("page.css")
-    scripts = [_inline(path) for path in (*LIBRARIES, "charts.js")]
+    scripts = [*map(_inline, LIBRARIES), _inline("charts.js")]
     page = templates.get_template("page.html.j2").render(
         summary=summary,
         tables=_tables(summary),
