@@ -20,6 +20,7 @@ from workshop.errors import WorkshopError
 _COMMENTS = re.compile(r"^[ \t]*--[^\n]*$", re.MULTILINE)
 _SUBSTITUTED = re.compile(r"\$\{([^}]*)\}")
 _BATCH = 50  # the service's limit for one call
+_PROPERTIES = ("Name", "Description", "Database", "QueryString")  # of SavedQuery
 NAMED_QUERY = "AWS::Athena::NamedQuery"
 STACK, CHANGED, ADDED = "stack", "changed", "added"  # where a saved query comes from
 
@@ -171,9 +172,6 @@ def _deployed(
         if resource["Type"] == NAMED_QUERY
         for properties in [resource["Properties"]]
     }
-
-
-_PROPERTIES = ("Name", "Description", "Database", "QueryString")
 
 
 def _text(value: object, names: Mapping[str, str]) -> str:

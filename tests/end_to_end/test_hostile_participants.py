@@ -231,9 +231,11 @@ def changed(event: Event) -> Callable[[str, str, str], Account]:
     """The environment as Athena answers after UpdateNamedQuery, which MiniStack does not have."""
 
     def update(number: str, key: str, value: str) -> Account:
-        key = event.owner.get_credentials()
-        assert key
-        session = boto3.Session(key.access_key, key.secret_key, region_name=event.owner.region_name)
+        credentials = event.owner.get_credentials()
+        assert credentials
+        session = boto3.Session(
+            credentials.access_key, credentials.secret_key, region_name=event.owner.region_name
+        )
 
         def answered(parsed: dict[str, Any], **_: object) -> None:
             for query in parsed["NamedQueries"]:
