@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from bench import data, docs, machine, plot, variants
 from bench.contestants import CONTESTANTS, Contestant
@@ -114,8 +113,7 @@ def main() -> None:
     try:
         app()
     except WorkshopError as error:
-        console.progress.print(f"[red]Error:[/] {escape(error.message)}", soft_wrap=True)
-        console.progress.print(f"[bold]Next:[/]  {escape(error.next_step)}", soft_wrap=True)
+        console.error(error.message, error.next_step)
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

@@ -4,19 +4,21 @@ It works on AWS, or on the embedded AWS where AWS_ENDPOINT_URL names it; every c
 before it changes anything.
 """
 
-import csv
 import dataclasses
+import itertools
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.filesize import decimal
-from rich.markup import escape
 
 from stacks.counts import COUNTS
 from workshop import (
@@ -49,6 +51,8 @@ app = typer.Typer(
 app.add_typer(fleet_cli.app, name="fleet")
 QUERIES = deployment.PROJECT / "athena"
 SHOWN_ROWS = 1000
+SHOWN_OTHERS = 200  # saved queries that are not the stack's
+LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
 
 
 def _query_numbers(incomplete: str) -> list[tuple[str, str]]:
@@ -86,7 +90,7 @@ def up(
             with steps.step("Embedded AWS") as step:
                 started = server.start()
                 step.result = f"{'started' if started else 'runs'} at {server.endpoint}"
-        console.progress.print(f"Working on {escape(str(account))}.")
+        console.progress.print(f"Working on {account}.")
         if server:
             with steps.step("cdk bootstrap") as step:
                 bootstrapped = deployment.bootstrap(account, step.update)
@@ -108,6 +112,7 @@ def up(
         _show(facts)
         console.out.print(f"Report: {paths[1]}\nFacts:  {paths[0]}")
         _look_around(account)
+    facts.require_answers()
     if not facts.passed:
         raise typer.Exit(1)
 
@@ -131,7 +136,7 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
             )
         server.stop()
         return
-    console.progress.print(f"Working on {escape(str(account))}.")
+    console.progress.print(f"Working on {account}.")
     steps = console.Steps()
     with steps.step("cdk destroy") as step:
         deployment.destroy(account, stack, step.update)
@@ -248,7 +253,7 @@ def seed(
     else:
         account = connect()
         environment = find(account, stack)
-        console.progress.print(f"Working on {escape(str(account))}.")
+        console.progress.print(f"Working on {account}.")
         with steps.step("Sample logs") as step:
             written = seeding.to_bucket(
                 account, environment, volume, replace=replace, progress=count
@@ -282,14 +287,14 @@ def run_job(
     account = connect()
     environment = find(account, stack)
     arguments = _job_arguments(context.args)
-    console.progress.print(f"Working on {escape(str(account))}.")
+    console.progress.print(f"Working on {account}.")
     steps = console.Steps()
 
     def follow(state: str, lines: list[str]) -> None:
         step.update(f"{state}, {time.monotonic() - started:.0f} s")
         for line in lines:
             if line.split(" ", 1)[0] not in shown_at_the_end:
-                console.progress.print(f"  {escape(line)}", style="dim")
+                console.progress.print(f"  {line[: job.LINE_LENGTH]}", style="dim")
 
     started = time.monotonic()
     shown_at_the_end = {*COUNTS, job.ACCOUNTING.strip()}
@@ -310,7 +315,7 @@ def run_job(
     if as_json:
         console.print_json(dataclasses.asdict(run))
     else:
-        _show_accounting(run.accounting)
+        _show_accounting(run.accounting, run.complaint)
 
 
 @app.command()
@@ -330,10 +335,22 @@ def query(
         int | None,
         typer.Option(min=1, help=f"At most so many rows; {SHOWN_ROWS:,} in a table, else all."),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Answer with CSV.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV, exactly as it is.")] = False,
+    spreadsheet: Annotated[
+        bool,
+        typer.Option(
+            "--spreadsheet", help="Output CSV for a spreadsheet: ' before what would be a formula."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Run a query that is not the stack's without asking.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the saved queries, or run one, all that read, or any statement.
+
+    The stack's own queries run by their numbers and with --all. One that somebody added or changed
+    runs by its whole name, once you have read its statement: it has your rights.
 
     Example: python -m workshop query 02
 
@@ -341,48 +358,117 @@ def query(
 
     Example: python -m workshop query --sql "SELECT count(*) FROM segment_logs"
     """
+    as_csv = as_csv or spreadsheet
     if sum((bool(name), bool(sql), everything)) > 1:
         raise WorkshopError("A name, --sql and --all exclude each other.", "Give one of them")
     if as_csv and (as_json or everything):
         raise WorkshopError("--csv is one table: not for --json or --all.", "Use --json for --all")
     account = connect()
     environment = find(account, stack)
-    chosen = [queries.SavedQuery("Statement", "", environment.database, sql)] if sql else []
-    if not sql:
-        saved = queries.saved_queries(account, environment)
-        if not (name or everything):
-            _list_queries(saved, as_csv=as_csv, as_json=as_json)
-            return
-        chosen = [queries.choose(saved, name)] if name else [q for q in saved if q.reads]
+    own = [] if sql else queries.own(account, environment)
+    others = queries.others(account, environment)
+    if sql:
+        chosen = [queries.SavedQuery("Statement", "", environment.database, sql)]
+    elif name:
+        chosen = [queries.choose(own, others, name)]
+        _require_consent(chosen[0], yes=yes)
+    elif everything:
+        chosen = [one for one in own if one.reads]
+    else:
+        _list_queries(own, others, as_csv=as_csv, spreadsheet=spreadsheet, as_json=as_json)
+        return
     rows = limit if limit or as_csv or as_json else SHOWN_ROWS
     answers: list[tuple[queries.SavedQuery, queries.Result]] = []
     for number, one in enumerate(chosen, 1):
-        with console.progress.status(escape(f"{one.name} ({number} of {len(chosen)})")):
+        with console.progress.status(f"{one.name} ({number} of {len(chosen)})"):
             result = queries.run(account, environment, one.sql, one.database, limit=rows)
         answers.append((one, result))
         if as_csv:
-            csv.writer(sys.stdout).writerows([result.columns, *result.rows])
+            _print_csv(result.columns, result.rows, spreadsheet=spreadsheet)
         elif not as_json:
             console.table(result.columns, result.rows, one.name)
         console.progress.print(_cost(result), style="dim")
-    if len(answers) > 1:
-        seconds = sum(result.seconds for _, result in answers)
-        scanned = decimal(sum(result.scanned_bytes for _, result in answers))
-        console.progress.print(f"{len(answers)} queries in {seconds:.1f} s, {scanned} scanned")
+    _show_total([result for _, result in answers])
     if as_json:
         console.print_json(
             [{"name": one.name, **dataclasses.asdict(found)} for one, found in answers]
         )
 
 
-def _list_queries(saved: list[queries.SavedQuery], *, as_csv: bool, as_json: bool) -> None:
-    listed = [(one.name, one.description) for one in saved]
+def _list_queries(
+    own: list[queries.SavedQuery],
+    others: Iterator[queries.SavedQuery],
+    *,
+    as_csv: bool,
+    spreadsheet: bool,
+    as_json: bool,
+) -> None:
+    rest = list(itertools.islice(others, SHOWN_OTHERS))
+    more = next(others, None) is not None
     if as_json:
-        console.print_json([dataclasses.asdict(one) for one in saved])
+        console.print_json([dataclasses.asdict(one) for one in [*own, *rest]])
     elif as_csv:
-        csv.writer(sys.stdout).writerows([("name", "description"), *listed])
+        columns = ["name", "description", "origin"]
+        rows = [[one.name, one.description, one.origin] for one in [*own, *rest]]
+        _print_csv(columns, rows, spreadsheet=spreadsheet)
     else:
+        listed = [(one.name, one.description) for one in own]
         console.table(["name", "description"], listed)
+        if rest:
+            console.table(
+                ["name", "description", "origin"],
+                [(one.name, one.description, one.origin) for one in rest],
+                "Not the stack's: added or changed by participants",
+            )
+    if more:
+        console.progress.print(f"There are more than {SHOWN_OTHERS} that are not the stack's.")
+
+
+def _show_total(results: Sequence[queries.Result]) -> None:
+    if len(results) > 1:
+        seconds = sum(result.seconds for result in results)
+        scanned = decimal(sum(result.scanned_bytes for result in results))
+        console.progress.print(f"{len(results)} queries in {seconds:.1f} s, {scanned} scanned")
+
+
+def _require_consent(query: queries.SavedQuery, *, yes: bool) -> None:
+    """Show a statement that is not the stack's, and let the organizer decide.
+
+    Raises:
+        WorkshopError: it is too long to be read, or nobody can be asked and there is no --yes.
+    """
+    if query.origin == queries.STACK:
+        return
+    # Blank lines could move the part that matters out of sight.
+    lines = [line.rstrip() for line in query.sql.splitlines() if line.strip()]
+    if len(query.sql) > LONGEST_READ or not lines:
+        raise WorkshopError(
+            f"{query.name!r} is not the stack's, and has {len(query.sql):,} characters to read.",
+            "Read it in Athena's console, and run what you want of it: --sql",
+        )
+    what = "was changed" if query.origin == queries.CHANGED else "was added"
+    console.progress.print(
+        f"{query.name!r} {what} after the deployment. It would run with your rights, in the "
+        f"database {query.database!r}:",
+        style="bold",
+        soft_wrap=True,
+    )
+    console.progress.print("\n".join(f"  {line}" for line in lines), soft_wrap=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WorkshopError(
+            f"{query.name!r} is not the stack's, so it does not run unasked.",
+            "Read its statement above, then add --yes",
+        )
+    typer.confirm("Run it?", abort=True, err=True)
+
+
+def _print_csv(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, spreadsheet: bool
+) -> None:
+    lines = [columns, *rows]
+    console.print_csv([map(console.inert, line) for line in lines] if spreadsheet else lines)
 
 
 def _cost(result: queries.Result) -> str:
@@ -418,7 +504,7 @@ def write_report(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
     """
     account = connect()
     environment = find(account, stack)
-    console.progress.print(f"Working on {escape(str(account))}.")
+    console.progress.print(f"Working on {account}.")
     facts = summary.gather(account, environment, console.Steps())
     facts.write()
     path = report.write(facts)
@@ -426,6 +512,7 @@ def write_report(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
         console.print_json(dataclasses.asdict(facts))
     else:
         console.out.print(str(path))
+    facts.require_answers()
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -458,11 +545,10 @@ def transform(
         "--S3_REJECTED_PATH": f"{output_dir.resolve().as_uri()}-rejected",
         **_job_arguments(context.args),
     }
-    output: list[str] = []
-    errors: list[str] = []
+    output, errors = job.Log(), job.Log()
 
     def follow(stream: str, line: str) -> None:
-        (output if stream == "output" else errors).append(line)
+        (output if stream == "output" else errors).add([line])
         step.update(line)
 
     steps = console.Steps()
@@ -470,16 +556,16 @@ def transform(
         words = [word for pair in arguments.items() for word in pair]
         finished = spark.run_script(deployment.SCRIPT, words, log=follow)
         if not finished.succeeded:
-            tail = "\n  ".join(errors[-job.LOG_LINES_SHOWN :])
+            tail = "\n  ".join(errors.tail)
             raise WorkshopError(
                 f"The script failed: {finished.error_message}\n  {tail}",
                 f"Look at what is in {input_dir}, and at the counts in the error",
             )
         step.result = f"the CSV is in {output_dir}"
     if as_json:
-        console.print_json(job.accounting_of(output))
+        console.print_json(output.accounting)
     else:
-        _show_accounting(job.accounting_of(output))
+        _show_accounting(output.accounting, output.complaint)
 
 
 app.command()(segment_cli.send_events)
@@ -488,6 +574,11 @@ app.add_typer(segment_cli.segment_app, name="segment")
 
 def main() -> None:
     """Run the command line; an error is one sentence and the next step, and the exit code 1."""
+    # Whatever cannot be written as it is must not stop an answer: a lone surrogate, for one.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _show_exception
     # A terminated command tidies up as an interrupted one does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -502,9 +593,13 @@ def main() -> None:
         raise
 
 
+def _show_exception(*error: Any) -> None:  # noqa: ANN401 - what sys.excepthook takes
+    """Print a traceback as Python does, but nothing in it that a terminal would act on."""
+    console.progress.print("".join(traceback.format_exception(*error)), soft_wrap=True)
+
+
 def _fail(message: str, next_step: str) -> None:
-    console.progress.print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
-    console.progress.print(f"[bold]Next:[/]  {escape(next_step)}", soft_wrap=True)
+    console.error(message, next_step)
     sys.exit(1)
 
 
@@ -514,6 +609,7 @@ def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is nee
         return None
     from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
+    deployment.build_folder()
     return EmbeddedAws(EMBEDDED_FOLDER, loopback_port(account.endpoint))
 
 
@@ -560,9 +656,10 @@ def _show(facts: summary.Summary) -> None:
     _show_checks(facts.checks)
 
 
-def _show_accounting(accounting: dict[str, Any]) -> None:
+def _show_accounting(accounting: dict[str, Any], complaint: str) -> None:
     if not accounting:
-        console.progress.print("Its log, which says what became of the records, is still to come.")
+        missing = "Its log, which says what became of the records, is still to come."
+        console.progress.print(complaint or missing)
         return
     console.table(
         ["records", "reason", "number"],

@@ -1,22 +1,74 @@
-"""What a person sees: steps with progress and times, tables, and errors with a next step."""
+"""What a person sees: steps with progress and times, tables, and errors with a next step.
 
+Much of it is text that others wrote: participants, visitors of a shop, services. `PlainConsole`
+prints it as text, whatever is in it.
+"""
+
+import csv
 import json
+import re
+import sys
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import StringIO
+from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType  # noqa: TID251 - made safe here
+from rich.segment import Segment
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+CELL_LENGTH = 2000  # of a table
 INTERRUPTED = 130  # the exit code that a shell expects after Ctrl-C
+# What a terminal acts on instead of showing it: controls other than newline and tab, and the marks
+# that turn the direction of text. A lone surrogate cannot be written at all.
+_ACTIVE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# Characters that begin a formula, compatibility forms (e.g. full-width) aside.
+_FORMULA = frozenset("=+-@\N{MINUS SIGN}")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def plain(text: str) -> str:
+    r"""Show what a terminal would act on as its escape, e.g. `\u001b`; newlines and tabs stay."""
+    return _ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class PlainConsole(Console):
+    """A console on which text is text: no character and no markup in it does anything.
+
+    Colour comes from styles, which only this program names.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - Rich's own
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
+        """Turn a string into text before it is measured, so that tables stay aligned."""
+        return super().render_str(plain(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render anything; all that is printed comes through here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=plain(segment.text))
+
+    def status(self, status: RenderableType, **options: Any) -> Status:  # noqa: ANN401 - Rich's own
+        """Show a spinner; Rich would take a string for markup here, whatever the console says."""
+        shown = Text(plain(status)) if isinstance(status, str) else status
+        return super().status(shown, **options)
+
+
 # Answers go to standard output, everything about how they came to be to standard error.
-out = Console(highlight=False, soft_wrap=True)
-progress = Console(stderr=True, highlight=False)
+out = PlainConsole(soft_wrap=True)
+progress = PlainConsole(stderr=True)
 
 
 @dataclass
@@ -41,7 +93,7 @@ class Step:
     def update(self, text: str) -> None:
         """Show what is being done now, where there is a terminal to show it on."""
         if self.status:
-            self.status.update(escape(f"{self.name}: {text}"[: progress.width - 4]))
+            self.status.update(Text(plain(f"{self.name}: {text}")[: progress.width - 4]))
 
 
 @dataclass
@@ -62,9 +114,14 @@ class Steps:
             finally:
                 step.status = None
                 step.seconds = round(time.monotonic() - start, 1)
-        mark = "[green]ok[/]" if step.passed else "[red]no[/]"
-        progress.print(f"{mark} {escape(f'{name}: {step.result} ({step.seconds} s)')}")
+        progress.print(mark(f"{name}: {step.result} ({step.seconds} s)", passed=step.passed))
         self.done.append(step)
+
+
+def mark(text: str, *, passed: bool) -> Text:
+    """A line that says whether something went well: `ok` or `no`, then the text."""
+    word = ("ok", "green") if passed else ("no", "red")
+    return Text.assemble(word, " ", plain(text))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
@@ -74,7 +131,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     that is there, cut where the terminal ends.
     """
     if title:
-        out.print(f"[bold]{escape(title)}[/]")
+        out.print(title, style="bold")
     if sum(len(name) + 3 for name in columns) > out.width:
         _blocks(columns, rows)
         return
@@ -83,7 +140,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
         numbers = rows and all(_is_number(row[index]) for row in rows)
         view.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        view.add_row(*("" if value is None else escape(str(value)) for value in row))
+        view.add_row(*("" if value is None else _cut(str(value)) for value in row))
     out.print(view)
 
 
@@ -94,7 +151,7 @@ def facts(pairs: Iterable[tuple[str, object]], *, cut: bool = False) -> None:
         pairs: the names with their values.
         cut: whether a value may end where the terminal does.
     """
-    shown = [(name, str(value)) for name, value in pairs]
+    shown = [(plain(name), plain(str(value))) for name, value in pairs]
     longest = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         line = Text(f"{name:<{longest}}  ", style="bold").append(value, "not bold")
@@ -103,9 +160,36 @@ def facts(pairs: Iterable[tuple[str, object]], *, cut: bool = False) -> None:
         out.print(line)
 
 
+def error(message: str, next_step: str) -> None:
+    """Print what went wrong and what to do about it."""
+    for word, style, text in (("Error:", "red", message), ("Next: ", "bold", next_step)):
+        progress.print(Text.assemble((word, style), " ", plain(text)), soft_wrap=True)
+
+
 def print_json(value: object) -> None:
-    """Answer with JSON and nothing else."""
+    """Answer with JSON and nothing else; all but ASCII is escaped in it."""
     print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
+
+
+def print_csv(rows: Iterable[Iterable[object]]) -> None:
+    """Answer with CSV and nothing else: exactly, unless a terminal would act on it."""
+    text = StringIO()
+    terminal = sys.stdout.isatty()
+    csv.writer(text, lineterminator="\n" if terminal else "\r\n").writerows(rows)
+    sys.stdout.write(plain(text.getvalue()) if terminal else text.getvalue())
+
+
+def inert(value: object) -> object:
+    """Put an apostrophe before a value that a spreadsheet would run as a formula.
+
+    Numbers stay numbers. What a spreadsheet leaves out before a formula is looked through.
+    Source: owasp.org/www-community/attacks/CSV_Injection
+    """
+    text = str(value)
+    shown = (c for c in text if not c.isspace() and unicodedata.category(c) not in {"Cc", "Cf"})
+    first = unicodedata.normalize("NFKC", next(shown, ""))[:1]
+    runs = first in _FORMULA or text[:1] in {"\t", "\r", "\n"}
+    return f"'{text}" if first and runs and not _NUMBER.fullmatch(text) else value
 
 
 def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -114,6 +198,11 @@ def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         out.rule(f"row {number}", align="left", style="dim")
         pairs = zip(columns, row, strict=True)
         facts(((name, value) for name, value in pairs if value is not None), cut=True)
+
+
+def _cut(text: str) -> str:
+    """Leave what nobody reads in a table, and would take minutes to fold, to --csv and --json."""
+    return text if len(text) <= CELL_LENGTH else f"{text[:CELL_LENGTH]}…"
 
 
 def _is_number(value: object) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,34 @@ SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 Progress = Callable[[str], None]
 
 
+def build_folder() -> Path:
+    """Make `build/`, which only its owner may enter: what is in it names people."""
+    BUILD.mkdir(mode=0o700, exist_ok=True)
+    if BUILD.stat().st_mode & 0o077:  # made by an earlier version, or by hand
+        BUILD.chmod(0o700)
+    return BUILD
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, that only its owner may read from its first byte on."""
+    # mkstemp makes it with the mode 0600.
+    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(file, "wb") as half:
+            half.write(content)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file as `open` does, so that only its owner may read it."""
+    file = os.open(path, flags, 0o600)
+    os.fchmod(file, 0o600)  # one that was there
+    return file
+
+
 def bootstrap(account: Account, progress: Progress) -> bool:
     """Bootstrap the account for the CDK unless it is; return whether this call did."""
     try:
@@ -31,7 +60,8 @@ def bootstrap(account: Account, progress: Progress) -> bool:
     else:
         return False
     # Away from cdk.json: bootstrapping needs no app, and would synthesize it.
-    _cdk(["bootstrap", f"aws://{account.id}/{account.region}"], progress, folder=BUILD)
+    folder = build_folder()
+    _cdk(["bootstrap", f"aws://{account.id}/{account.region}"], progress, folder=folder)
     return True
 
 
@@ -78,8 +108,7 @@ def _assembled(stack: str) -> bool:
 def _cdk(arguments: Sequence[str], progress: Progress, folder: Path = PROJECT) -> None:
     if not CDK.exists():
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
-    BUILD.mkdir(exist_ok=True)
-    log = BUILD / "cdk.log"
+    log = build_folder() / "cdk.log"
     # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     process = subprocess.Popen(
@@ -93,7 +122,7 @@ def _cdk(arguments: Sequence[str], progress: Progress, folder: Path = PROJECT) -
     )
     lines: list[str] = []
     try:
-        with log.open("a", encoding="utf-8") as copy:
+        with open(log, "a", encoding="utf-8", opener=_private) as copy:
             for line in process.stdout or ():
                 copy.write(line)
                 lines.append(line.rstrip())

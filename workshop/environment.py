@@ -1,5 +1,6 @@
 """The deployed exercise environment, as the stack's outputs describe it."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,8 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     Raises:
         MissingError: there is no such stack.
         InProgressError: something is under way in it.
-        WorkshopError: it failed; the message names the first resource that did and why.
+        WorkshopError: it failed, and the message names the first resource that did and why; or it
+            is another stack.
     """
     deploy = deploy or ("make up" if account.embedded else "make deploy")
     _ = account.id  # says clearly when nothing answers
@@ -81,12 +83,28 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
             f"The stack {stack} on {account} is {status}: {failure(account, found)}",
             f"Correct the cause, then deploy it again: {deploy}",
         )
+    values = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
+    needed = {outputs.BUCKET, outputs.DATABASE, outputs.JOB, outputs.WORKGROUP}
+    if missing := needed - values.keys():
+        raise WorkshopError(
+            f"The stack {stack} on {account} is not the exercise's: it has no output "
+            f"{', '.join(sorted(missing))}.",
+            f"Give the name that it was deployed by: --stack {DEFAULT_STACK}",
+        )
     return Environment(
-        stack=found["StackName"],
-        stack_id=found["StackId"],
-        status=status,
-        outputs={o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])},
+        stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
     )
+
+
+def resources(account: Account, environment: Environment) -> dict[str, dict[str, str]]:
+    """What the stack made: by its type, the logical id of each physical id."""
+    pages = account.session.client("cloudformation").get_paginator("list_stack_resources")
+    made = defaultdict[str, dict[str, str]](dict)
+    for page in pages.paginate(StackName=environment.stack_id):
+        for one in page["StackResourceSummaries"]:
+            if not one["ResourceStatus"].startswith("DELETE_"):
+                made[one["ResourceType"]][one["PhysicalResourceId"]] = one["LogicalResourceId"]
+    return made
 
 
 def describe(account: Account, stack: str) -> dict[str, Any] | None:

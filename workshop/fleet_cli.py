@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 from rich.console import Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
+from rich.text import Text
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.account import connect
@@ -46,7 +46,9 @@ Timeout = Annotated[
     float,
     typer.Option(min=1, max=3600, help="Seconds for one account."),  # a session has an hour
 ]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write the results to this file, too.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", help="Write the results to this file, for spreadsheets.")
+]
 
 
 @app.command()
@@ -145,7 +147,7 @@ def _fleet(file: Path, role: str, concurrency: int, seconds: float) -> Fleet:
 def _run(chosen: Fleet, work: Work, well: str, results: Path | None, *, as_json: bool) -> None:
     total = len(chosen.members)
     with _results_file(results) as write:
-        console.progress.print(f"Working on {total} accounts from {escape(str(chosen.organizer))}.")
+        console.progress.print(f"Working on {total} accounts from {chosen.organizer}.")
         began = time.monotonic()
         with _shown(total) as watch:
             outcomes = chosen.run(work, well, watch)
@@ -190,7 +192,10 @@ def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]
     with file:
         writer = csv.DictWriter(file, [field.name for field in fields(Outcome)])
         writer.writeheader()
-        yield lambda outcomes: writer.writerows(asdict(outcome) for outcome in outcomes)
+        yield lambda outcomes: writer.writerows(
+            {name: console.inert(value) for name, value in asdict(outcome).items()}
+            for outcome in outcomes
+        )
 
 
 def _summarize(outcomes: list[Outcome], what: str, seconds: float) -> None:
@@ -217,17 +222,19 @@ def _shown(total: int) -> Iterator[Callable[[list[Visit], list[Outcome]], None]]
     def say(_: list[Visit], done: list[Outcome]) -> None:
         nonlocal said
         for one in done[said:]:
-            mark = "[green]ok[/]" if one.well else "[red]no[/]"
             text = f"{one.account} {one.region} {one.name}".rstrip()
-            text = f"{text}: {one.state}, {one.found} ({one.seconds} s)".splitlines()[0]
-            console.progress.print(f"{mark} {escape(text)}", soft_wrap=True)
+            text = _first_line(f"{text}: {one.state}, {one.found} ({one.seconds} s)")
+            console.progress.print(console.mark(text, passed=one.well), soft_wrap=True)
         said = len(done)
 
     if not console.progress.is_terminal:
         yield say
         return
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
     )
     task = bar.add_task("accounts", total=total)
     with Live(console=console.progress, auto_refresh=False, transient=True) as live:
@@ -250,8 +257,14 @@ def _view(under_way: list[Visit], done: list[Outcome]) -> Table:
         expand=True,
     )
     now = time.monotonic()
-    rows = [(o.account, o.name, f"[red]{o.state}[/]", o.found) for o in done if not o.well]
-    rows += [(v.member.id, v.member.name, f"{now - v.began:.0f} s", v.doing) for v in under_way]
+    rows = [(o.account, o.name, Text(o.state, "red"), o.found) for o in done if not o.well]
+    rows += [
+        (v.member.id, v.member.name, Text(f"{now - v.began:.0f} s"), v.doing) for v in under_way
+    ]
     for account, name, state, what in rows[: max(console.progress.height - 7, 1)]:
-        view.add_row(f"{account} {escape(name)}", state, escape(what.splitlines()[0]))
+        view.add_row(f"{account} {name}", state, _first_line(what))
     return view
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from workshop import queries
 from workshop.account import Account
 from workshop.errors import WorkshopError
 
@@ -138,9 +139,8 @@ def _items(session: boto3.Session) -> Iterator[Item]:
     for group in _workgroups(session):
         yield Item("Athena workgroup", group)
         for page in athena.get_paginator("list_named_queries").paginate(WorkGroup=group):
-            for query_id in page["NamedQueryIds"]:
-                name = athena.get_named_query(NamedQueryId=query_id)["NamedQuery"]["Name"]
-                yield Item("Athena saved query", name, group)
+            for _, query in queries.by_id(session, page["NamedQueryIds"]):
+                yield Item("Athena saved query", query.name, group)
 
 
 def _contents(session: boto3.Session, bucket: str) -> Iterator[Item]:

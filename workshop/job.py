@@ -2,12 +2,14 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from stacks.counts import COUNTS
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
@@ -16,18 +18,57 @@ from workshop.errors import WorkshopError
 ACCOUNTING = "ACCOUNTING "
 _FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 LOG_LINES_SHOWN = 15
+LINE_LENGTH = 1000  # of a log's line that is shown
 _LOG_DELAY_SECONDS = 20
-_LOG_PREFIX = "--custom-logGroup-prefix"  # the job's argument
+_PAGES = 10  # of a log that are read at once, each of 1 MB at most
+# Participants edit the script, so its accounting may be anything. What it may be at most.
+_MOST_RECORDS, _MOST_REASONS, _LONGEST_REASON = 10**15, 50, 80
+_BY_REASON = ("filtered", "rejected")
 
 
 @dataclass(frozen=True)
 class JobRun:
-    """A finished run: its id, its state, how long it ran, and its accounting (empty if none)."""
+    """A finished run.
+
+    Attributes:
+        id, state: as Glue has them.
+        seconds: how long it ran.
+        accounting: the record counts by name; empty if there are none.
+        complaint: what is wrong with the accounting that is in the log, if anything.
+    """
 
     id: str
     state: str
     seconds: int
     accounting: dict[str, Any]
+    complaint: str = ""
+
+
+@dataclass
+class Log:
+    """What is kept of a log, however long it is.
+
+    Attributes:
+        tail: its last lines.
+        accounting: the first accounting in it that can be read; empty if there is none.
+        complaint: what is wrong with the one that cannot; empty if there is none.
+    """
+
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES_SHOWN))
+    accounting: dict[str, Any] = field(default_factory=dict)
+    complaint: str = ""
+
+    def add(self, lines: Iterable[str]) -> "Log":
+        """Read the lines that come next; return the log itself."""
+        for line in lines:
+            self.tail.append(line)
+            if line.startswith(ACCOUNTING) and not self.accounting:
+                try:
+                    self.accounting = _accounting(line.removeprefix(ACCOUNTING))
+                    self.complaint = ""
+                except (ValueError, RecursionError) as error:
+                    self.complaint = f"The accounting in the job's log cannot be read: {error}"
+        return self
 
 
 def run(  # noqa: PLR0913 - what a run of Glue's can have
@@ -58,7 +99,8 @@ def run(  # noqa: PLR0913 - what a run of Glue's can have
     try:
         definition = glue.get_job(JobName=environment.job)["Job"]
         if workers:  # Glue takes the one with the other only
-            request |= {"WorkerType": definition["WorkerType"], "NumberOfWorkers": workers}
+            worker_type = definition.get("WorkerType", "G.1X")
+            request |= {"WorkerType": worker_type, "NumberOfWorkers": workers}
         if timeout_minutes:
             request |= {"Timeout": timeout_minutes}
         run_id = glue.start_job_run(**request)["JobRunId"]
@@ -70,35 +112,37 @@ def run(  # noqa: PLR0913 - what a run of Glue's can have
             if code == "ConcurrentRunsExceededException"
             else "Check the stack: python -m workshop status",
         ) from error
-    log_prefix = definition["DefaultArguments"][_LOG_PREFIX]
-    output = LogTail(account, f"{log_prefix}/output", run_id)
-    error_log = LogTail(account, f"{log_prefix}/error", run_id)
-    printed: list[str] = []
-    complained: list[str] = []
+    output = LogTail(account, _log_group(environment, "output"), run_id)
+    error_log = LogTail(account, _log_group(environment, "error"), run_id)
+    printed, complained = Log(), Log()
     late = time.monotonic() + _LOG_DELAY_SECONDS
     while True:
         job_run = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
         state = job_run["JobRunState"]
         new = list(output.new_lines())
-        printed += new
-        complained += error_log.new_lines()
+        printed.add(new)
+        complained.add(error_log.new_lines())
         follow(state, new)
         # CloudWatch may be some seconds behind the run: the accounting comes near its end.
         if state in _FINISHED and (
-            state != "SUCCEEDED" or accounting_of(printed) or time.monotonic() > late
+            state != "SUCCEEDED"
+            or printed.accounting
+            or printed.complaint
+            or time.monotonic() > late
         ):
             break
         if state not in _FINISHED:
             late = time.monotonic() + _LOG_DELAY_SECONDS
         time.sleep(1)
     if state != "SUCCEEDED":
-        tail = "\n  ".join((complained or printed)[-LOG_LINES_SHOWN:])
+        tail = "\n  ".join(line[:LINE_LENGTH] for line in complained.tail or printed.tail)
         raise WorkshopError(
             f"The job run {run_id} is {state}: {job_run.get('ErrorMessage', 'no reason given')}"
             + (f"\n  {tail}" if tail else ""),
             f"The whole log is in the log group {error_log.group}, stream {run_id}",
         )
-    return JobRun(run_id, state, job_run.get("ExecutionTime", 0), accounting_of(printed))
+    seconds = job_run.get("ExecutionTime", 0)
+    return JobRun(run_id, state, seconds, printed.accounting, printed.complaint)
 
 
 def last_run(account: Account, environment: Environment, *states: str) -> JobRun | None:
@@ -115,22 +159,42 @@ def last_run(account: Account, environment: Environment, *states: str) -> JobRun
         run = None
     if run is None:
         return None
-    definition = glue.get_job(JobName=environment.job)["Job"]
-    group = f"{definition['DefaultArguments'][_LOG_PREFIX]}/output"
-    lines = list(LogTail(account, group, run["Id"]).new_lines())
-    return JobRun(run["Id"], run["JobRunState"], run.get("ExecutionTime", 0), accounting_of(lines))
+    log = Log().add(LogTail(account, _log_group(environment, "output"), run["Id"]).new_lines())
+    seconds = run.get("ExecutionTime", 0)
+    return JobRun(run["Id"], run["JobRunState"], seconds, log.accounting, log.complaint)
 
 
-def accounting_of(lines: list[str]) -> dict[str, Any]:
-    """The accounting among the lines of a log; empty where there is none."""
-    return next(
-        (
-            json.loads(line.removeprefix(ACCOUNTING))
-            for line in lines
-            if line.startswith(ACCOUNTING)
-        ),
-        {},
-    )
+def _log_group(environment: Environment, stream: str) -> str:
+    """The stack's own log group, whatever a participant has made of the job's arguments."""
+    return f"/aws-glue/{environment.job}/{stream}"
+
+
+def _accounting(text: str) -> dict[str, Any]:
+    """Read an accounting as the script prints it.
+
+    Raises:
+        ValueError: it is something else.
+        RecursionError: it is nested deeper than Python reads.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:  # among them numbers of more than 4,300 digits
+        raise ValueError(f"not JSON ({str(error)[:80]})") from error
+    if not isinstance(value, dict) or value.keys() != {*COUNTS}:
+        raise ValueError(f"not an object with {', '.join(COUNTS)}")
+    for name in COUNTS:
+        counts = value[name]
+        if name not in _BY_REASON:
+            counts = {"": counts}
+        if not (isinstance(counts, dict) and len(counts) <= _MOST_REASONS):
+            raise ValueError(f"{name} is not an object of at most {_MOST_REASONS} counts")
+        for reason, number in counts.items():
+            # A bool is an int to Python.
+            if type(number) is not int or not 0 <= number <= _MOST_RECORDS:
+                raise ValueError(f"{name} {reason[:_LONGEST_REASON]!r} is not a number of records")
+            if len(reason) > _LONGEST_REASON:
+                raise ValueError(f"{name} has a reason of {len(reason):,} characters")
+    return value
 
 
 class LogTail:
@@ -151,7 +215,7 @@ class LogTail:
             yield from self._new_lines(stream)
 
     def _new_lines(self, stream: str) -> Iterator[str]:
-        while True:
+        for _ in range(_PAGES):  # a script may print faster than this reads
             token = self._tokens[stream]
             try:
                 answer = self._logs.get_log_events(

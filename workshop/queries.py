@@ -1,31 +1,52 @@
-"""Athena: the workgroup's saved queries, and running them or any other statement."""
+"""Athena: the workgroup's saved queries, and running them or any other statement.
+
+Participants may save queries, too. What the organizer runs has the organizer's rights, so those of
+the stack, as it deployed them, are told from all others.
+"""
 
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError
 
 from workshop.account import Account
-from workshop.environment import Environment
+from workshop.environment import Environment, resources
 from workshop.errors import WorkshopError
 
-_COMMENTS = re.compile(r"^\s*--.*$", re.MULTILINE)
+_COMMENTS = re.compile(r"^[ \t]*--[^\n]*$", re.MULTILINE)
+_SUBSTITUTED = re.compile(r"\$\{([^}]*)\}")
+_BATCH = 50  # the service's limit for one call
+_PROPERTIES = ("Name", "Description", "Database", "QueryString")  # of SavedQuery
+NAMED_QUERY = "AWS::Athena::NamedQuery"
+STACK, CHANGED, ADDED = "stack", "changed", "added"  # where a saved query comes from
 
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """A saved query: its name, its one-line description, its database and its statement."""
+    """A saved query.
+
+    Attributes:
+        name, description: what Athena's console lists.
+        database: where its unqualified table names are looked up.
+        sql: its statement.
+        origin: `stack`, as it was deployed; `changed` since then; or `added` by somebody else.
+    """
 
     name: str
     description: str
     database: str
     sql: str
+    origin: str = STACK
 
     @property
     def reads(self) -> bool:
         """Whether it only reads: a SELECT, with or without a WITH."""
-        return _COMMENTS.sub("", self.sql).split(maxsplit=1)[0].upper() in ("SELECT", "WITH")
+        words = _COMMENTS.sub("", self.sql).split(maxsplit=1)
+        return bool(words) and words[0].upper() in ("SELECT", "WITH")
 
 
 @dataclass(frozen=True)
@@ -47,32 +68,124 @@ class Result:
     scanned_bytes: int
 
 
-def saved_queries(account: Account, environment: Environment) -> list[SavedQuery]:
-    """List the workgroup's saved queries by name, which is the order of the lesson."""
-    athena = account.session.client("athena")
-    pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=environment.workgroup)
-    ids = [query_id for page in pages for query_id in page["NamedQueryIds"]]
-    found = [
-        SavedQuery(q["Name"], q.get("Description", ""), q["Database"], q["QueryString"])
-        for start in range(0, len(ids), 50)  # the service's limit for one call
-        for q in athena.batch_get_named_query(NamedQueryIds=ids[start : start + 50])["NamedQueries"]
-    ]
-    return sorted(found, key=lambda query: query.name)
+def of_stack(account: Account, environment: Environment) -> dict[str, SavedQuery]:
+    """The stack's saved queries by their logical ids, in the order of the lesson.
+
+    They are those with the ids of the stack's resources. Whoever may update one keeps its id: one
+    that is not word for word as in the deployed template has the origin `changed`. What has been
+    deleted is not among them.
+
+    Raises:
+        WorkshopError: the stack's template cannot be read.
+    """
+    made = resources(account, environment)
+    logical = made[NAMED_QUERY]
+    deployed = _deployed(account, environment, made)
+    found = {
+        logical[query_id]: replace(query, origin=CHANGED)
+        if query != deployed.get(logical[query_id])
+        else query
+        for query_id, query in by_id(account.session, [*logical])
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1].name))
 
 
-def choose(queries: list[SavedQuery], name: str) -> SavedQuery:
-    """Find one saved query by its name or by the beginning of it, e.g. its number.
+def own(account: Account, environment: Environment) -> list[SavedQuery]:
+    """The stack's saved queries that are as they were deployed, in the order of the lesson."""
+    return [q for q in of_stack(account, environment).values() if q.origin == STACK]
+
+
+def others(account: Account, environment: Environment) -> Iterator[SavedQuery]:
+    """Yield the workgroup's other saved queries: those of the stack that were changed, then others.
+
+    There may be thousands, of 262,144 bytes each: they are fetched as they are asked for.
+    """
+    yield from (q for q in of_stack(account, environment).values() if q.origin == CHANGED)
+    stacks = resources(account, environment)[NAMED_QUERY]
+    pages = account.session.client("athena").get_paginator("list_named_queries")
+    for page in pages.paginate(WorkGroup=environment.workgroup):
+        ids = [query_id for query_id in page["NamedQueryIds"] if query_id not in stacks]
+        yield from (replace(query, origin=ADDED) for _, query in by_id(account.session, ids))
+
+
+def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> SavedQuery:
+    """Find one saved query.
+
+    Args:
+        own: the stack's queries, found by the name or by the beginning of it, e.g. the number.
+        others: those that are not the stack's, found by the whole name only; not looked at where
+            one of the stack's is found.
+        name: what to look for.
 
     Raises:
         WorkshopError: none or several match.
     """
-    matches = [q for q in queries if q.name.lower().startswith(name.lower())]
+    matches = [q for q in own if q.name.lower().startswith(name.lower())]
     exact = [q for q in matches if q.name.lower() == name.lower()]
     if len(exact or matches) == 1:
         return (exact or matches)[0]
-    names = ", ".join(q.name for q in matches or queries)
+    same = [] if matches else [q for q in others if q.name == name]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise WorkshopError(
+            f"{len(same)} saved queries have the name {name!r}, and none is the stack's.",
+            "Read them in Athena's console, and run the statement that you mean: --sql",
+        )
+    names = ", ".join(q.name for q in matches or own)
     what = f"{len(matches)} saved queries begin" if matches else "No saved query begins"
-    raise WorkshopError(f"{what} with {name!r}.", f"Name one of: {names}")
+    raise WorkshopError(
+        f"{what} with {name!r}.",
+        f"Name one of: {names}. Those that are not the stack's run by their whole name",
+    )
+
+
+def by_id(session: boto3.Session, ids: list[str]) -> Iterator[tuple[str, SavedQuery]]:
+    """Yield the saved queries of these ids that are there, each with its id."""
+    athena = session.client("athena")
+    for start in range(0, len(ids), _BATCH):
+        answer = athena.batch_get_named_query(NamedQueryIds=ids[start : start + _BATCH])
+        for q in answer["NamedQueries"]:
+            query = SavedQuery(q["Name"], q.get("Description", ""), q["Database"], q["QueryString"])
+            yield q["NamedQueryId"], query
+
+
+def _deployed(
+    account: Account, environment: Environment, made: Mapping[str, Mapping[str, str]]
+) -> dict[str, SavedQuery]:
+    """The saved queries by their logical ids, as the deployed template has them."""
+    names = {
+        logical: physical for ids in made.values() for physical, logical in ids.items() if physical
+    }
+    body: Any = account.session.client("cloudformation").get_template(
+        StackName=environment.stack_id, TemplateStage="Processed"
+    )["TemplateBody"]
+    if not isinstance(body, Mapping):  # boto3 has parsed what is JSON
+        raise WorkshopError(
+            f"The template of {environment.stack} is not JSON: what it deployed cannot be told "
+            "from what others saved.",
+            "Deploy the exercise's own template: make deploy, or make event-template",
+        )
+    return {
+        logical: SavedQuery(*(_text(properties.get(name, ""), names) for name in _PROPERTIES))
+        for logical, resource in body["Resources"].items()
+        if resource["Type"] == NAMED_QUERY
+        for properties in [resource["Properties"]]
+    }
+
+
+def _text(value: object, names: Mapping[str, str]) -> str:
+    """A property's text with the names of the stack's resources put in.
+
+    The template says no more than `Ref` and `Fn::Sub`. What is anything else stays as it is
+    written, and so equals nothing that was deployed.
+    """
+    match value:
+        case {"Ref": str(name)} if name in names:
+            return names[name]
+        case {"Fn::Sub": str(text)}:
+            return _SUBSTITUTED.sub(lambda found: names.get(found[1], found[0]), text)
+    return str(value)
 
 
 def run(
@@ -129,6 +242,12 @@ def run(
         rows += [[d.get("VarCharValue") for d in row["Data"]] for row in page["ResultSet"]["Rows"]]
     # The header is the first row of a SELECT's result, and of no other statement's.
     rows = rows[1:] if rows[:1] == [columns] else rows
+    # Athena answers from its file in athena-results/, where participants may write.
+    if any(len(row) != len(columns) for row in rows):
+        raise WorkshopError(
+            "Athena's answer has rows of another width than its header.",
+            "Run it again: somebody has written over its file in athena-results/",
+        )
     statistics = execution["Statistics"]
     return Result(
         columns=columns,

@@ -1,16 +1,18 @@
 """Is an environment ready for its participants: the check of one account, and of each of many."""
 
-from collections import defaultdict
+import re
 from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from workshop import seeding
+from workshop import queries, seeding
 from workshop.account import Account
-from workshop.environment import Environment
+from workshop.environment import Environment, resources
 from workshop.verification import Check
 
 _REPAIR = "Delete the stack and deploy it again: something of it was removed by hand"
+_SCRIPT = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
+_NOT_OURS = {"301", "400", "403"}  # what S3 says of somebody else's bucket, or of an impossible key
 # What S3, Glue and Athena say of what is not there.
 _GONE = {"404", "NoSuchBucket", "EntityNotFoundException", "InvalidRequestException"}
 
@@ -21,7 +23,7 @@ def check(account: Account, environment: Environment) -> list[Check]:
     Raises:
         ClientError: access is denied, or calls are throttled.
     """
-    made = _made(account, environment)
+    made = resources(account, environment)
 
     def held(rule: str, look: Callable[[], list[str]], found: str, advice: str = _REPAIR) -> Check:
         """Hold what is missing, by `look`, against the rule that nothing is."""
@@ -33,7 +35,7 @@ def check(account: Account, environment: Environment) -> list[Check]:
             missing = [f"{error.operation_name} says {error.response['Error']['Message']}"]
         return Check(rule, not missing, "; ".join(missing) or found, advice)
 
-    tables, queries = made["AWS::Glue::Table"], made["AWS::Athena::NamedQuery"]
+    tables, saved = made["AWS::Glue::Table"], made[queries.NAMED_QUERY]
     logs = f"s3://{environment.bucket}/{seeding.PREFIX}"
     return [
         Check(
@@ -54,22 +56,11 @@ def check(account: Account, environment: Environment) -> list[Check]:
         ),
         held(
             "Saved queries",
-            lambda: [f"no {queries[i]}" for i in queries.keys() - _queries(account, environment)],
-            f"{len(queries)} in {environment.workgroup}",
+            lambda: _queries(account, environment, {*saved.values()}),
+            f"{len(saved)} in {environment.workgroup}",
         ),
         held("Job", lambda: _job(account, environment), f"{environment.job} and its script"),
     ]
-
-
-def _made(account: Account, environment: Environment) -> dict[str, dict[str, str]]:
-    """What the stack made: by its type, the logical id of each physical id."""
-    pages = account.session.client("cloudformation").get_paginator("list_stack_resources")
-    made = defaultdict[str, dict[str, str]](dict)
-    for page in pages.paginate(StackName=environment.stack_id):
-        for one in page["StackResourceSummaries"]:
-            if not one["ResourceStatus"].startswith("DELETE_"):
-                made[one["ResourceType"]][one["PhysicalResourceId"]] = one["LogicalResourceId"]
-    return made
 
 
 def _has_logs(account: Account, environment: Environment) -> bool:
@@ -85,15 +76,31 @@ def _tables(account: Account, environment: Environment) -> set[str]:
     return {table["Name"] for page in found for table in page["TableList"]}
 
 
-def _queries(account: Account, environment: Environment) -> set[str]:
-    pages = account.session.client("athena").get_paginator("list_named_queries")
-    found = pages.paginate(WorkGroup=environment.workgroup)
-    return {query_id for page in found for query_id in page["NamedQueryIds"]}
+def _queries(account: Account, environment: Environment, logical: set[str]) -> list[str]:
+    """What of the saved queries is missing, or is not as it was deployed."""
+    found = queries.of_stack(account, environment)
+    changed = [name for name, query in found.items() if query.origin == queries.CHANGED]
+    return [
+        *(f"no {name}" for name in sorted(logical - found.keys())),
+        *(f"{name} is not as deployed" for name in sorted(changed)),
+    ]
 
 
 def _job(account: Account, environment: Environment) -> list[str]:
-    """Nothing, where the job is there and its script where it looks for it."""
+    """Nothing, where the job is there and its script where it looks for it.
+
+    Participants may edit the job: where it looks is what one of them wrote.
+    """
     job = account.session.client("glue").get_job(JobName=environment.job)["Job"]
-    bucket, _, key = job["Command"]["ScriptLocation"].removeprefix("s3://").partition("/")
-    account.session.client("s3").head_object(Bucket=bucket, Key=key)
+    location = job["Command"].get("ScriptLocation", "")
+    unreadable = [f"no script that can be read at {location[:200]!r}"]
+    script = _SCRIPT.fullmatch(location)
+    if not script:
+        return unreadable
+    try:
+        account.session.client("s3").head_object(Bucket=script["bucket"], Key=script["key"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_OURS:
+            raise
+        return unreadable
     return []

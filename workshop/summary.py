@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +11,17 @@ from typing import Any
 
 from workshop import figures, job, queries, verification
 from workshop.account import Account
-from workshop.console import Steps
-from workshop.deployment import BUILD
+from workshop.console import Step, Steps
+from workshop.deployment import BUILD, build_folder, write_private
 from workshop.environment import Environment
+from workshop.errors import WorkshopError
 from workshop.figures import Figure
 
 SUMMARY = BUILD / "summary.json"
 SAMPLE_ROWS = 20
 FETCHED_ROWS = 1000
+MESSAGE_LENGTH = 500
+EVENT_TYPES = 100  # that are named: Personalize takes 10
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,12 @@ class Summary:
     Attributes:
         environment: where it is, whether embedded, when this was, the stack, its id, its outputs.
         steps: what was done, each with its result and its seconds.
-        job: the job run: id, state, seconds, accounting; empty when none has succeeded.
+        job: the job run: id, state, seconds, accounting, complaint (about an accounting that cannot
+            be read); empty when none has succeeded.
         queries: each saved query that reads: name, description, columns, row_count (and whether
             there are more), the first rows, seconds, scanned_bytes.
         figures: what the report draws: rows by column, by the figure's name.
+        failures: what Athena could not answer, and why: a CSV that is not the job's can do that.
         checks: each of Personalize's rules: rule, passed, found, advice.
         interactions: rows, users, items, event_types (records by type), first and last (epoch
             seconds) of the CSV.
@@ -40,6 +47,7 @@ class Summary:
     job: dict[str, Any]
     queries: list[dict[str, Any]]
     figures: dict[str, Figure]
+    failures: list[str]
     checks: list[dict[str, Any]]
     interactions: dict[str, Any]
 
@@ -48,10 +56,24 @@ class Summary:
         """Whether Personalize would accept the CSV."""
         return bool(self.checks) and all(check["passed"] for check in self.checks)
 
+    def require_answers(self) -> None:
+        """Let Athena have answered everything.
+
+        Raises:
+            WorkshopError: it has not; the message names what and why.
+        """
+        if self.failures:
+            raise WorkshopError(
+                f"Athena did not answer {len(self.failures)} statements: {self.failures[0]}",
+                f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
+                "writes the CSV again: python -m workshop run-job",
+            )
+
     def write(self) -> Path:
         """Write build/summary.json and return its path."""
-        BUILD.mkdir(exist_ok=True)
-        SUMMARY.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        build_folder()
+        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        write_private(SUMMARY, text.encode())
         return SUMMARY
 
 
@@ -77,25 +99,42 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         else:
             step.result = f"{_rows_written(done)}, by an earlier run"
     old = previous()
-    same = old and old.environment["stack_id"] == environment.stack_id and old.job["id"] == done.id
+    same = (
+        old
+        and old.environment["stack_id"] == environment.stack_id
+        and old.job["id"] == done.id
+        and not old.failures
+    )
+    failures: list[str] = []
     with steps.step("Saved queries") as step:
         if old and same:
             answers = old.queries
             step.result = f"{len(answers)} answered by an earlier run"
         else:
             answers = []
-            saved = [q for q in queries.saved_queries(account, environment) if q.reads]
+            saved = [q for q in queries.own(account, environment) if q.reads]
             for query in saved:
                 step.update(query.name)
-                answers.append(_answer(account, environment, query))
+                with _noted(failures, f"{query.name}: "):
+                    answers.append(_answer(account, environment, query))
             step.result = f"{len(answers)} answered"
+            _tell(step, failures)
     with steps.step("Report's figures") as step:
-        if old and same and old.figures.keys() == figures.NAMES:
+        if old and same and old.figures.keys() == figures.STATEMENTS.keys():
             drawn = old.figures
             step.result = f"{len(drawn)} computed by an earlier run"
         else:
-            drawn = figures.compute(account, environment, progress=step.update)
-            step.result = f"{len(drawn)} computed"
+            drawn, before = {}, len(failures)
+            for name in figures.STATEMENTS:
+                step.update(name)
+                drawn[name] = []
+                with _noted(failures):
+                    drawn[name] = figures.compute(account, environment, name)
+            step.result = f"{sum(bool(rows) for rows in drawn.values())} computed"
+            _tell(step, failures[before:])
+            cut = [name for name, rows in drawn.items() if len(rows) == figures.MOST_ROWS]
+            if cut:
+                step.result += f"; only the first {figures.MOST_ROWS:,} rows of {', '.join(cut)}"
     with steps.step("Personalize's rules") as step:
         checks, data = verification.verify(account, environment)
         step.result = f"{sum(c.passed for c in checks)} of {len(checks)} hold"
@@ -113,21 +152,38 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         job=dataclasses.asdict(done),
         queries=answers,
         figures=drawn,
+        failures=failures,
         checks=[dataclasses.asdict(check) for check in checks],
         interactions={
             "rows": data.rows,
             "users": len(data.users),
             "items": len(data.items),
-            "event_types": dict(data.event_types.most_common()),
+            "event_types": dict(data.event_types.most_common(EVENT_TYPES)),
             "first": data.first,
             "last": data.last,
         },
     )
 
 
+@contextmanager
+def _noted(failures: list[str], what: str = "") -> Iterator[None]:
+    """Go on where Athena refuses or fails a statement: the others say all the more."""
+    try:
+        yield
+    except WorkshopError as error:
+        failures.append(f"{what}{error.message}"[:MESSAGE_LENGTH])
+
+
+def _tell(step: Step, failures: list[str]) -> None:
+    if failures:
+        step.passed = False
+        step.result += f"; {len(failures)} failed, {failures[0]}"
+
+
 def _rows_written(run: job.JobRun) -> str:
-    written = run.accounting.get("rows_written")
-    return f"{written:,} rows" if isinstance(written, int) else "done"
+    if not run.accounting:
+        return f"done ({run.complaint})" if run.complaint else "done"
+    return f"{run.accounting['rows_written']:,} rows"
 
 
 def _answer(

@@ -7,7 +7,7 @@ Source: docs.aws.amazon.com/personalize/latest/dg/limits.html, .../interactions-
 import codecs
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,6 +25,10 @@ MAX_BYTES = 100 * 1024**3
 # 2000-01-01 and 2100-01-01 in seconds: a time in milliseconds is far beyond the second one.
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 4_102_444_800
 _EXAMPLES = 3
+_SHOWN = 80  # characters of a value in a complaint
+_LONGEST_LINE = 2**20
+_LONGEST_RECORD = 10  # lines
+_LONGEST_NUMBER = 20  # digits
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,32 @@ class Interactions:
             name: what to call it in a complaint.
             chunks: its bytes, in pieces of any size.
         """
-        lines = _lines(chunks, lambda: self.complain("UTF-8", name))
-        reader = csv.reader(lines, strict=True)
+        lines = _lines(chunks)
+        number = first = 0  # the last line that was read, and the last one before its record
+
+        def fed() -> Iterator[str]:
+            nonlocal number
+            for line in lines:
+                number += 1
+                if number - first > _LONGEST_RECORD:
+                    raise csv.Error(f"a record of more than {_LONGEST_RECORD} lines")
+                yield line
+
         try:
             header = next(lines, "").rstrip("\r\n")
             if header != ",".join(HEADER):
-                self.complain("Header", f"{name} begins with {header[:80]!r}")
-            for row in reader:
-                self._record(row, f"{name}, line {reader.line_num + 1}")
+                self.complain("Header", f"{name} begins with {header[:_SHOWN]!r}")
+            number = first = 1
+            for row in csv.reader(fed(), strict=True):
+                self._record(row, f"{name}, line {number}")
+                first = number
+        except UnicodeDecodeError:
+            self.complain("UTF-8", name)
+        except _LongLineError:
+            more = f"{name}, line {number + 1} has more than {_LONGEST_LINE:,} characters"
+            self.complain("One record a line", more)
         except csv.Error as error:
-            self.complain("One record a line", f"{name}, line {reader.line_num + 1}: {error}")
+            self.complain("One record a line", f"{name}, line {number}: {error}")
 
     def _record(self, row: list[str], place: str) -> None:
         if len(row) != len(HEADER):
@@ -97,11 +117,17 @@ class Interactions:
         if not event_type:
             self.complain("Event types", f"{place}: EVENT_TYPE is empty")
         self.rows += 1
-        self.users[user] += 1
-        self.items[item] += 1
-        self.event_types[event_type] += 1
+        for counter, value in (
+            (self.users, user),
+            (self.items, item),
+            (self.event_types, event_type),
+        ):
+            counter[value[: MAX_ID_LENGTH + 1]] += 1  # what is longer is refused in any case
         if not (timestamp.isascii() and timestamp.isdigit()):
             self.complain("Types", f"{place}: TIMESTAMP {timestamp[:40]!r} is not a whole number")
+            return
+        if len(timestamp) > _LONGEST_NUMBER:  # Python reads 4,300 digits at most
+            self.complain("Seconds", f"{place}: a number of {len(timestamp):,} digits")
             return
         second = int(timestamp)
         if not _FIRST_SECOND <= second < _LAST_SECOND:
@@ -129,7 +155,8 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
     rerun = "Run the job again: python -m workshop run-job"
     more_data = "Train with more data: longer --days, or more events (python -m workshop seed)"
     types = len(data.event_types)
-    few_types = clean("Event types", f"{types}: " + ", ".join(sorted(data.event_types)), rerun)
+    common = sorted(name[:_SHOWN] for name, _ in data.event_types.most_common(MAX_EVENT_TYPES))
+    few_types = clean("Event types", f"{types}: {', '.join(common)}", rerun)
     if types > MAX_EVENT_TYPES:
         few_types = Check("Event types", passed=False, found=f"{types}, at most 10", advice=rerun)
     return [
@@ -206,18 +233,28 @@ def verify(account: Account, environment: Environment) -> tuple[list[Check], Int
     return checks(data, files, stray), data
 
 
-def _lines(chunks: Iterable[bytes], complain: Callable[[], None]) -> Iterator[str]:
-    """Decode and split into lines, endings kept; complain once where bytes are not UTF-8."""
+class _LongLineError(ValueError):
+    """A line does not end."""
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Decode and split into lines, endings kept.
+
+    Raises:
+        UnicodeDecodeError: some bytes are not UTF-8.
+        _LongLineError: a line is too long to be a record.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest = ""
-    try:
-        for chunk in chunks:
-            *whole, rest = (rest + decoder.decode(chunk)).split("\n")
-            yield from (line + "\n" for line in whole)
-        rest += decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        complain()
-        return
+    for chunk in chunks:
+        *whole, rest = (rest + decoder.decode(chunk)).split("\n")
+        for line in whole:
+            if len(line) > _LONGEST_LINE:
+                raise _LongLineError
+            yield line + "\n"
+        if len(rest) > _LONGEST_LINE:
+            raise _LongLineError
+    rest += decoder.decode(b"", final=True)
     if rest:
         yield rest
 

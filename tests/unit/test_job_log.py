@@ -1,15 +1,19 @@
 """A run's log is read from CloudWatch Logs in whatever pieces Glue has written it."""
 
+import json
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.end_to_end.conftest import free_port, owner_of
 from workshop.account import Account
-from workshop.job import LogTail
+from workshop.job import ACCOUNTING, LOG_LINES_SHOWN, Log, LogTail
 from workshop.local.server import EmbeddedAws
 
 GROUP = "/jobs/output"
@@ -41,3 +45,127 @@ def test_every_line_is_read_once(session: boto3.Session, stream: str) -> None:
     assert list(tail.new_lines()) == []
     write("seconds 9 in all")
     assert list(tail.new_lines()) == ["seconds 9 in all"]
+
+
+class EndlessLogs:
+    """CloudWatch Logs while a script prints faster than anybody reads."""
+
+    class exceptions:  # noqa: N801 - botocore's name
+        """The client's own."""
+
+        ResourceNotFoundException = KeyError
+
+    def __init__(self) -> None:
+        self.pages = 0
+
+    def get_log_events(self, **_: object) -> dict[str, Any]:
+        self.pages += 1
+        return {"events": [{"message": "on and on"}], "nextForwardToken": str(self.pages)}
+
+
+def test_a_log_that_does_not_end_does_not_keep_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state of the run would never be looked at again."""
+    logs = EndlessLogs()
+    session = boto3.Session(region_name="us-east-1")
+    monkeypatch.setattr(session, "client", lambda _: logs)
+    assert len(list(LogTail(Account(session, None), GROUP, "jr_1").new_lines())) < 100
+    log = Log().add("on and on" for _ in range(100_000))
+    assert len(log.tail) == LOG_LINES_SHOWN
+
+
+COUNTED: dict[str, Any] = {
+    "records_read": 15,
+    "kept": 2,
+    "duplicates": 1,
+    "filtered": {"other event": 8, "no userId": 2, "no SKU": 0},
+    "rejected": {"not JSON": 1, "unusable timestamp": 1},
+    "rows_written": 3,
+}
+
+
+def test_the_script_s_accounting_is_read() -> None:
+    """The organizer wants to know where the records went."""
+    log = Log().add(["started 1 run-1", ACCOUNTING + json.dumps(COUNTED), "ACCOUNTING {}"])
+    assert log.accounting == COUNTED
+    assert not log.complaint
+
+
+def with_value(path: str, value: object) -> str:
+    """The accounting with another value at one place."""
+    changed = deepcopy(COUNTED)
+    name, _, reason = path.partition(".")
+    if reason:
+        changed[name][reason] = value
+    else:
+        changed[name] = value
+    return json.dumps(changed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{bad",
+        '"x"',
+        "[]",
+        "null",
+        '{"a": {"b": "c"}}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "1" * 5000,
+        json.dumps({**COUNTED, "more": 1}),
+        json.dumps({name: COUNTED[name] for name in ("kept", "filtered")}),
+        with_value("kept", value=True),
+        with_value("kept", "2"),
+        with_value("kept", None),
+        with_value("kept", 2.5),
+        with_value("kept", -1),
+        with_value("kept", 10**30),
+        with_value("kept", {"x": 1}),
+        with_value("filtered", 7),
+        with_value("filtered", ["no SKU"]),
+        with_value("filtered.no SKU", float("nan")),
+        with_value("filtered.no SKU", float("inf")),
+        with_value("filtered.no SKU", value=False),
+        with_value("filtered.no SKU", {"deeper": 1}),
+        with_value(f"filtered.{'x' * 1000}", 1),
+        with_value("filtered", {str(n): n for n in range(1000)}),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_another_accounting_is_none_and_said(text: str) -> None:
+    """Participants edit the script: what it prints must stop no command of the organizer's."""
+    log = Log().add([ACCOUNTING + text, ACCOUNTING + text])
+    assert log.accounting == {}
+    assert "cannot be read" in log.complaint
+    assert len(log.complaint) < 500
+    assert log.add([ACCOUNTING + json.dumps(COUNTED)]).accounting == COUNTED
+    assert not log.complaint
+
+
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+)
+
+
+@given(
+    st.one_of(
+        st.text(),
+        VALUES.map(json.dumps),
+        st.builds(
+            with_value,
+            st.sampled_from(
+                ["kept", "records_read", "filtered", "rejected", "filtered.no SKU", "rejected.new"]
+            ),
+            VALUES,
+        ),
+    )
+)
+def test_whatever_the_line_says_it_is_counts_or_a_complaint(text: str) -> None:
+    """What is taken for an accounting is added up and drawn."""
+    log = Log().add([ACCOUNTING + text])
+    assert bool(log.accounting) != bool(log.complaint)
+    for value in log.accounting.values():
+        numbers = value.values() if isinstance(value, dict) else [value]
+        assert all(type(number) is int and f"{number:,}" for number in numbers)

@@ -78,6 +78,7 @@ USUAL = Summary(
             {"interactions": "700", "users": "1"},
         ],
     },
+    failures=[],
     checks=[
         {"rule": "Files", "passed": True, "found": "1 CSV, 99 bytes", "advice": "Run the job"},
         {"rule": "Interactions", "passed": False, "found": "3 of 1,000", "advice": "More data"},
@@ -116,7 +117,6 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN4
     """Write a summary's report to a folder of the test."""
 
     def written(summary: Summary) -> Path:
-        monkeypatch.setattr(report, "BUILD", tmp_path)
         monkeypatch.setattr(report, "REPORT", tmp_path / "report.html")
         return report.write(summary)
 
@@ -160,6 +160,85 @@ def test_the_charts_show_the_numbers(browser: Browser, write: Any) -> None:  # n
         kept, duplicate, filtered = heights[:3]
         assert filtered / duplicate == pytest.approx(10, rel=0.01)
         assert kept / duplicate == pytest.approx(2, rel=0.01)
+
+
+def test_a_link_that_runs_a_script_is_text(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """The outputs are those of a stack that somebody else may have made."""
+    attack = "javascript:document.title='run'"
+    outputs = {**USUAL.environment["outputs"], "JobConsole": attack, "DashboardConsole": "data:,x"}
+    summary = replace(USUAL, environment={**USUAL.environment, "outputs": outputs})
+    with opened(browser, write(summary)) as it:
+        hrefs = it.page.locator("a").evaluate_all("links => links.map(it => it.href)")
+        assert [href for href in hrefs if not href.startswith(("https://", "file://"))] == []
+        assert attack in it.page.locator("#deployed + table").inner_text()
+    with opened(browser, write(USUAL)) as it:
+        away = it.page.locator("a[href^=https]")
+        assert away.count() == 4
+        assert {it.get_attribute("rel") for it in away.all()} == {"noopener noreferrer"}
+
+
+@pytest.mark.parametrize(
+    ("markup", "act"),
+    [
+        ("<a id=attack href=\"javascript:document.title='run'\">x</a>", "it => it.click()"),
+        ("<p id=attack onclick=\"document.title='run'\">x</p>", "it => it.click()"),
+        ("<p id=attack></p><script>document.title = 'run'</script>", "it => it.click()"),
+        (
+            "<p id=attack></p><base href=https://evil.example/>",
+            "it => document.body.append(Object.assign(new Image(), {src: 'x.png'}))",
+        ),
+        ("<form id=attack action=http://127.0.0.1:9/ method=post></form>", "it => it.submit()"),
+        ("<p id=attack></p><style>h1 { display: none }</style>", "it => it.click()"),
+    ],
+    ids=["link", "handler", "script", "base", "form", "style"],
+)
+def test_what_gets_into_the_page_still_does_nothing(
+    browser: Browser,
+    write: Any,  # noqa: ANN401
+    markup: str,
+    act: str,
+) -> None:
+    """A mistake in the template alone must not give a shop's visitor the organizer's browser."""
+    file = write(USUAL)
+    page = file.read_text(encoding="utf-8").replace("<main>", f"<main>{markup}", 1)
+    file.write_text(page, encoding="utf-8")
+    with opened(browser, file) as it:
+        assert it.page.locator(".chart svg").count() >= len(CHARTS), "its own scripts run"
+        assert it.page.locator("h1").is_visible()
+        it.page.locator("#attack").evaluate(act)
+        it.page.wait_for_timeout(300)
+        assert it.page.title() != "run"
+        assert it.page.url == file.as_uri()
+        assert [url for url in it.requests if not url.startswith("file:")] == []
+        assert any("Content Security Policy" in complaint for complaint in it.complaints)
+
+
+def test_what_athena_could_not_answer_is_said(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """A CSV that nothing can read leaves no figure and no reason to guess at."""
+    failed = replace(
+        BARE,
+        job={
+            **BARE.job,
+            "complaint": "The accounting in the job's log cannot be read: <b>not JSON",
+        },
+        figures={name: [] for name in USUAL.figures},
+        failures=["14 Interactions by type: The query failed: HIVE_BAD_DATA <b>"],
+    )
+    with opened(browser, write(failed)) as it:
+        text = it.page.locator("main").inner_text()
+        assert "14 Interactions by type: The query failed: HIVE_BAD_DATA <b>" in text
+        assert "cannot be read: <b>not JSON" in text
+        assert it.complaints == []
+        assert it.violations() == []
+
+
+def test_a_lone_surrogate_does_not_stop_the_report(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """JSON can carry one, and UTF-8 cannot."""
+    events: list[Row] = [{"name": "half \ud83d", "records": "9"}]
+    summary = replace(USUAL, figures={**USUAL.figures, "events": events})
+    with opened(browser, write(summary)) as it:
+        assert "half" in it.page.locator("#events").inner_text()
+        assert it.complaints == []
 
 
 def test_it_says_what_is_wrong_and_what_to_do(browser: Browser, write: Any) -> None:  # noqa: ANN401

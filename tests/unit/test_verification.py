@@ -1,6 +1,10 @@
 """Each rule of Personalize, broken once: a CSV that it would refuse must not pass here."""
 
+from collections.abc import Iterator
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workshop.verification import Check, Interactions, checks
 
@@ -45,6 +49,10 @@ def test_a_good_file_passes_every_rule() -> None:
         (with_line("u,i,e,"), "Types"),
         (with_line("u,i,e,1700000000000"), "Seconds"),
         (with_line("u,i,e,17"), "Seconds"),
+        (with_line("u,i,e," + "1" * 5000), "Seconds"),
+        (with_line('u,"' + "\n" * 20 + '",e,1700000000'), "One record a line"),
+        (with_line("u,i,e,1700000000" + " " * 2**21), "One record a line"),
+        ("x" * 2**21, "One record a line"),
         (with_line(",i,e,1700000000"), "Lengths"),
         (with_line("u" * 257 + ",i,e,1700000000"), "Lengths"),
         (with_line("u," + "i" * 257 + ",e,1700000000"), "Lengths"),
@@ -90,3 +98,65 @@ def test_no_file_is_a_broken_rule() -> None:
 def test_quoted_values_are_read_as_values() -> None:
     """A comma in a SKU is no fifth column."""
     assert broken(with_line('u,"a,""b""",e,1700000000')) == set()
+
+
+def test_a_line_without_an_end_is_given_up() -> None:
+    """Kept and searched again for each piece, it takes memory and minutes."""
+    taken = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal taken
+        yield GOOD.encode()
+        for _ in range(200):
+            taken += 1
+            yield b"x" * 2**20
+
+    data = Interactions()
+    data.read("run-1.csv", chunks())
+    assert taken <= 2
+    (place,) = data.problems["One record a line"]
+    assert place == "run-1.csv, line 1202 has more than 1,048,576 characters"
+
+
+def test_a_record_without_an_end_is_given_up() -> None:
+    """Each of its values ends on the next line, so no value is ever too long."""
+    taken = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal taken
+        yield HEADER.encode() + b'"'
+        for _ in range(100_000):
+            taken += 1
+            yield b'a\n","'
+
+    data = Interactions()
+    data.read("run-1.csv", chunks())
+    assert taken < 100
+    assert "more than 10 lines" in data.problems["One record a line"][0]
+
+
+def test_long_values_are_not_shown_whole_nor_kept() -> None:
+    """Ten event types of a megabyte would be the organizer's screen, and the report."""
+    data = Interactions()
+    rows = "".join(f"{'u' * 9000},{'i' * 9000},{'e' * 9000}{n},1700000000\n" for n in range(9))
+    data.read("run-1.csv", [HEADER.encode() + rows.encode()])
+    assert max(map(len, [*data.users, *data.items, *data.event_types])) <= 257
+    assert all(len(one.found) < 1000 for one in checks(data, {}, []))
+
+
+PIECES = [
+    *(HEADER.encode(), b"u,i,e,1700000000\n", b'"', b",", b"\n", b"\r", b"\0", b"\xff", b"\xc3"),
+    *(b"1" * 5000, b"\xf0\x9f\x98\x80", b"=1", b"\x1b]0;x\x07", b"\xe2\x80\xa8", b"u" * 140_000),
+]
+BYTES = st.one_of(st.binary(), st.sampled_from(PIECES))
+
+
+@settings(deadline=None)
+@given(chunks=st.lists(BYTES), header=st.booleans())
+def test_whatever_is_in_a_file_it_is_read_and_judged(chunks: list[bytes], *, header: bool) -> None:
+    """A participant's job run may write anything, and verify must say so."""
+    data = Interactions()
+    data.read("run-1.csv", [HEADER.encode() * header, *chunks])
+    found = checks(data, {"run-1.csv": 1}, [])
+    assert not all(one.passed for one in found)
+    assert all(len(one.found) < 2000 for one in found)

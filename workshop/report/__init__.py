@@ -1,5 +1,7 @@
 """build/report.html: the summary as one self-contained page, with charts."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -8,7 +10,7 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from workshop.deployment import BUILD, PROJECT
+from workshop.deployment import BUILD, PROJECT, build_folder, write_private
 from workshop.errors import WorkshopError
 from workshop.summary import Summary
 
@@ -22,6 +24,9 @@ LIBRARIES = tuple(
         "@observablehq/plot/dist/plot.umd.min.js",
     )
 )
+# The style element that this version of Plot puts into every chart; a browser's console names the
+# hash of another one.
+PLOT_STYLE = "'sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww='"
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,38 @@ def write(summary: Summary) -> Path:
     )
     templates.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the order says something
     templates.filters["thousands"] = lambda number: f"{number:,}"
-    templates.filters["inline"] = _inline
+    # A link of another scheme could run a script. Who deploys the stack decides on its outputs.
+    templates.tests["link"] = lambda url: url.startswith("https://")
+    style = _inline("page.css")
+    scripts = [*map(_inline, LIBRARIES), _inline("charts.js")]
     page = templates.get_template("page.html.j2").render(
         summary=summary,
         tables=_tables(summary),
         regular=sum(users for interactions, users in _users(summary) if interactions > 1),
-        libraries=LIBRARIES,
+        style=style,
+        scripts=scripts,
+        policy=_policy(style, scripts),
     )
-    BUILD.mkdir(exist_ok=True)
-    REPORT.write_text(page, encoding="utf-8")
+    build_folder()
+    # A lone surrogate has no bytes: a browser shows its number as U+FFFD.
+    write_private(REPORT, page.encode("utf-8", "xmlcharrefreplace"))
     return REPORT
+
+
+def _policy(style: Markup, scripts: list[Markup]) -> str:
+    """The page's content security policy: nothing but its own scripts and styles, and no way out.
+
+    The one image is its empty icon.
+    """
+    return (
+        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; "
+        f"style-src {_hash(style)} {PLOT_STYLE}; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _tables(summary: Summary) -> dict[str, Table]:

@@ -12,7 +12,7 @@ from workshop import console
 from workshop.account import connect
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
-from workshop.options import Json
+from workshop.options import Json, stack_name
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
@@ -229,7 +229,9 @@ US_API = "api.segmentapis.com"
 
 @segment_app.command()
 def setup(
-    stack: Annotated[str, typer.Option(help="The stack whose bucket to write to.")] = DEFAULT_STACK,
+    stack: Annotated[
+        str, typer.Option(callback=stack_name, help="The stack whose bucket to write to.")
+    ] = DEFAULT_STACK,
     token_file: Token = None,
     api_host: ApiHost = US_API,
     as_json: Json = False,

@@ -1,0 +1,92 @@
+"""Saved queries: which only read, and which one a name means."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.errors import WorkshopError
+from workshop.queries import SavedQuery, choose, run
+
+PROJECT = Path(__file__).parent.parent.parent
+OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
+
+
+def reads(sql: str) -> bool:
+    return SavedQuery("", "", "", sql).reads
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT 1", "with t as (select 1) select 1", "-- a\n  -- b\nSELECT 1"]
+)
+def test_a_select_reads(sql: str) -> None:
+    """The lesson's questions run with --all."""
+    assert reads(sql)
+
+
+@pytest.mark.parametrize(
+    "sql", ["", "\n", "-- hi", "-- SELECT 1\nDROP TABLE t", "CREATE DATABASE x"]
+)
+def test_everything_else_does_not(sql: str) -> None:
+    """A query without a statement must not stop the others."""
+    assert not reads(sql)
+
+
+@given(st.text(st.sampled_from("-\n\t SELECT/*")))
+def test_any_text_reads_or_does_not(sql: str) -> None:
+    """Anything can be saved."""
+    assert reads(sql) in {True, False}
+
+
+@pytest.mark.parametrize("line", ["\\n", " \\n", "--\\n", "\\t"])
+def test_the_longest_statement_is_judged_at_once(line: str) -> None:
+    """Minutes for each saved query would be an event's morning: 262,144 is Athena's limit."""
+    code = (
+        "from workshop.queries import SavedQuery; "
+        f"print(SavedQuery('', '', '', ('{line}' * 262_144)[:262_100] + '\\nSELECT 1').reads)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,  # it hangs or it does not
+    )
+    assert done.stdout == "True\n"
+
+
+def test_others_are_not_looked_at_where_a_number_is_the_stack_s() -> None:
+    """There may be thousands of them."""
+
+    def never() -> object:
+        raise AssertionError
+
+    assert choose(OWN, iter(never, None), "02") is OWN[1]  # type: ignore[arg-type]
+
+
+def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Participants may write over the file that Athena answers from: no traceback then."""
+    session = boto3.Session("x", "x", region_name="us-east-1")
+    athena = session.client("athena")
+    monkeypatch.setattr(session, "client", lambda _: athena)
+    row = {"Data": [{"VarCharValue": "1"}, {"VarCharValue": "2"}]}
+    columns = {"ColumnInfo": [{"Name": "a", "Type": "varchar"}]}
+    with Stubber(athena) as stub:
+        stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
+        stub.add_response(
+            "get_query_execution", {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}}
+        )
+        stub.add_response(
+            "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
+        )
+        environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
+        with pytest.raises(WorkshopError, match="another width"):
+            run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
