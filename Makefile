@@ -23,13 +23,13 @@ override LETTERS := a b c d e f g h i j k l m n o p q r s t u v w x y z \
   A B C D E F G H I J K L M N O P Q R S T U V W X Y Z
 # $(call without,CHARACTERS,TEXT): the text without these characters.
 override without = $(if $(1),$(call without,$(wordlist 2,99,$(1)),$(subst $(firstword $(1)),,$(2))),$(2))
-override BAD_PORT = $(error PORT must be a number from 1 to 65535)
-override BAD_STACK = $(error STACK must be a letter, then up to 127 letters, digits and hyphens)
-$(if $(call without,$(DIGITS),$(PORT)),$(BAD_PORT))
-$(if $(shell [ 0$(PORT) -ge 1 ] && [ 0$(PORT) -le 65535 ] && echo valid),,$(BAD_PORT))
-$(if $(call without,$(LETTERS) $(DIGITS) -,$(STACK)),$(BAD_STACK))
-$(if $(filter $(addsuffix %,$(LETTERS)),$(STACK)),,$(BAD_STACK))
-$(if $(shell [ `printf %s $(STACK) | wc -c` -le 128 ] && echo valid),,$(BAD_STACK))
+override PORT_RULE := PORT must be a number from 1 to 65535
+override STACK_RULE := STACK must be a letter, then up to 127 letters, digits and hyphens
+$(if $(call without,$(DIGITS),$(PORT)),$(error $(PORT_RULE)))
+$(if $(shell [ 0$(PORT) -ge 1 ] && [ 0$(PORT) -le 65535 ] && echo valid),,$(error $(PORT_RULE)))
+$(if $(call without,$(LETTERS) $(DIGITS) -,$(STACK)),$(error $(STACK_RULE)))
+$(if $(filter $(addsuffix %,$(LETTERS)),$(STACK)),,$(error $(STACK_RULE)))
+$(if $(shell [ `printf %s $(STACK) | wc -c` -le 128 ] && echo valid),,$(error $(STACK_RULE)))
 
 # Made here alone, whatever the environment says (`make -e`).
 override EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
