@@ -126,7 +126,8 @@ acknowledgements: setup ## Write docs/acknowledgements.md: what the security rul
 	@python -m stacks.acknowledgements_page docs/acknowledgements.md
 
 audit: setup ## Ask the vulnerability databases about every pinned dependency
-	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.txt \
+	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	  -r requirements-build.txt -r requirements-dev.txt -r requirements-checkov.txt \
 	  || { echo "pip-audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 	@npm audit || { echo "npm audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 
