@@ -2,36 +2,77 @@
 PYTHON ?= python3
 PORT   ?= 4566
 STACK  ?= SegmentPersonalizeWorkshop
-
 SBOM   ?= dist
 
-EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
+# These four can be set, and no others: `make destroy STAK=Second` must not destroy the default.
+override SETTABLE := PORT PYTHON SBOM STACK
+override UNKNOWN := $(filter-out $(SETTABLE),$(foreach name,$(.VARIABLES),\
+  $(if $(findstring command line,$(origin $(name))),$(name))))
+$(if $(UNKNOWN),$(error You can set $(SETTABLE), not $(UNKNOWN)))
 
-export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# A value must never become make's or the shell's own text. `value` keeps make from expanding it;
+# PORT and STACK are checked, the two paths reach their commands in the environment.
+override PORT   := $(value PORT)
+override PYTHON := $(value PYTHON)
+override SBOM   := $(value SBOM)
+override STACK  := $(value STACK)
+export PYTHON SBOM
+
+override DIGITS  := 0 1 2 3 4 5 6 7 8 9
+override LETTERS := a b c d e f g h i j k l m n o p q r s t u v w x y z \
+  A B C D E F G H I J K L M N O P Q R S T U V W X Y Z
+# $(call without,CHARACTERS,TEXT): the text without these characters.
+override without = $(if $(1),$(call without,$(wordlist 2,99,$(1)),$(subst $(firstword $(1)),,$(2))),$(2))
+override PORT_RULE := PORT must be a number from 1 to 65535
+override STACK_RULE := STACK must be a letter, then up to 127 letters, digits and hyphens
+$(if $(call without,$(DIGITS),$(PORT)),$(error $(PORT_RULE)))
+$(if $(shell [ 0$(PORT) -ge 1 ] && [ 0$(PORT) -le 65535 ] && echo valid),,$(error $(PORT_RULE)))
+$(if $(call without,$(LETTERS) $(DIGITS) -,$(STACK)),$(error $(STACK_RULE)))
+$(if $(filter $(addsuffix %,$(LETTERS)),$(STACK)),,$(error $(STACK_RULE)))
+$(if $(shell [ `printf %s $(STACK) | wc -c` -le 128 ] && echo valid),,$(error $(STACK_RULE)))
+
+# Made here alone, whatever the environment says (`make -e`).
+override EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
+override LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
+# Nothing but wheels, and those that are locked.
+override PIP_INSTALL := pip install -qq --disable-pip-version-check --require-hashes \
+  --only-binary :all:
+override NPM_CI := npm ci --silent --no-audit --no-fund --ignore-scripts
+
+# The programs of this folder come first.
+override PATH := $(abspath .venv/bin):$(abspath node_modules/.bin):$(value PATH)
+export PATH
 unexport PYTHONDONTWRITEBYTECODE
-LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
+# The CDK CLI reports nothing, asks for no newer version, and keeps its cache here.
+export CDK_DISABLE_CLI_TELEMETRY := true
+export CDK_DISABLE_VERSION_CHECK := true
+export CDK_HOME := $(abspath build/cdk)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status test test-slow lint synth event-template event-package diagrams acknowledgements audit sbom bench \
   deploy destroy lock clean
 
 help: ## Say what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: .venv/installed node_modules/installed ## Install what everything needs, in this folder only
 
-.venv/installed: requirements-dev.txt
+.venv/installed: requirements-build.txt requirements-spark.txt requirements-dev.txt
 	@[ ! -L .venv ] || { echo ".venv is a link: installing would empty another checkout's; run make there"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is not: make setup PYTHON=python3.12"; exit 1; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "PYTHON must be the name or the path of Python 3.11 or newer: make setup PYTHON=python3.12"; exit 1; }
 	@echo "Installing the Python requirements into .venv (1 to 2 minutes)"
-	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@"$$PYTHON" -m venv --clear .venv
+	@.venv/bin/$(PIP_INSTALL) -r requirements-build.txt
+# Spark has no wheel: what builds it is locked as well. pip's cache may hold one built by something else.
+	@.venv/bin/$(PIP_INSTALL) --no-binary pyspark --no-build-isolation --no-cache-dir --no-deps \
+	  -r requirements-spark.txt
+	@.venv/bin/$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
 node_modules/installed: package-lock.json | .venv/installed
 	@echo "Installing the CDK CLI into node_modules"
-	@npm ci --silent --no-audit --no-fund
+	@$(NPM_CI)
 	@touch $@
 
 up: setup ## Do the whole exercise on an embedded AWS: deploy, query, run the job, verify, report
@@ -46,12 +87,12 @@ status: setup ## Say what runs on the embedded AWS
 # Checkov pins versions of what the project needs itself, so it has an environment of its own.
 .venv/checkov/installed: requirements-checkov.txt | .venv/installed
 	@echo "Installing Checkov into .venv/checkov"
-	@$(PYTHON) -m venv --clear .venv/checkov
-	@.venv/checkov/bin/pip install -qq --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@"$$PYTHON" -m venv --clear .venv/checkov
+	@.venv/checkov/bin/$(PIP_INSTALL) -r requirements-checkov.txt
 	@touch $@
 
 # Files in the order of their folders: those from end to end, which take longest, come first.
-PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: setup .venv/checkov/installed ## Run the tests
 	@$(PYTEST)
@@ -78,23 +119,24 @@ event-package: event-template ## Write the package for AWS Workshop Studio to di
 	@python -m stacks.event_package $(EVENT_TEMPLATE) dist/workshop-studio
 
 diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
-	@npm ci --silent --no-audit --no-fund --prefix docs/diagrams
+	@$(NPM_CI) --prefix docs/diagrams
 	@cd docs/diagrams && node render.mjs
 
 acknowledgements: setup ## Write docs/acknowledgements.md: what the security rules find and why it stays
 	@python -m stacks.acknowledgements_page docs/acknowledgements.md
 
 audit: setup ## Ask the vulnerability databases about every pinned dependency
-	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements-dev.txt \
+	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	  -r requirements-build.txt -r requirements-dev.txt -r requirements-checkov.txt \
 	  || { echo "pip-audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 	@npm audit || { echo "npm audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 
 sbom: setup ## Write the bill of materials of a release, CycloneDX, to dist/sbom-*.json
-	@mkdir -p $(SBOM)
+	@mkdir -p -- "$${SBOM:?must be a folder}"
 	@cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
-	  --of JSON --output-file $(SBOM)/sbom-python.json
-	@npm sbom --sbom-format cyclonedx --package-lock-only > $(SBOM)/sbom-node.json
-	@echo "$(SBOM)/sbom-python.json and $(SBOM)/sbom-node.json"
+	  --of JSON --output-file="$$SBOM/sbom-python.json"
+	@npm sbom --sbom-format cyclonedx --package-lock-only > "$$SBOM/sbom-node.json"
+	@printf '%s/sbom-python.json and %s/sbom-node.json\n' "$$SBOM" "$$SBOM"
 
 bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
 	@python -m bench
@@ -105,14 +147,17 @@ deploy: setup ## Deploy to your AWS account (cdk deploy)
 destroy: setup ## Remove it from your AWS account, and prove that nothing is left
 	@env -u AWS_ENDPOINT_URL .venv/bin/python -m workshop down --stack $(STACK)
 
+# A version without a wheel is not chosen, but for Spark's.
+override LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-annotate --no-header --only-binary :all: --no-binary pyspark --no-build-isolation-package pyspark
+
 lock: setup ## Pin every transitive dependency of pyproject.toml and package.json
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header pyproject.toml --output-file requirements.txt
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header pyproject.toml --group dev --output-file requirements-dev.txt
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	  --no-header --group checkov --output-file requirements-checkov.txt
-	@npm install --package-lock-only --silent
+	@$(LOCK) pyproject.toml --output-file requirements.txt
+	@$(LOCK) --group build --output-file requirements-build.txt
+	@$(LOCK) --group spark --no-deps --output-file requirements-spark.txt
+	@$(LOCK) pyproject.toml --group dev --group spark --output-file requirements-dev.txt
+	@$(LOCK) --group checkov --output-file requirements-checkov.txt
+	@npm install --package-lock-only --silent --ignore-scripts
 
 clean: ## Stop the embedded AWS, drop all that is in it, and delete what was built
 	@[ ! -x .venv/bin/python ] || .venv/bin/python -m workshop.local.server --stop build/local

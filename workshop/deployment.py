@@ -19,6 +19,12 @@ CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 BUILD = PROJECT / "build"
 ASSEMBLY = PROJECT / "cdk.out"
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
+# The CLI reports nothing, asks for no newer version, and keeps its cache out of the user's home.
+QUIET = {
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "true",
+    "CDK_HOME": str(BUILD / "cdk"),
+}
 Progress = Callable[[str], None]
 
 
@@ -114,7 +120,7 @@ def _cdk(arguments: Sequence[str], progress: Progress, folder: Path = PROJECT) -
     process = subprocess.Popen(
         [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
         cwd=folder,
-        env={**os.environ, "PATH": path, "CI": "true", "CDK_DISABLE_VERSION_CHECK": "true"},
+        env={**os.environ, **QUIET, "PATH": path, "CI": "true"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,16 +1,28 @@
 """What the project is made of: pinned, with hashes, audited honestly, and listed."""
 
+import base64
+import hashlib
+import io
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
+import tarfile
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.infrastructure.conftest import PROJECT
+from tests.segment.loopback import serving
 
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-checkov.txt")
+LOCKS = sorted(path.name for path in PROJECT.glob("requirements*.txt"))
+NPM_PROJECTS = (".", "docs/diagrams")
+MARK = "require('fs').writeFileSync('mark', '')"
+RUN = f'node -e "{MARK}"'
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 
 
@@ -25,21 +37,169 @@ def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
+def blocks(lock: str) -> list[str]:
+    """Each package of a lock, with its hashes."""
+    return re.split(r"\n(?=\S)", lock.strip())
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_dependency_is_pinned_with_its_hash(lock: str) -> None:
     """Else tomorrow's installation has what nobody has seen."""
     text = (PROJECT / lock).read_text(encoding="utf-8")
-    packages = re.split(r"\n(?=\S)", text.strip())
-    assert len(packages) > 10
+    packages = blocks(text)
+    assert packages
     assert [p for p in packages if not PINNED.match(p) or "--hash=sha256:" not in p] == []
 
 
-def test_every_npm_package_is_pinned_with_its_hash() -> None:
+def test_spark_and_what_builds_it_are_locked_once() -> None:
+    """Two versions of Spark in two locks cannot both be installed."""
+    spark = blocks((PROJECT / "requirements-spark.txt").read_text(encoding="utf-8"))
+    assert [PINNED.findall(package)[0][0] for package in spark] == ["pyspark"]
+    assert spark[0] in blocks((PROJECT / "requirements-dev.txt").read_text(encoding="utf-8"))
+    build = PINNED.findall((PROJECT / "requirements-build.txt").read_text(encoding="utf-8"))
+    assert [name for name, _ in build] == ["setuptools"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("python", ["3.11", "3.14"])
+def test_spark_alone_has_no_wheel(tmp_path: Path, lock: str, python: str) -> None:
+    """A package that has to be built would not be installed. This asks the package index."""
+    packages = blocks((PROJECT / lock).read_text(encoding="utf-8"))
+    spark = [package for package in packages if package.startswith("pyspark==")]
+    wheels = tmp_path / "wheels.txt"
+    wheels.write_text("\n".join(p for p in packages if p not in spark))
+    built = tmp_path / "built.txt"
+    built.write_text("\n".join(spark))
+    choice = ["uv", "pip", "install", "--dry-run", "--no-deps", "--require-hashes"]
+    choice += ["--only-binary", ":all:", "--python-version", python, "--target", str(tmp_path)]
+    assert subprocess.run([*choice, "-r", wheels], check=False).returncode == 0
+    assert subprocess.run([*choice, "-r", built], check=False).returncode == bool(spark)
+
+
+@pytest.mark.parametrize("folder", NPM_PROJECTS)
+def test_every_npm_package_is_pinned_with_its_hash(folder: str) -> None:
     """The same for Node."""
-    direct = json.loads((PROJECT / "package.json").read_text(encoding="utf-8"))
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+(-\w+)?", v) for v in direct["devDependencies"].values())
-    locked = json.loads((PROJECT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    assert all("integrity" in package for name, package in locked.items() if name)
+    direct = json.loads((PROJECT / folder / "package.json").read_text(encoding="utf-8"))
+    versions = direct.get("devDependencies", {}) | direct.get("dependencies", {})
+    assert versions
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+(-\w+)?", v) for v in versions.values())
+    assert all("integrity" in package for package in npm_packages(folder).values())
+
+
+@pytest.mark.parametrize("folder", NPM_PROJECTS)
+def test_no_npm_package_wants_to_run_a_script(folder: str) -> None:
+    """It would not run, and what it was to prepare would be missing."""
+    packages = npm_packages(folder)
+    assert [name for name, package in packages.items() if package.get("hasInstallScript")] == []
+    own = json.loads((PROJECT / folder / "package.json").read_text(encoding="utf-8"))
+    assert "scripts" not in own
+
+
+def npm_packages(folder: str) -> dict[str, dict[str, Any]]:
+    """The locked packages, without the project itself."""
+    locked = json.loads((PROJECT / folder / "package-lock.json").read_text(encoding="utf-8"))
+    return {name: package for name, package in locked["packages"].items() if name}
+
+
+def archive(package: dict[str, Any]) -> bytes:
+    """A package as a registry has it: its package.json, and a program that leaves a mark."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in (
+            ("package.json", json.dumps(package)),
+            ("program.js", f"#!/usr/bin/env node\n{MARK}"),
+        ):
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size, entry.mode = len(text), 0o755
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def integrity(packed: bytes) -> str:
+    return "sha512-" + base64.b64encode(hashlib.sha512(packed).digest()).decode()
+
+
+def npm(folder: Path, program: str, *arguments: str, **settings: str) -> int:
+    """Run npm or npx with nobody's settings; return the exit code."""
+    env = {k: v for k, v in os.environ.items() if not k.lower().startswith("npm_config_")}
+    env |= {"npm_config_cache": str(folder / "cache"), "npm_config_userconfig": os.devnull}
+    return subprocess.run(
+        [Path(sys.executable).parent / program, *arguments],
+        cwd=folder,
+        env=env | settings,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+
+
+@pytest.mark.parametrize(
+    ("guard", "arguments", "runs"),
+    [
+        (None, (), True),  # the attack works where nothing keeps it off
+        (".npmrc", (), False),
+        ("docs/diagrams/.npmrc", (), False),
+        (None, ("--ignore-scripts",), False),
+    ],
+)
+def test_a_planted_install_script_does_not_run(
+    tmp_path: Path, guard: str | None, arguments: tuple[str, ...], *, runs: bool
+) -> None:
+    """A package that was taken over runs as whoever runs `npm ci`."""
+    planted = {"name": "planted", "version": "1.0.0", "scripts": {"postinstall": RUN}}
+    packed = archive(planted)
+    (tmp_path / "planted.tgz").write_bytes(packed)
+    own: dict[str, Any] = {"dependencies": {"planted": "file:planted.tgz"}}
+    entry = {"version": "1.0.0", "resolved": "file:planted.tgz", "integrity": integrity(packed)}
+    packages = {"": own, "node_modules/planted": entry | {"hasInstallScript": True}}
+    lock = {"lockfileVersion": 3, "requires": True, "packages": packages}
+    (tmp_path / "package.json").write_text(json.dumps(own))
+    (tmp_path / "package-lock.json").write_text(json.dumps(lock))
+    if guard:
+        shutil.copy(PROJECT / guard, tmp_path / ".npmrc")
+    assert npm(tmp_path, "npm", "ci", "--offline", *arguments) == 0
+    assert (tmp_path / "node_modules" / "planted" / "package.json").is_file()
+    assert bool(list(tmp_path.rglob("mark"))) == runs
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_npx_runs_nothing_that_is_not_installed(tmp_path: Path, *, guarded: bool) -> None:
+    """`npx cdk` before `make setup` would run whatever has that name today."""
+    planted: dict[str, Any] = {"name": "cdk", "version": "1.0.0", "bin": {"cdk": "program.js"}}
+    packed = archive(planted)
+
+    class Registry(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            dist = {"tarball": f"{url}/cdk.tgz", "integrity": integrity(packed)}
+            about = {"name": "cdk", "dist-tags": {"latest": "1.0.0"}}
+            about["versions"] = {"1.0.0": planted | {"dist": dist}}
+            self.send_response(200)
+            self.end_headers()
+            archived = self.path.endswith(".tgz")
+            self.wfile.write(packed if archived else json.dumps(about).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    if guarded:
+        shutil.copy(PROJECT / ".npmrc", tmp_path)
+    (tmp_path / "package.json").write_text("{}")
+    with serving(Registry) as url:
+        code = npm(tmp_path, "npx", "cdk", npm_config_registry=url)
+    assert bool(code) == guarded
+    assert (tmp_path / "mark").exists() != guarded
+
+
+def test_npx_finds_the_cdk_cli_that_is_locked() -> None:
+    """The pages say `npx cdk`."""
+    shown = subprocess.run(
+        [Path(sys.executable).parent / "npx", "--offline", "cdk", "--version"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.split()[0] == npm_packages(".")["node_modules/aws-cdk"]["version"]
 
 
 def test_the_audit_fails_when_nobody_can_be_asked() -> None:

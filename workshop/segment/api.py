@@ -4,6 +4,7 @@ Source: docs.segmentapis.com; paths, queries and bodies are those of Segment's o
 @segment/public-api-sdk-typescript), which the tests hold them against.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ import tenacity
 
 from workshop import console
 from workshop.errors import WorkshopError
-from workshop.segment.credentials import TOKEN, hide
+from workshop.segment import hosts
+from workshop.segment.credentials import FOLDER, TOKEN, hide
 
 PAGE = 200  # of the 1,000 that the API gives at most
 TRIES = 6
@@ -54,6 +56,20 @@ def _say_wait(state: tenacity.RetryCallState) -> None:
     console.progress.print(f"{error} Trying again in {wait:.0f} s.", markup=False)
 
 
+def checked_id(value: object) -> str:
+    """Return an id that the API or a file has given, which becomes part of a URL or a file's name.
+
+    Raises:
+        WorkshopError: it has other characters than ids have.
+    """
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z0-9_-]{1,64}", value):
+        raise WorkshopError(
+            f"{str(value)[:100]!r} is not a valid id.",
+            f"Check --api-host and the files in {FOLDER / 'workspaces'}",
+        )
+    return value
+
+
 class PublicApi:
     """A client for one token, and so for one workspace."""
 
@@ -63,6 +79,8 @@ class PublicApi:
             base_url=url,
             headers={"Accept": "application/json", "Authorization": f"Bearer {token}"},
             timeout=timeout,
+            # A proxy would get the token of a request to this machine in clear text.
+            trust_env=not hosts.on_this_machine(url),
         )
 
     def call(

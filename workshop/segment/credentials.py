@@ -10,6 +10,7 @@ from pathlib import Path
 import dotenv
 
 from workshop.errors import WorkshopError
+from workshop.segment import private
 
 FOLDER = Path(".segment")  # what is yours with Segment; `make clean` leaves it
 KEYS_FILE = FOLDER / "keys.env"
@@ -34,6 +35,8 @@ def read(name: str, file: Path | None = None) -> str | None:
     if file and not file.is_file():
         raise WorkshopError(f"There is no file {file}.", "Name one with NAME=value lines")
     path = file or KEYS_FILE
+    if not file and FOLDER.is_dir():
+        private.make_folder(FOLDER)
     try:
         values = dotenv.dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError):
@@ -104,13 +107,11 @@ def token(file: Path | None) -> str:
 
 def store(values: Mapping[str, str]) -> int:
     """Set variables in KEYS_FILE, which only its owner may read; return how many are new."""
+    private.make_folder(FOLDER)
     before = dotenv.dotenv_values(KEYS_FILE, interpolate=False)
     new = {name: value for name, value in values.items() if before.get(name) != value}
-    FOLDER.mkdir(exist_ok=True)
     for name, value in new.items():
-        dotenv.set_key(KEYS_FILE, name, value)
-    if KEYS_FILE.exists():
-        KEYS_FILE.chmod(0o600)
+        dotenv.set_key(KEYS_FILE, name, value)  # a new file is its owner's; another keeps its mode
     return len(new)
 
 

@@ -16,8 +16,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
 
+from requests import PreparedRequest, Response, Session
+from segment.analytics import request
 from segment.analytics.consumer import Consumer
 
+from workshop.segment import hosts
 from workshop.segment.credentials import hide
 from workshop.segment.events import Call
 from workshop.segment.journal import Journal
@@ -46,6 +49,23 @@ class Outcome:
     earlier: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     error: str | None = None
+
+
+class _Session(Session):
+    """What Segment's client sends with: the write keys go to the chosen host, and no further."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__()
+        # A proxy would get the keys of a request to this machine in clear text.
+        self.trust_env = not hosts.on_this_machine(host)
+        self.auth = _as_it_is  # else what ~/.netrc has takes the place of the write key
+
+    def get_redirect_target(self, resp: Response) -> None:
+        """Follow no redirect: the client reports one as an error."""
+
+
+def _as_it_is(prepared: PreparedRequest) -> PreparedRequest:
+    return prepared
 
 
 class _Confirming(Consumer):  # type: ignore[misc]  # the client has no types
@@ -80,6 +100,7 @@ class Delivery:
             retries: how often the client tries again before it gives a batch up, after 0, 0.5, 1,
                 2 and so on to 60 seconds.
         """
+        request._session = _Session(host)  # noqa: SLF001 - the client has no setting for it
         self.outcome = Outcome()
         self.journal = journal
         self._keys = keys

@@ -14,6 +14,11 @@ APP = {"US": "https://app.segment.com", "EU": "https://eu1.app.segment.com"}
 HERE = "this machine"
 
 
+def on_this_machine(url: str) -> bool:
+    """Whether a base URL is of a server of this machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
 def resolve(host: str, documented: dict[str, str], option: str) -> tuple[str, str]:
     """Say what a host option means: a base URL without a trailing slash, and a region or HERE.
 

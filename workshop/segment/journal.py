@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from workshop.errors import WorkshopError
+from workshop.segment import credentials, private
 
 
 class Journal:
@@ -32,7 +33,9 @@ class Journal:
             source: hashlib.sha256(key.encode()).digest()[:16] for source, key in keys.items()
         }
         self._lock = threading.Lock()  # deliveries are confirmed on several threads
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(credentials.FOLDER)
+        private.make_folder(path.parent)
+        private.make_file(path)
         self._database = sqlite3.connect(path, timeout=0, check_same_thread=False)
         try:
             self._database.executescript(

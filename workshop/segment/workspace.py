@@ -14,8 +14,8 @@ from stacks import outputs
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
-from workshop.segment import credentials
-from workshop.segment.api import ApiError, PublicApi, Thing
+from workshop.segment import credentials, private
+from workshop.segment.api import ApiError, PublicApi, Thing, checked_id
 
 # The exercise's sources, and what each is called in Segment's catalog.
 SOURCES = {
@@ -55,9 +55,9 @@ class Record:
         """Read a workspace's record; an empty one if there is none.
 
         Raises:
-            WorkshopError: it cannot be read.
+            WorkshopError: it cannot be read, or the id is not valid.
         """
-        path = credentials.FOLDER / "workspaces" / f"{workspace['id']}.json"
+        path = credentials.FOLDER / "workspaces" / f"{checked_id(workspace.get('id'))}.json"
         try:
             made = json.loads(path.read_text(encoding="utf-8"))
             return cls(path, dict(made["sources"]), dict(made["destinations"]))
@@ -74,8 +74,10 @@ class Record:
         if not (self.sources or self.destinations):
             self.path.unlink(missing_ok=True)
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(credentials.FOLDER)
+        private.make_folder(self.path.parent)
         new = self.path.with_suffix(".new")
+        private.make_file(new)
         made = {"sources": self.sources, "destinations": self.destinations}
         new.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
         new.replace(self.path)
@@ -176,7 +178,7 @@ class Workspace:
                     progress(f"{kind} {slug}")
                     if kind == "source":
                         self._forget_keys(slug, made)
-                    if self._gone("DELETE", f"/{kind}s/{made}") is None:
+                    if self._gone("DELETE", f"/{kind}s/{checked_id(made)}") is None:
                         removed.append(Change(kind, slug, made, "was gone"))
                     else:
                         removed.append(Change(kind, slug, made, "removed"))
@@ -208,7 +210,7 @@ class Workspace:
 
     def _forget_keys(self, slug: str, source_id: str) -> None:
         """Segment answers 200 to a key of a source that has gone: nobody would notice."""
-        found = self._gone("GET", f"/sources/{source_id}")
+        found = self._gone("GET", f"/sources/{checked_id(source_id)}")
         for key in found["source"].get("writeKeys") or [] if found else []:
             credentials.forget({credentials.variable(slug): key})
 
@@ -295,7 +297,7 @@ class Workspace:
         body = {"sourceId": source_id, "metadataId": AWS_S3, "name": f"{slug} to S3", **wanted}
         found, done = self._made(slug, "destination", present, self.record.destinations, body)
         if not done and not _holds(found, wanted):
-            self.api.call("PATCH", f"/destinations/{found['id']}", wanted)
+            self.api.call("PATCH", f"/destinations/{checked_id(found['id'])}", wanted)
             done = "updated"
         return Change("destination", slug, found["id"], done)
 

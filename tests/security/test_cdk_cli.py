@@ -1,0 +1,109 @@
+"""The CDK CLI: whom it talks to, and what it leaves in the user's home."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.conftest import PROJECT
+from tests.segment.loopback import Listener, listening
+from workshop import deployment
+
+# What the library that app.py uses keeps, wherever the CLI has its own: itself, unpacked, and
+# hashes of the files that it packs.
+LIBRARY = {".cache/aws/jsii", ".cdk/cache/fingerprints"}
+
+
+@pytest.fixture
+def proxy() -> Iterator[Listener]:
+    """The proxy through which everything would leave this machine."""
+    with listening() as listener:
+        yield listener
+
+
+@pytest.fixture
+def home(tmp_path: Path, proxy: Listener, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home; the CLI asks the system for the user's, so CDK_HOME stands for that."""
+    home = tmp_path / "home"
+    home.mkdir()
+    cache = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
+    if cache.is_dir():  # saves unpacking the library
+        monkeypatch.setenv("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(cache))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("CDK_HOME", str(home / ".cdk"))
+    for name in ("CDK_DISABLE_CLI_TELEMETRY", "CDK_DISABLE_VERSION_CHECK", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, proxy.url)
+    return home
+
+
+def left_in(home: Path) -> list[str]:
+    """The files below a home that are not the library's."""
+    names = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
+    return [name for name in names if not name.startswith(tuple(LIBRARY))]
+
+
+@pytest.fixture
+def assembly(tmp_path: Path) -> Path:
+    """What an app would have synthesized: one stack. Making the real one takes a minute."""
+    folder = tmp_path / "assembly"
+    folder.mkdir()
+    stack = {
+        "type": "aws:cloudformation:stack",
+        "environment": "aws://unknown-account/unknown-region",
+        "properties": {"templateFile": "One.template.json"},
+    }
+    manifest = {"version": "48.0.0", "artifacts": {"One": stack}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "One.template.json").write_text('{"Resources": {}}')
+    return folder
+
+
+def synth(folder: Path, *options: str | Path) -> None:
+    """Run the CLI as the pages do: no Makefile and no Python has set anything for it."""
+    command = [deployment.CDK, "synth", "--quiet", "--no-notices", *options]
+    subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    time.sleep(2)  # it would report from a process of its own
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_the_project_file_keeps_the_cli_from_reporting(
+    tmp_path: Path, home: Path, proxy: Listener, assembly: Path, *, guarded: bool
+) -> None:
+    """`npx cdk deploy` would tell somebody else about this machine."""
+    settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
+    if not guarded:
+        del settings["context"]["cli-telemetry"]  # that is when something is heard
+    (tmp_path / "cdk.json").write_text(json.dumps(settings))
+    synth(tmp_path, "--app", assembly)
+    assert bool(proxy.heard) != guarded
+    assert bool(left_in(home)) != guarded
+
+
+@pytest.mark.slow
+def test_a_synthesis_reports_nothing(tmp_path: Path, home: Path, proxy: Listener) -> None:
+    """The app has no reason to talk to anybody, either."""
+    synth(PROJECT, "--output", tmp_path / "out")
+    assert proxy.heard == []
+    assert left_in(home) == []
+
+
+def test_a_rehearsal_reports_nothing(
+    tmp_path: Path,
+    home: Path,
+    proxy: Listener,
+    assembly: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bootstrapping is done away from the project's file, so `up` must see to it itself."""
+    monkeypatch.setattr(deployment, "BUILD", tmp_path)
+    kept = Path(deployment.QUIET["CDK_HOME"])
+    assert kept.is_relative_to(PROJECT / "build")
+    deployment._cdk(["synth", "--app", str(assembly)], lambda _line: None, folder=tmp_path)  # noqa: SLF001
+    time.sleep(2)
+    assert proxy.heard == []
+    assert left_in(home) == []
