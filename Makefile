@@ -142,6 +142,8 @@ bench: setup ## Measure the job beside other ways to do its work: tables, JSON a
 	@python -m bench
 
 deploy: setup ## Deploy to your AWS account (cdk deploy)
+	@[ "$$AWS_ACCESS_KEY_ID" != 111122223333 ] || \
+	  { echo "This terminal has the key of the embedded AWS: open another one for AWS"; exit 1; }
 	@env -u AWS_ENDPOINT_URL cdk deploy --context stackName=$(STACK)
 
 destroy: setup ## Remove it from your AWS account, and prove that nothing is left

@@ -135,8 +135,7 @@ def connect() -> Account:
     if os.environ.get("AWS_ACCESS_KEY_ID") == EMBEDDED_ACCOUNT:
         raise WorkshopError(
             "This terminal has the key and the region of the embedded AWS, but not its endpoint.",
-            "Open another terminal for AWS; for the embedded AWS: "
-            'eval "$(python -m workshop env)"',
+            'Open another terminal for AWS; for the embedded AWS: eval "$(python -m workshop env)"',
         )
     # An endpoint of a profile, or of one service only, would be neither the one nor the other.
     os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.infrastructure.conftest import PROJECT
+from workshop.account import EMBEDDED_ACCOUNT
 
 # Stands for every program: writes its name, its arguments and some of its environment down.
 STUB = """#!/bin/sh
@@ -293,3 +294,12 @@ def test_nothing_is_installed_elsewhere() -> None:
         if (path := PROJECT / name).is_file() and installs.search(path.read_text("utf-8"))
     ]
     assert found == []
+
+
+def test_a_terminal_of_the_embedded_aws_does_not_deploy_to_aws(scratch: Scratch) -> None:
+    """Its region would be deployed to, whatever the user's own is."""
+    key = {"AWS_ACCESS_KEY_ID": EMBEDDED_ACCOUNT}
+    done = scratch.make("--old-file=setup", "deploy", env=key)
+    assert done.returncode != 0
+    assert "open another one for AWS" in done.stdout
+    assert scratch.calls() == []
