@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from workshop.account import Account
 from workshop.errors import WorkshopError
 from workshop.inventory import BOOTSTRAP_STACK
+from workshop.processes import inherited_environment
 
 PROJECT = Path(__file__).parent.parent
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
@@ -67,7 +68,8 @@ def bootstrap(account: Account, progress: Progress) -> bool:
         return False
     # Away from cdk.json: bootstrapping needs no app, and would synthesize it.
     folder = build_folder()
-    _cdk(["bootstrap", f"aws://{account.id}/{account.region}"], progress, folder=folder)
+    target = f"aws://{account.id}/{account.region}"
+    _cdk(account, ["bootstrap", target], progress, folder=folder)
     return True
 
 
@@ -86,6 +88,7 @@ def deploy(account: Account, stack: str, options: Sequence[str], progress: Progr
     """
     _ = account.id
     _cdk(
+        account,
         ["deploy", "--context", f"stackName={stack}", "--require-approval", "never", *options],
         progress,
     )
@@ -100,7 +103,23 @@ def destroy(account: Account, stack: str, progress: Progress) -> None:
     _ = account.id
     # What was deployed from here last is still there; it need not be made again.
     app = ["--app", str(ASSEMBLY)] if _assembled(stack) else ["--context", f"stackName={stack}"]
-    _cdk(["destroy", stack, "--force", *app], progress)
+    _cdk(account, ["destroy", stack, "--force", *app], progress)
+
+
+def environment(account: Account) -> dict[str, str]:
+    """The variables of the CDK CLI, and so of every package that it and `app.py` load.
+
+    For AWS it needs what signing in may need, which nobody can list; it is never given the keys for
+    Segment. For the embedded AWS it is given no secret but that one's.
+    """
+    if account.embedded:
+        names = (name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY")
+        given = inherited_environment() | {name: os.environ[name] for name in names}
+    else:
+        given = {n: value for n, value in os.environ.items() if not n.startswith("SEGMENT_")}
+    # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return given | QUIET | {"PATH": path, "CI": "true"}
 
 
 def _assembled(stack: str) -> bool:
@@ -111,16 +130,16 @@ def _assembled(stack: str) -> bool:
     return stack in manifest["artifacts"]
 
 
-def _cdk(arguments: Sequence[str], progress: Progress, folder: Path = PROJECT) -> None:
+def _cdk(
+    account: Account, arguments: Sequence[str], progress: Progress, folder: Path = PROJECT
+) -> None:
     if not CDK.exists():
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
-    # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     process = subprocess.Popen(
         [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
         cwd=folder,
-        env={**os.environ, **QUIET, "PATH": path, "CI": "true"},
+        env=environment(account),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

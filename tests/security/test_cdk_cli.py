@@ -6,12 +6,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tests.infrastructure.conftest import PROJECT
 from tests.segment.loopback import Listener, listening
 from workshop import deployment
+from workshop.account import Account
+from workshop.errors import WorkshopError
 
+AWS = Account(boto3.Session(region_name="us-east-1"), None)
+EMBEDDED = Account(boto3.Session(region_name="us-east-1"), "http://127.0.0.1:4566")
 # What the library that app.py uses keeps, wherever the CLI has its own: itself, unpacked, and
 # hashes of the files that it packs.
 LIBRARY = {".cache/aws/jsii", ".cdk/cache/fingerprints"}
@@ -39,6 +44,11 @@ def home(tmp_path: Path, proxy: Listener, monkeypatch: pytest.MonkeyPatch) -> Pa
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, proxy.url)
     return home
+
+
+def run_cdk(account: Account, folder: Path, app: str) -> None:
+    """Run the CLI as the commands do."""
+    deployment._cdk(account, ["synth", "--app", app], lambda _line: None, folder=folder)  # noqa: SLF001
 
 
 def left_in(home: Path) -> list[str]:
@@ -103,7 +113,28 @@ def test_a_rehearsal_reports_nothing(
     monkeypatch.setattr(deployment, "BUILD", tmp_path)
     kept = Path(deployment.QUIET["CDK_HOME"])
     assert kept.is_relative_to(PROJECT / "build")
-    deployment._cdk(["synth", "--app", str(assembly)], lambda _line: None, folder=tmp_path)  # noqa: SLF001
+    run_cdk(AWS, tmp_path, str(assembly))
     time.sleep(2)
     assert proxy.heard == []
     assert left_in(home) == []
+
+
+@pytest.mark.parametrize(
+    ("account", "handed_on"),
+    [
+        (AWS, {"GITHUB_TOKEN", "AWS_PROFILE", "SSH_AUTH_SOCK"}),  # signing in may need any of them
+        (EMBEDDED, {"AWS_PROFILE"}),
+    ],
+)
+def test_what_the_cli_loads_gets_no_secret_that_it_does_not_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: Account, handed_on: set[str]
+) -> None:
+    """A hundred packages run in it."""
+    secrets = {"GITHUB_TOKEN", "AWS_PROFILE", "SSH_AUTH_SOCK"}
+    for name in (*secrets, "SEGMENT_PUBLIC_API_TOKEN", "SEGMENT_WRITE_KEY_WEBSITE_PROD"):
+        monkeypatch.setenv(name, "a terminal's")
+    monkeypatch.setattr(deployment, "BUILD", tmp_path)
+    with pytest.raises(WorkshopError):  # it makes no assembly
+        run_cdk(account, tmp_path, f"env > {tmp_path}/environment")
+    lines = (tmp_path / "environment").read_text().splitlines()
+    assert {line.partition("=")[0] for line in lines if "a terminal's" in line} == handed_on

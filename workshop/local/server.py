@@ -28,7 +28,7 @@ import psutil
 
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, credentials_file
 from workshop.errors import WorkshopError
-from workshop.local.child import inherited_environment
+from workshop.processes import inherited_environment
 
 HOST = "127.0.0.1"
 START_SECONDS = 60

@@ -19,7 +19,7 @@ from threading import Thread
 from typing import IO, Literal
 
 from workshop.errors import WorkshopError
-from workshop.local.child import inherited_environment
+from workshop.processes import inherited_environment
 
 GLUE_VERSION = "6.0"
 MINIMUM_JAVA = 17
