@@ -136,27 +136,27 @@ def _cdk(
     if not CDK.exists():
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
-    process = subprocess.Popen(
-        [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
-        cwd=folder,
-        env=environment(account),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
     lines: list[str] = []
-    try:
-        with open(log, "a", encoding="utf-8", opener=_private) as copy:
+    with open(log, "a", encoding="utf-8", opener=_private) as copy:
+        process = subprocess.Popen(
+            [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
+            cwd=folder,
+            env=environment(account),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
             for line in process.stdout or ():
                 copy.write(line)
                 lines.append(line.rstrip())
                 if line.strip():
                     progress(line.strip())
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait()
     if process.returncode:
         said = [line for line in lines if line.strip()]
         failed = [line for line in said if "FAILED" in line or "Error" in line] or said

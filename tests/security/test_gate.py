@@ -1,5 +1,6 @@
 """Only its user gets into the embedded AWS: no page, no other user, no old or forged request."""
 
+import hashlib
 import json
 import os
 import re
@@ -97,7 +98,7 @@ class Signer:
         """Send it as it is now."""
         headers = [(name, value) for name, value in request.headers.items()]
         return CLIENT.request(
-            str(request.method), request.url, content=request.data, headers=headers
+            str(request.method), str(request.url), content=request.data, headers=headers
         )
 
 
@@ -388,7 +389,7 @@ def test_what_was_signed_cannot_be_changed(signer: Signer) -> None:
     other_path = signer.signed("s3", "GET", f"/{BUCKET}/other.svg", "")
     other_path.url = f"{signer.endpoint}/{BUCKET}/picture.svg"
     other_query = signer.signed("s3", "GET", f"/{BUCKET}/picture.svg", "")
-    other_query.url += "?versionId=1"
+    other_query.url = f"{other_query.url}?versionId=1"
     other_method = signer.signed("s3", "GET", f"/{BUCKET}/picture.svg", "")
     other_method.method = "DELETE"
     written = signer.signed("s3", "PUT", f"/{BUCKET}/picture.svg", "<svg/>")
@@ -412,11 +413,11 @@ def test_one_request_has_one_signature(signer: Signer, owner: boto3.Session) -> 
     forged = {"Authorization": FORGED % "s3"}
     assert CLIENT.get(url, headers=forged).status_code == 400
     both = signer.signed("s3", "GET", f"/{BUCKET}/picture.svg", "")
-    both.url += "?AWSAccessKeyId=222233334444"
+    both.url = f"{both.url}?AWSAccessKeyId=222233334444"
     assert signer.send(both).status_code == 400
     twice = signer.signed()
     twice.headers["Authorization"] = FORGED % "sts"
-    assert len(twice.headers.get_all("Authorization")) == 2
+    assert len(twice.headers.get_all("Authorization") or []) == 2
     assert signer.send(twice).status_code == 400
 
 
@@ -505,7 +506,7 @@ class _Chunked(SigV4Auth):
                     self.credential_scope(request),
                     previous,
                     botocore.auth.EMPTY_SHA256_HASH,
-                    botocore.auth.sha256(part).hexdigest(),
+                    hashlib.sha256(part).hexdigest(),
                 ]
             )
             previous = self.signature(text, request)
@@ -651,13 +652,13 @@ def test_a_function_has_a_key_that_cannot_be_computed_and_nothing_of_the_termina
         environment = json.loads(client.invoke(FunctionName="look")["Payload"].read())
     finally:
         client.delete_function(FunctionName="look")
-    digest = botocore.auth.sha256(
+    digest = hashlib.sha256(
         f"{arn}:arn:aws:iam::{EMBEDDED_ACCOUNT}:role/Lambda".encode()
     ).hexdigest()
-    guessed = botocore.auth.sha256(f"secret:{digest}".encode()).hexdigest()
+    guessed = hashlib.sha256(f"secret:{digest}".encode()).hexdigest()
     assert environment["AWS_SECRET_ACCESS_KEY"] != guessed
     assert signer.credentials.secret_key not in environment.values()
     assert TERMINALS & environment.keys() == set()
-    token = botocore.auth.sha256(f"token:{digest}".encode()).hexdigest()
+    token = hashlib.sha256(f"token:{digest}".encode()).hexdigest()
     stranger = Signer(signer.endpoint, Credentials(f"ASIA{digest[:16].upper()}", guessed, token))
     assert stranger.send(stranger.signed()).status_code == 403

@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tests.unit.test_report import USUAL
 from workshop import deployment, report, summary
+from workshop.account import Account
 
 CDK = """#!/bin/sh
 stat -c %a "$(dirname "$0")/build/cdk.log"
@@ -40,7 +42,8 @@ def test_only_the_owner_may_read_it(build: Path, monkeypatch: pytest.MonkeyPatch
     cdk.chmod(0o755)
     monkeypatch.setattr(deployment, "CDK", cdk)
     lines: list[str] = []
-    deployment._cdk(["deploy"], lines.append)  # noqa: SLF001
+    account = Account(boto3.Session(region_name="us-east-1"), "http://127.0.0.1:4566")
+    deployment._cdk(account, ["deploy"], lines.append)  # noqa: SLF001
     assert lines == ["600", "deployed"], "from the first line on"
     USUAL.write()
     report.write(USUAL)

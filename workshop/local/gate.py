@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from ministack import app as ministack
@@ -23,10 +23,10 @@ from ministack.core import iam_evaluator, responses, sigv4
 
 logger = logging.getLogger(__name__)
 
-App = Callable[..., Awaitable[None]]
-Message = dict[str, Any]
-Refusal = iam_evaluator.AuthError
-"""Why a request is refused: AWS's error code and its text."""
+Message = Any  # ASGI's own dictionaries
+App = Callable[[Message, Any, Any], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 # A custom resource answers CloudFormation at a URL that has 122 random bits instead of a signature.
 _RESPONSE_URL = re.compile(r"/_ministack/cfn-response/[0-9a-f-]{36}")
@@ -36,15 +36,19 @@ _BROWSERS_HEADERS = (b"origin", b"referer", b"sec-fetch-site")
 _MOST_EXPIRES_SECONDS = 7 * 24 * 3600
 _STREAMED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _UNSIGNED = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
-_UNSUPPORTED = Refusal(
-    "UnsupportedSignature", "The request signature does not conform to AWS standards."
-)
 _INCOMPLETE = "IncompleteSignature"
 _CREDENTIAL = "X-Amz-Credential"
 # MiniStack reads the parts wherever they are, and nothing else that is there.
 _HEADER = re.compile(
     "AWS4-HMAC-SHA256 Credential=([^ ,]+), *SignedHeaders=[a-z0-9;_.-]+, *Signature=[0-9a-f]{64}"
 )
+
+
+class Refusal(NamedTuple):
+    """Why a request is refused: AWS's error code and its text."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ class Request:
         return sum(key.lower() == name for key, _ in self.raw_headers)
 
 
+_UNSUPPORTED = Refusal(
+    "UnsupportedSignature", "The request signature does not conform to AWS standards."
+)
+
+
 class Gate:
     """An ASGI application in front of MiniStack's.
 
@@ -99,7 +108,7 @@ class Gate:
         self._app = app
         self._hosts = {f"{host}:{port}" for host in ("127.0.0.1", "localhost", "[::1]")}
 
-    async def __call__(self, scope: Message, receive: App, send: App) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection, or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
@@ -109,7 +118,7 @@ class Gate:
         else:
             await self._serve(scope, receive, _without_cors(send))
 
-    async def _serve(self, scope: Message, receive: App, send: App) -> None:
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         request = Request.of(scope)
         reason = self._foreign(request)
         if reason:
@@ -258,7 +267,7 @@ def _wrong_signature(
 def _account_of(access_key: str) -> str:
     """The account of a key: a session's, a user's, or the 12 digits that are the key."""
     responses.set_request_account_id(ministack._request_account_scope(access_key))
-    return responses.get_account_id()
+    return str(responses.get_account_id())
 
 
 def _in_words_of_aws(request: Request, refusal: Refusal) -> tuple[int, Mapping[str, str], bytes]:
@@ -274,25 +283,25 @@ def _in_words_of_aws(request: Request, refusal: Refusal) -> tuple[int, Mapping[s
     return answer
 
 
-async def _whole(receive: App) -> tuple[list[Message], bytes]:
+async def _whole(receive: Receive) -> tuple[list[Message], bytes]:
     """The messages of a request up to the end of its body, and the body."""
     arrived: list[Message] = []
     while not arrived or arrived[-1].get("more_body"):
-        arrived.append(await receive())  # type: ignore[arg-type]
+        arrived.append(await receive())
     return arrived, b"".join(message.get("body", b"") for message in arrived)
 
 
-def _again(arrived: list[Message], receive: App) -> Callable[[], Awaitable[Message]]:
+def _again(arrived: list[Message], receive: Receive) -> Receive:
     """Hand on what was received, then whatever comes."""
     waiting = iter(arrived)
 
     async def receive_again() -> Message:
-        return next(waiting, None) or await receive()  # type: ignore[return-value]
+        return next(waiting, None) or await receive()
 
     return receive_again
 
 
-def _without_cors(send: App) -> App:
+def _without_cors(send: Send) -> Send:
     """Take away the headers by which MiniStack lets any page read its answers."""
 
     async def send_without(message: Message) -> None:
@@ -308,7 +317,7 @@ def _without_cors(send: App) -> App:
     return send_without
 
 
-async def _answer(send: App, status: int, headers: Mapping[str, str], body: bytes) -> None:
+async def _answer(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
     pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     pairs.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": pairs})

@@ -218,7 +218,8 @@ async def _serve(port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(Gate(_over_tls(app), port), config, shutdown_trigger=stopping.wait)
+    gate: Any = Gate(_over_tls(app), port)
+    await serve(gate, config, shutdown_trigger=stopping.wait)
 
 
 def _write_credentials(file: Path, secret: str) -> None:
