@@ -51,6 +51,10 @@ def parse_query(text: str) -> exp.Query:
         statements = [tree for tree in sqlglot.parse(text, read="athena") if tree]
     except SqlglotError as error:
         raise MalformedQueryError(_first_error(error)) from error
+    except RecursionError as error:
+        raise MalformedQueryError(
+            "statement is too large (stack overflow while parsing)"
+        ) from error
     if len(statements) != 1:
         raise MalformedQueryError(f"Only one sql statement is allowed. Got: {text}")
     if not isinstance(statements[0], exp.Query):
@@ -77,11 +81,18 @@ def translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) ->
         QueryFailedError: a table, column, field or function that Athena would not find. DuckDB
             would find some of them: a column alias in WHERE, a function that reads files.
     """
-    query = query.copy()
     try:
-        scopes = list(traverse_scope(query))
+        return _translate(query.copy(), relation_of)
     except SqlglotError as error:
         raise QueryFailedError(f"SYNTAX_ERROR: {error}") from error
+    except RecursionError as error:
+        raise QueryFailedError(
+            "SYNTAX_ERROR: statement is too large (stack overflow during analysis)"
+        ) from error
+
+
+def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -> str:
+    scopes = list(traverse_scope(query))
     _check_sources(query, scopes)
     _check_functions(query)
     relations: Relations = {}
@@ -315,6 +326,9 @@ def fields_of(kind: exp.DataType) -> dict[str, exp.DataType]:
 
 # DuckDB's error classes, most particular first, and Trino's error names.
 _ERRORS: tuple[tuple[type[Exception], str], ...] = (
+    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
+    (duckdb.InternalException, "GENERIC_INTERNAL_ERROR"),
+    (duckdb.FatalException, "GENERIC_INTERNAL_ERROR"),
     (duckdb.CatalogException, "FUNCTION_NOT_FOUND"),
     (duckdb.BinderException, "SYNTAX_ERROR"),
     (duckdb.ParserException, "SYNTAX_ERROR"),
