@@ -4,8 +4,11 @@ Set MiniStack's environment variables before this module is imported: it imports
 """
 
 import asyncio
+import contextlib
+import itertools
 import json
 import logging
+import shutil
 import tempfile
 import threading
 import time
@@ -31,7 +34,7 @@ from workshop.local.athena_sql import (
     parse_query,
     translate,
 )
-from workshop.local.athena_tables import TableStore, hive_text, hive_type
+from workshop.local.athena_tables import TableStore, hive_text, hive_type, literal
 from workshop.local.cloudwatch import publish
 
 logger = logging.getLogger(__name__)
@@ -216,6 +219,40 @@ def _save(result: Result, location: str) -> None:
         raise QueryFailedError(f"Could not write the result to {location}: {answer!r}")
 
 
+# What one database may use of this machine; Athena would say that the query exhausted resources.
+_MEMORY, _DISK = "2GB", "8GB"
+
+
+def open_database(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database that reads and writes in its own folder only, whatever the SQL says.
+
+    Args:
+        folder: an empty private folder.
+    """
+    connection = duckdb.connect(
+        folder / "tables.duckdb",
+        config={
+            "allow_community_extensions": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "max_temp_directory_size": _DISK,
+            "memory_limit": _MEMORY,
+            "python_enable_replacements": False,
+            "temp_directory": str(folder / "spill"),
+        },
+    )
+    for statement in (
+        "LOAD icu",
+        "SET TimeZone = 'UTC'",
+        "SET integer_division = true",  # as Trino divides integers
+        f"SET allowed_directories = [{literal(str(folder))}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+    return connection
+
+
 class Queries:
     """Runs statements, one at a time, on a DuckDB database in a private temporary folder.
 
@@ -224,15 +261,26 @@ class Queries:
 
     def __init__(self) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="embedded-athena-")
-        folder = Path(self._temporary.name)
-        self._connection = duckdb.connect(
-            folder / "tables.duckdb",
-            config={"autoinstall_known_extensions": False, "TimeZone": "UTC"},
-        )
-        # As Trino divides integers.
-        self._connection.execute("SET integer_division = true")
-        self._tables = TableStore(self._connection, folder)
         self._one_at_a_time = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._open()
+
+    def _open(self) -> None:
+        self._folder = Path(self._temporary.name) / str(next(self._numbers))
+        self._folder.mkdir()
+        self._connection = open_database(self._folder)
+        self._tables = TableStore(self._connection, self._folder)
+
+    def _open_again_if_unusable(self) -> None:
+        """Replace a database that an internal error of DuckDB has invalidated."""
+        try:
+            self._connection.execute("SELECT 1")
+        except duckdb.Error as error:
+            logger.warning("The embedded Athena opens its database again: %s", error)
+            with contextlib.suppress(duckdb.Error):
+                self._connection.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._open()
 
     def run(self, text: str, database: str, scan_limit: int | None) -> Result:
         """Run a statement that Athena accepts.
@@ -253,7 +301,11 @@ class Queries:
         if database not in glue._databases and database != "default":
             raise QueryFailedError(f"SCHEMA_NOT_FOUND: Schema '{database}' does not exist")
         with self._one_at_a_time:
-            return self._select(query, database, scan_limit)
+            try:
+                return self._select(query, database, scan_limit)
+            except Exception:
+                self._open_again_if_unusable()
+                raise
 
     def _select(self, query: exp.Query, database: str, scan_limit: int | None) -> Result:
         scanned: dict[str, int] = {}

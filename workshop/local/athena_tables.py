@@ -179,17 +179,17 @@ class TableStore:
                 files, columns, serde.get("Parameters") or {}, declared.get("Parameters") or {}
             )
             self._connection.execute(f"CREATE TABLE {quoted(view + ' raw')} AS {raw}")
+            projections = [f"{value} AS {quoted(column)}" for column, value in values.items()]
+            projections.append(f"raw.{quoted(PATH_COLUMN)}")
+            self._connection.execute(
+                f"CREATE VIEW {quoted(view)} AS SELECT {', '.join(projections)} "
+                f"FROM {quoted(view + ' raw')} AS raw"
+            )
         except duckdb.Error as error:
             message = files.named(str(error).split("\n", 1)[0])
             raise QueryFailedError(f"HIVE_CURSOR_ERROR: {name}: {message}") from error
         finally:
             files.delete()
-        projections = [f"{value} AS {quoted(column)}" for column, value in values.items()]
-        projections.append(f"raw.{quoted(PATH_COLUMN)}")
-        self._connection.execute(
-            f"CREATE VIEW {quoted(view)} AS SELECT {', '.join(projections)} "
-            f"FROM {quoted(view + ' raw')} AS raw"
-        )
         return Relation(view, columns, sum(item.size for item in objects))
 
 
