@@ -24,6 +24,13 @@ from ministack.services import athena, glue, s3
 from ministack.services.cloudformation import provisioners
 from sqlglot import exp
 
+from workshop.local.athena_permissions import (
+    check_drop_database,
+    check_location,
+    check_output,
+    check_output_bucket,
+    check_statement,
+)
 from workshop.local.athena_sql import (
     MalformedQueryError,
     QueryFailedError,
@@ -36,6 +43,7 @@ from workshop.local.athena_sql import (
 )
 from workshop.local.athena_tables import TableStore, hive_text, hive_type, literal
 from workshop.local.cloudwatch import publish
+from workshop.local.iam import AccessDeniedError
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +125,10 @@ def _checked_request(data: dict[str, Any]) -> dict[str, Any]:
     if not location:
         return data
     bucket = urlsplit(location).netloc
+    try:
+        check_output_bucket(bucket)
+    except AccessDeniedError as error:
+        raise ValueError(f"Unable to verify/create output bucket {bucket}") from error
     if bucket not in s3._buckets:
         raise ValueError(f"Unable to verify/create output bucket {bucket}")
     location = location.rstrip("/") + "/"
@@ -147,6 +159,8 @@ async def _execute(queries: "Queries", execution: dict[str, Any], text: str, dat
     status["State"] = "RUNNING"
     began = time.monotonic()
     try:
+        output = urlsplit(results["OutputLocation"])
+        check_output(output.netloc, output.path[1:])
         result = await asyncio.to_thread(
             queries.run, text, database, _scan_limit(execution["WorkGroup"])
         )
@@ -380,7 +394,15 @@ def _glue_columns(columns: list[dict[str, str]]) -> list[dict[str, str]]:
         raise MalformedQueryError(f"FAILED: ParseException: {error}") from error
 
 
-def _run_ddl(ddl: object, database: str) -> Result:
+def _run_ddl(ddl: Any, database: str) -> Result:
+    name = ddl.database or database or "default"
+    creates = isinstance(ddl, athena._CreateTable)
+    action = "CreateTable" if creates else "DeleteTable"
+    check_statement(["GetDatabase"], name)
+    check_statement(["GetTable", action], name, ddl.table)
+    if creates and ddl.location:
+        location = urlsplit(ddl.location)
+        check_location(location.netloc, location.path[1:])
     try:
         athena._run_ddl(ddl, database)
     except ValueError as error:
@@ -407,6 +429,7 @@ def _create_database(cursor: Any) -> CatalogStatement | None:
         return None
 
     def create(_: str) -> Result:
+        check_statement(["GetDatabase", "CreateDatabase"], name)
         if if_not_exists and name in glue._databases:
             return NO_RESULT
         return _glue(glue._create_database, {"DatabaseInput": database})
@@ -424,6 +447,7 @@ def _drop_database(cursor: Any) -> CatalogStatement | None:
         return None
 
     def drop(_: str) -> Result:
+        check_drop_database(name, cascade=cascade)
         if if_exists and name not in glue._databases:
             return NO_RESULT
         if not cascade and _table_names(name):
@@ -448,14 +472,26 @@ def _listing(name: str, values: list[str]) -> Result:
 def _show_databases(cursor: Any) -> CatalogStatement | None:
     if not cursor.at_end():
         return None
-    return lambda _: _listing("database_name", sorted(glue._databases))
+
+    def show(_: str) -> Result:
+        check_statement(["GetDatabases"], "*")
+        return _listing("database_name", sorted(glue._databases))
+
+    return show
 
 
 def _show_tables(cursor: Any) -> CatalogStatement | None:
     named = cursor.identifier() if cursor.keywords("in") or cursor.keywords("from") else None
     if not cursor.at_end():
         return None
-    return lambda database: _listing("tab_name", _table_names(named or database))
+
+    def show(database: str) -> Result:
+        name = named or database
+        check_statement(["GetDatabase"], name)
+        check_statement(["GetTables"], name, "*")
+        return _listing("tab_name", _table_names(name))
+
+    return show
 
 
 def _describe(cursor: Any) -> CatalogStatement | None:
@@ -464,7 +500,10 @@ def _describe(cursor: Any) -> CatalogStatement | None:
         return None
 
     def describe(database: str) -> Result:
-        table = glue._tables.get(f"{name[0] or database}/{name[1]}")
+        owner = name[0] or database
+        check_statement(["GetDatabase"], owner)
+        check_statement(["GetTable"], owner, name[1])
+        table = glue._tables.get(f"{owner}/{name[1]}")
         if table is None:
             raise QueryFailedError(f"FAILED: SemanticException Table not found {name[1]}")
         columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]

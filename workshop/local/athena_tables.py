@@ -31,6 +31,7 @@ from ministack.services import glue, s3
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from workshop.local.athena_permissions import check_listing, check_object, check_select
 from workshop.local.athena_sql import PATH_COLUMN, QueryFailedError, Relation, fields_of
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
@@ -91,6 +92,7 @@ class _Object:
 def _objects(location: str) -> list[_Object]:
     """The objects below a table's location, without those that Hive takes for hidden."""
     parts = urlsplit(location)
+    check_listing(parts.netloc, parts.path[1:])
     bucket = s3._buckets.get(parts.netloc)
     if bucket is None:
         raise QueryFailedError(
@@ -126,6 +128,7 @@ class TableStore:
         Raises:
             QueryFailedError: there is no such table, or it cannot be read.
         """
+        check_select(database, table)
         if database not in glue._databases:
             raise QueryFailedError(f"SCHEMA_NOT_FOUND: Schema '{database}' does not exist")
         declared = glue._tables.get(f"{database}/{table}")
@@ -135,6 +138,8 @@ class TableStore:
             )
         storage = declared["StorageDescriptor"]
         objects = _objects(storage.get("Location") or "")
+        for item in objects:
+            check_object(item.bucket, item.key)
         signature = json.dumps(
             [
                 [storage.get("Columns"), storage.get("SerdeInfo"), declared.get("Parameters")],
@@ -172,10 +177,10 @@ class TableStore:
         except ValueError as error:
             raise QueryFailedError(f"HIVE_INVALID_METADATA: {name}: {error}") from error
         view = f"{name} {next(self._numbers)}"
-        read, clean = reader
+        convert, clean = reader
         files = _Files(self._connection, objects, self._folder / view.rpartition(" ")[2], clean)
         try:
-            raw, values = read(
+            raw, values = convert(
                 files, columns, serde.get("Parameters") or {}, declared.get("Parameters") or {}
             )
             self._connection.execute(f"CREATE TABLE {quoted(view + ' raw')} AS {raw}")
