@@ -553,7 +553,7 @@ def _json_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
         ValueError: a line is too long.
     """
     for lines in _lines(chunks):
-        kept = [_NOT_JSON if _too_deep(line) else line for line in lines]
+        kept = [_NOT_JSON if len(line) > _DEEPEST and _too_deep(line) else line for line in lines]
         # DuckDB would split a line at this character, which JSON does not allow.
         yield b"\n".join((*kept, b"")).replace(b"\x01", b"\x02")
 
