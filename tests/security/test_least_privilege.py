@@ -66,7 +66,8 @@ NOT_CALLED = [
     Call(PARTICIPANT, "s3:AbortMultipartUpload", RESULTS),
     Call(PARTICIPANT, "s3:ListMultipartUploadParts", RESULTS),
     Call(PARTICIPANT, "s3:ListBucketMultipartUploads", BUCKET_ARN),
-    # It reads partitions where a table has them. Source: the same policy, its statement on the catalog.
+    # It reads partitions where a table has them. Source: the same policy, its statement on the
+    # catalog.
     Call(PARTICIPANT, "glue:BatchGetPartition", TABLE_ARN),
     Call(PARTICIPANT, "glue:GetPartition", TABLE_ARN),
     # The console asks for catalogs. Source: the same policy, version 15.

@@ -552,27 +552,37 @@ def _json_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     Raises:
         ValueError: a line is too long.
     """
-    for lines in _lines(chunks):
-        kept = [_NOT_JSON if len(line) > _DEEPEST and _too_deep(line) else line for line in lines]
-        # DuckDB would split a line at this character, which JSON does not allow.
-        yield b"\n".join((*kept, b"")).replace(b"\x01", b"\x02")
+    for text in _lines(chunks):
+        if _brackets(text) > _DEEPEST:
+            lines = text.split(b"\n")
+            if len(max(lines, key=len)) > _DEEPEST:
+                lines = [_NOT_JSON if _too_deep(line) else line for line in lines]
+            yield b"\n".join(lines)
+        else:
+            yield text
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """Split at LF, CR LF or CR, as Hadoop does; some lines at a time."""
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Some lines at a time, with LF for CR LF and CR: Hadoop ends lines at all three."""
     rest = b""
     for chunk in _valid_text(chunks):
-        text = rest + chunk
+        # DuckDB would split a line at this character, which JSON does not allow.
+        text = rest + chunk.replace(b"\x01", b"\x02")
+        # A CR at the end may be half of CR LF.
         end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
-        lines, rest = text[:end].splitlines(), text[end:]
-        if any(len(line) > _LONGEST_LINE for line in (*lines[:1], rest)):
+        lines, rest = text[:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"), text[end:]
+        if max(lines.find(b"\n"), len(rest)) > _LONGEST_LINE:
             raise ValueError(f"a line is longer than {_LONGEST_LINE} bytes")
         yield lines
-    yield rest.splitlines()
+    yield rest.replace(b"\r", b"\n")
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
 
 def _too_deep(line: bytes) -> bool:
-    if line.count(b"[") + line.count(b"{") <= _DEEPEST:
+    if _brackets(line) <= _DEEPEST:
         return False
     depth = 0
     for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", line)):
