@@ -531,7 +531,7 @@ def _open_x(
     if reader.renames:
         for spelling, keys in reader.renames.items():
             line = _renamed(line, sorted(keys), spelling)
-        shape, _ = _shape(files.connection, source, line)
+        shape = _shape(files.connection, source, line)[0]
         # A key that is still there is written with escapes: its values are not read.
         spec, values = reader.fields(columns, shape, "raw.event")
     event = f"json_transform({_json(line)}, {literal(json.dumps(spec))})" if spec else "NULL"
