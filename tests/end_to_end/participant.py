@@ -1,7 +1,7 @@
 """A participant: a user who has nothing but the package's policy, and calls what the console does.
 
-Not called: what Athena does for them with their rights (it is no caller of its own here), and what
-the embedded AWS has no operation for; see NOT_CALLED in `tests/security/test_least_privilege.py`.
+What Athena does for them with their rights, in the catalog and on S3, is evaluated too. What the
+embedded AWS has no operation for is in NOT_CALLED of `tests/security/test_least_privilege.py`.
 """
 
 import time
@@ -45,16 +45,23 @@ def participant(owner: boto3.Session) -> Client:
 
 def ask(athena: Any, sql: str, database: str = DATABASE) -> str:  # noqa: ANN401 - boto3's own
     """Run a statement to its end as the query editor does; return its id."""
+    execution = ended(athena, sql, QueryExecutionContext={"Database": database})
+    assert execution["Status"]["State"] == "SUCCEEDED", execution
+    query_id = str(execution["QueryExecutionId"])
+    assert athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]
+    return query_id
+
+
+def ended(athena: Any, sql: str, **request: Any) -> Any:  # noqa: ANN401 - boto3's own
+    """Run a statement to its end; return its execution."""
     query_id = athena.start_query_execution(
-        QueryString=sql, WorkGroup=WORKGROUP, QueryExecutionContext={"Database": database}
+        **{"QueryString": sql, "WorkGroup": WORKGROUP, **request}
     )["QueryExecutionId"]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
-        if status["State"] not in {"QUEUED", "RUNNING"}:
-            assert status["State"] == "SUCCEEDED", status
-            assert athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]
-            return str(query_id)
+        execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+        if execution["Status"]["State"] not in {"QUEUED", "RUNNING"}:
+            return execution
         time.sleep(0.1)
     raise TimeoutError(sql)
 

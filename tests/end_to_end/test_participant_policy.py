@@ -17,6 +17,7 @@ from tests.end_to_end.participant import (
     Client,
     clients,
     do_the_exercise,
+    ended,
     participant,
 )
 from tests.infrastructure.conftest import event_template
@@ -75,3 +76,105 @@ def test_nothing_breaks_the_environment(cloud: Cloud) -> None:
     for attempt in attempts:
         with pytest.raises(ClientError, match=r"AccessDenied|not authorized"):
             attempt()
+
+
+FOREIGN = "payroll-of-others"
+OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
+
+
+@pytest.fixture(scope="module")
+def foreign(cloud: Cloud) -> str:
+    """A bucket with one object, which the participant may not read, and two tables."""
+    owner, _ = cloud
+    owner("s3").create_bucket(Bucket=FOREIGN)
+    owner("s3").put_object(Bucket=FOREIGN, Key="pay/1.json", Body=b'{"who": "ceo", "pay": 1}')
+    owner("s3").put_object(Bucket=BUCKET, Key="transformed-staging/1.json", Body=b'{"who": "me"}')
+    for name, location in (
+        ("payroll", f"s3://{FOREIGN}/pay/"),
+        ("staged", f"s3://{BUCKET}/transformed-staging/"),
+    ):
+        owner("glue").create_table(
+            DatabaseName=DATABASE,
+            TableInput={
+                "Name": name,
+                "StorageDescriptor": {
+                    "Columns": [{"Name": "who", "Type": "string"}],
+                    "Location": location,
+                    "SerdeInfo": {"SerializationLibrary": OPEN_X},
+                },
+            },
+        )
+    return FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("sql", "action"),
+    [
+        (f"DROP TABLE {DATABASE}.interactions", "glue:DeleteTable"),
+        (f"DROP TABLE IF EXISTS {DATABASE}.segment_logs", "glue:DeleteTable"),
+        (f"DROP DATABASE {DATABASE} CASCADE", "glue:DeleteDatabase"),
+        ("DROP SCHEMA default", "glue:DeleteDatabase"),
+        ("CREATE DATABASE mine", "glue:CreateDatabase"),
+        (
+            f"CREATE EXTERNAL TABLE {DATABASE}.theirs (who string) LOCATION 's3://{FOREIGN}/pay/'",
+            "Access Denied (Service: Amazon S3; Status Code: 403",
+        ),
+        (
+            f"CREATE EXTERNAL TABLE others.theirs (who string) LOCATION 's3://{BUCKET}/rejected/'",
+            "glue:CreateTable",
+        ),
+        (f"SELECT * FROM {DATABASE}.payroll", f"Permission denied on S3 path: s3://{FOREIGN}/pay/"),
+        (
+            f"SELECT 1 FROM {DATABASE}.segment_logs, {DATABASE}.staged",
+            f"Path: s3://{BUCKET}/transformed-staging/1.json",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("foreign")
+def test_athena_does_nothing_that_its_caller_may_not(cloud: Cloud, sql: str, action: str) -> None:
+    """A participant's statement would delete everybody's tables, or read what is not theirs."""
+    owner, client = cloud
+
+    def catalog() -> list[str]:
+        glue = owner("glue")
+        databases = [found["Name"] for found in glue.get_databases()["DatabaseList"]]
+        tables = glue.get_tables(DatabaseName=DATABASE)["TableList"]
+        return sorted([*databases, *(found["Name"] for found in tables)])
+
+    before = catalog()
+    execution = ended(client("athena"), sql)
+    assert execution["Status"]["State"] == "FAILED"
+    assert action in execution["Status"]["StateChangeReason"]
+    assert catalog() == before
+    assert {"interactions", "segment_logs"} <= set(before)
+
+
+@pytest.mark.usefixtures("foreign")
+def test_athena_writes_results_where_its_caller_may(cloud: Cloud) -> None:
+    """A workgroup that leaves the choice to its clients would write over anybody's objects."""
+    owner, client = cloud
+    choosing = f"{WORKGROUP}-choosing"
+    owner("athena").create_work_group(
+        Name=choosing, Configuration={"EnforceWorkGroupConfiguration": False}
+    )
+
+    def run(location: str) -> Any:  # noqa: ANN401 - boto3's own
+        return ended(
+            client("athena"),
+            "SELECT 1",
+            WorkGroup=choosing,
+            ResultConfiguration={"OutputLocation": location},
+        )["Status"]
+
+    assert run(f"s3://{BUCKET}/athena-results/")["State"] == "SUCCEEDED"
+    refused = run(f"s3://{BUCKET}/transformed/")
+    assert refused["State"] == "FAILED"
+    assert refused["StateChangeReason"].startswith("Access denied when writing output to url: s3:")
+    with pytest.raises(ClientError, match="output bucket"):
+        run(f"s3://{FOREIGN}/pay/")
+    keys = [
+        found["Key"]
+        for bucket, prefix in ((BUCKET, "transformed/"), (FOREIGN, ""))
+        for found in owner("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    ]
+    assert [key for key in keys if key.endswith((".csv", ".txt"))] == []

@@ -61,13 +61,13 @@ NOT_CALLED = [
     # An upload that names an ACL needs it; the embedded AWS does not ask. Source: Amazon S3 User
     # Guide, "Required permissions for Amazon S3 API operations"; Segment's list has it.
     Call(SEGMENT, "s3:PutObjectAcl", f"{BUCKET_ARN}/{LOG}"),
-    # Athena writes results with the rights of who asks. Source: Amazon Athena User Guide,
-    # "AWS managed policy: AmazonAthenaFullAccess", its statement on results.
-    Call(PARTICIPANT, "s3:PutObject", RESULTS),
+    # Athena writes large results in parts, with the rights of who asks. Source: Amazon Athena User
+    # Guide, "AWS managed policy: AmazonAthenaFullAccess", its statement on results.
     Call(PARTICIPANT, "s3:AbortMultipartUpload", RESULTS),
     Call(PARTICIPANT, "s3:ListMultipartUploadParts", RESULTS),
     Call(PARTICIPANT, "s3:ListBucketMultipartUploads", BUCKET_ARN),
-    # It reads partitions, too. Source: the same policy, its statement on the catalog.
+    # It reads partitions where a table has them. Source: the same policy, its statement on the
+    # catalog.
     Call(PARTICIPANT, "glue:BatchGetPartition", TABLE_ARN),
     Call(PARTICIPANT, "glue:GetPartition", TABLE_ARN),
     # The console asks for catalogs. Source: the same policy, version 15.

@@ -1,5 +1,6 @@
 """The embedded Athena, through the door: HTTP, boto3, a real MiniStack with our additions."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,13 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
 import pytest
 from botocore.exceptions import ClientError
+from ministack.services import glue, s3
+from sqlglot import exp
 from types_boto3_athena import AthenaClient
 from types_boto3_glue import GlueClient
 from types_boto3_s3 import S3Client
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
+from workshop.local import athena, athena_tables
+from workshop.local.athena_sql import (
+    MalformedQueryError,
+    QueryFailedError,
+    Relation,
+    parse_query,
+    translate,
+)
+from workshop.local.athena_tables import hive_type
 
 ROOT = Path(__file__).parent.parent.parent
 SERVER = """
@@ -624,3 +638,270 @@ def test_cloudformation_keeps_saved_queries(aws: Aws) -> None:
         StackName="queries", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
     )
     assert saved() == []
+
+
+# What the review and a fuzz of log lines broke, and what else a log may hold. None of them may
+# cost another record or the next query.
+HOSTILE_LINES: dict[str, bytes] = {
+    "127 arrays": b'{"event": "deep", "properties": ' + b"[" * 127 + b"]" * 127 + b"}",
+    "100,000 arrays": b'{"event": "deep", "properties": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "127 objects": b'{"properties": ' + b'{"a": ' * 127 + b"1" + b"}" * 128,
+    "arrays without an end": b'{"context": ' + b"[" * 5_000,
+    "a string without an end": b'{"a": [' * 60 + b'"' + rb"\"" * 1_000_000,
+    "a number without an end": b'{"version": ' + b"9" * 100_000 + b"}",
+    "a number beyond a double": b'{"version": 1e999}',
+    "keys that differ in case, escaped": rb'{"event": 1, "\u0045vent": 2, "EVENT": 3}',
+    "20,000 keys that differ in case": json.dumps(
+        {f"{case}{number}": 1 for number in range(20_000) for case in "kK"}
+    ).encode(),
+    "odd keys": json.dumps({"": 1, ".": 2, "'": 3, '"': 4, "\0": 5, "$path": 6, "\n": 7}).encode(),
+    "a lone surrogate": rb'{"event": "\ud800"}',
+    "no UTF-8": b'{"event": "\xff\xc3"}\n\xed\xa0\x80\n\xc3',
+    "a byte order mark": b'\xef\xbb\xbf{"event": "marked"}',
+    "UTF-16": '{"event": "x"}\n'.encode("utf-16"),
+    "control characters": b'\0{"event": "a\0b"}\n\x01\n{"event": "a\x01b"}\x0b\x0c\x1a',
+    "CR as the end of lines": b'{"event": "a"}\r{"event": "b"}\r\n{"event": "c"}',
+    "no objects": b'[]\nnull\n1\n"x"\n{}\n{"event": {}}\n',
+    "nothing": b"",
+}
+
+
+@pytest.mark.usefixtures("segment")
+@pytest.mark.parametrize("name", HOSTILE_LINES)
+def test_a_hostile_line_costs_only_itself(aws: Aws, name: str) -> None:
+    """Whoever has a site's public write key would break everybody's queries, also later ones."""
+    aws.table(
+        "hostile",
+        {"event": "string", "properties": "struct<sku:string>", "context": "string"},
+        OPEN_X,
+        {"ignore.malformed.json": "true"},
+    )
+    try:
+        aws.put("hostile/good", '{"event": "good", "properties": {"sku": "A"}}')
+        aws.s3.put_object(
+            Bucket=BUCKET, Key="hostile/bad.gz", Body=gzip.compress(HOSTILE_LINES[name])
+        )
+        good = "SELECT properties.sku, context FROM hostile WHERE event = 'good'"
+        assert aws.query(good).rows == [["A", None]]
+        assert aws.query("SELECT count(*) FROM hostile").state == "SUCCEEDED"
+    finally:
+        aws.glue.delete_table(DatabaseName=DATABASE, Name="hostile")
+        aws.s3.delete_object(Bucket=BUCKET, Key="hostile/bad.gz")
+    assert aws.rows("SELECT count(*) FROM segment_logs") == [["3"]]
+
+
+def bomb(block: bytes) -> bytes:
+    """One gigabyte, gzipped to one megabyte."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    blocks = [compressor.compress(block * (2**20 // len(block))) for _ in range(2**10)]
+    return b"".join([*blocks, compressor.flush()])
+
+
+LINE = b'{"id": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(lambda: gzip.compress(LINE * 1_000)[:60], id="cut off"),
+        pytest.param(lambda: LINE, id="not gzipped"),
+        pytest.param(lambda: gzip.compress(LINE)[:-8] + bytes(8), id="wrong checksum"),
+        pytest.param(lambda: bomb(b"x"), id="a line of a gigabyte"),
+        pytest.param(lambda: bomb(b"{}\n"), id="a gigabyte of lines"),
+    ],
+)
+def test_an_object_that_cannot_be_read_is_named(aws: Aws, body: Callable[[], bytes]) -> None:
+    """You would not know which of a thousand objects to remove, or the machine would run out."""
+    aws.table("broken", {"id": "int"}, OPEN_X)
+    aws.s3.put_object(Bucket=BUCKET, Key="broken/1.gz", Body=body())
+    reason = aws.failure("SELECT count(*) FROM broken")
+    aws.glue.delete_table(DatabaseName=DATABASE, Name="broken")
+    assert reason.startswith("HIVE_CURSOR_ERROR: ")
+    assert f"s3://{BUCKET}/broken/1.gz" in reason
+    assert aws.rows("SELECT 1") == [["1"]]
+
+
+def test_a_key_is_never_a_path(aws: Aws, tmp_path: Path) -> None:
+    """An object's copy could land anywhere on this machine, or its name be read as a pattern."""
+    aws.table("keys", {"id": "int"}, OPEN_X)
+    outside = tmp_path / "outside"
+    keys = ["..", "../../up", f"/{outside}", f"../../../../../../..{outside}", "*", "?", "[a-z]"]
+    keys += ["{a,b}", "it's", '"q"', "a\nb", "\u202e\U0001f600", "x" * 900, "a.gz", "%2e%2e"]
+    for key in keys:
+        body = b'{"id": 1}' if not key.endswith(".gz") else gzip.compress(b'{"id": 1}')
+        aws.s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=body)
+    stored = {
+        found["Key"] for found in aws.s3.list_objects_v2(Bucket=BUCKET, Prefix="keys/")["Contents"]
+    }
+    assert len(stored) == len(keys)
+    visible = [key for key in stored if "/." not in key]  # Hive skips the others
+    rows = aws.rows('SELECT "$path", id FROM keys')
+    assert sorted(map(str, rows)) == sorted(str([f"s3://{BUCKET}/{key}", "1"]) for key in visible)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> athena.Queries:
+    """The embedded Athena without its server: one table over one object in memory."""
+    objects = {"one": {"etag": "1", "size": 1}}
+    storage = {
+        "Location": "s3://bucket/",
+        "Columns": [{"Name": "event", "Type": "string"}],
+        "SerdeInfo": {"SerializationLibrary": OPEN_X},
+    }
+    monkeypatch.setattr(s3, "_buckets", {"bucket": {"objects": objects}})
+    monkeypatch.setattr(s3, "_get_object_data", lambda *_: HOSTILE_LINES["127 arrays"])
+    monkeypatch.setattr(glue, "_databases", {DATABASE: {}})
+    monkeypatch.setattr(glue, "_tables", {f"{DATABASE}/logs": {"StorageDescriptor": storage}})
+    return athena.Queries()
+
+
+def test_an_internal_error_of_duckdb_fails_one_query(
+    queries: athena.Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every query of every account would fail until a restart, which loses all state."""
+
+    def run(text: str) -> list[list[str | None]]:
+        return queries.run(text, DATABASE, None).rows
+
+    text = "SELECT count(*) FROM logs"
+    monkeypatch.setattr(athena_tables, "_DEEPEST", 10_000)
+    for _ in range(2):
+        with pytest.raises(QueryFailedError, match=rf"{DATABASE}\.logs: INTERNAL Error"):
+            run(text)
+        assert run("SELECT 1") == [["1"]]
+    monkeypatch.setattr(s3, "_get_object_data", lambda *_: b'{"event": "x"}')
+    assert run(text) == [["1"]]
+
+
+FILE = "/etc/hostname"
+OUTSIDE = [
+    f"SELECT * FROM read_text('{FILE}')",
+    f"SELECT * FROM read_blob('{FILE}')",
+    f"SELECT * FROM read_csv('{FILE}', header = false)",
+    f"SELECT * FROM read_csv('{{folder}}/..{FILE}', header = false)",
+    f"SELECT * FROM read_json('{FILE}')",
+    f"SELECT * FROM read_parquet('{FILE}')",
+    f"SELECT * FROM sniff_csv('{FILE}')",
+    "SELECT * FROM glob('/etc/*')",
+    f"SELECT * FROM '{FILE}.csv'",
+    f"SELECT * FROM query('SELECT * FROM read_text(''{FILE}'')')",
+    "COPY (SELECT 1) TO '{outside}'",
+    f"ATTACH '{FILE}' AS other",
+    "ATTACH '{outside}' AS other",
+    "EXPORT DATABASE '{outside}'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "RESET enable_external_access",
+    "SET allowed_directories = ['/']",
+    "SET lock_configuration = false",
+    "SET memory_limit = '100GB'",
+    "PRAGMA profiling_output = '{outside}'",
+    "CALL enable_logging(storage = 'file')",
+    "CREATE SECRET s (TYPE s3)",
+]
+
+
+@pytest.mark.parametrize("text", OUTSIDE)
+def test_the_database_itself_reaches_no_other_file(tmp_path: Path, text: str) -> None:
+    """Whatever gets past the parser would read credentials and write over files."""
+    folder, outside = tmp_path / "own", tmp_path / "outside"
+    folder.mkdir()
+    connection = athena.open_database(folder)
+    for cursor in (connection, connection.cursor()):
+        with pytest.raises(duckdb.Error):
+            cursor.execute(text.format(folder=folder, outside=outside)).fetchall()
+    assert not outside.exists()
+    (folder / "1").write_text("own\n")
+    own = f"SELECT * FROM read_csv('{folder}/1', header = false)"
+    assert connection.execute(own).fetchall() == [("own",)]
+
+
+TABLE_FUNCTIONS = (
+    "SELECT * FROM {}",
+    "SELECT * FROM ({})",
+    "SELECT * FROM TABLE({})",
+    "SELECT (SELECT 1 FROM {})",
+    "SELECT 1 FROM segment_logs, {}",
+    "SELECT 1 FROM segment_logs, LATERAL {}",
+    "SELECT 1 FROM (SELECT 1) AS x CROSS JOIN LATERAL {}",
+    "SELECT 1 FROM segment_logs FULL JOIN LATERAL {} ON true",
+    "SELECT 1 FROM segment_logs LEFT JOIN LATERAL {} AS y ON true",
+    "SELECT 1 FROM segment_logs CROSS JOIN LATERAL (SELECT * FROM {})",
+    "SELECT 1 FROM segment_logs CROSS APPLY {}",
+    "SELECT 1 FROM segment_logs LATERAL VIEW {} y AS z",
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM segment_logs, LATERAL {})",
+    "SELECT 1 UNION ALL SELECT 1 FROM segment_logs CROSS JOIN LATERAL {}",
+    "WITH a AS (SELECT 1 FROM segment_logs CROSS JOIN LATERAL {}) SELECT 1",
+    "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n FROM a, LATERAL {}) SELECT n FROM a",
+    "SELECT * FROM UNNEST({})",
+)
+
+
+def one_relation(_: exp.Table) -> Relation:
+    """Any table's relation."""
+    return Relation("view", {"event": hive_type("string")}, 1)
+
+
+@pytest.mark.parametrize("text", TABLE_FUNCTIONS)
+@pytest.mark.parametrize("function", ["read_text('/x')", "read_csv('/x')", "duckdb_settings()"])
+def test_no_table_function_is_run(text: str, function: str) -> None:
+    """A pasted statement would put a file of this machine into athena-results/."""
+    with pytest.raises(QueryFailedError, match="FUNCTION_NOT_FOUND"):
+        translate(parse_query(text.format(function)), one_relation)
+
+
+def test_duckdbs_own_functions_are_not_run() -> None:
+    """A statement would read settings, or stop everybody's queries with sleep_ms."""
+    functions = duckdb.connect().execute(
+        "SELECT DISTINCT function_name, function_type FROM duckdb_functions() WHERE "
+        "function_type IN ('table', 'table_macro', 'pragma') OR stability = 'VOLATILE' OR "
+        "regexp_matches(function_name, '^(current_|getvar|pg_|has_|in_search|json_.*sql)')"
+    )
+    passed, count = set(), 0
+    for name, kind in functions.fetchall():
+        text = "SELECT {}('a')" if kind == "scalar" else "SELECT * FROM {}('a')"
+        count += 1
+        with contextlib.suppress(QueryFailedError, MalformedQueryError):
+            translate(parse_query(text.format(name)), one_relation)
+            passed.add(name)
+    assert count > 200
+    of_trino = {"current_catalog", "current_date", "current_role", "current_schema", "current_user"}
+    # `show('a')` is a table `show` with an alias.
+    assert passed <= {*of_trino, "random", "uuid", "gen_random_uuid", "unnest", "show"} | {
+        "current_database",
+        "current_schemas",
+    }
+
+
+@pytest.mark.usefixtures("segment")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(text.format(folder="/own", outside="/outside") for text in OUTSIDE),
+        "SELECT 1 FROM segment_logs CROSS JOIN LATERAL read_text('/etc/hostname')",
+        "SELECT * INTO copied FROM segment_logs",
+        "SELECT * FROM (DESCRIBE segment_logs)",
+        "SELECT * FROM segment_logs a, information_schema.tables a",
+        "SELECT sleep_ms(100000000)",
+        "SELECT write_log('x')",
+        "SELECT current_setting('temp_directory')",
+        "SELECT \"current_setting\"('temp_directory')",
+        "SELECT getvariable('x')",
+        "SELECT " + "(" * 5_000 + "1" + ")" * 5_000,
+        "SELECT " + "NOT " * 5_000 + "true",
+    ],
+)
+def test_sql_reaches_tables_only(aws: Aws, text: str) -> None:
+    """A statement that somebody pastes or saves would reach this machine."""
+    try:
+        answer = aws.query(text)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "InvalidRequestException"  # noqa: PT017
+    else:
+        assert answer.state == "FAILED"
+        assert answer.reason.startswith(
+            ("FUNCTION_NOT_FOUND", "NOT_SUPPORTED", "SYNTAX_ERROR", "TABLE_NOT_FOUND")
+        )
+    assert aws.rows("SELECT 1") == [["1"]]

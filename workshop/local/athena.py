@@ -4,8 +4,11 @@ Set MiniStack's environment variables before this module is imported: it imports
 """
 
 import asyncio
+import contextlib
+import itertools
 import json
 import logging
+import shutil
 import tempfile
 import threading
 import time
@@ -21,6 +24,13 @@ from ministack.services import athena, glue, s3
 from ministack.services.cloudformation import provisioners
 from sqlglot import exp
 
+from workshop.local.athena_permissions import (
+    check_drop_database,
+    check_location,
+    check_output,
+    check_output_bucket,
+    check_statement,
+)
 from workshop.local.athena_sql import (
     MalformedQueryError,
     QueryFailedError,
@@ -31,8 +41,9 @@ from workshop.local.athena_sql import (
     parse_query,
     translate,
 )
-from workshop.local.athena_tables import TableStore, hive_text, hive_type
+from workshop.local.athena_tables import TableStore, hive_text, hive_type, literal
 from workshop.local.cloudwatch import publish
+from workshop.local.iam import AccessDeniedError
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +125,10 @@ def _checked_request(data: dict[str, Any]) -> dict[str, Any]:
     if not location:
         return data
     bucket = urlsplit(location).netloc
+    try:
+        check_output_bucket(bucket)
+    except AccessDeniedError as error:
+        raise ValueError(f"Unable to verify/create output bucket {bucket}") from error
     if bucket not in s3._buckets:
         raise ValueError(f"Unable to verify/create output bucket {bucket}")
     location = location.rstrip("/") + "/"
@@ -144,6 +159,8 @@ async def _execute(queries: "Queries", execution: dict[str, Any], text: str, dat
     status["State"] = "RUNNING"
     began = time.monotonic()
     try:
+        output = urlsplit(results["OutputLocation"])
+        check_output(output.netloc, output.path[1:])
         result = await asyncio.to_thread(
             queries.run, text, database, _scan_limit(execution["WorkGroup"])
         )
@@ -216,6 +233,40 @@ def _save(result: Result, location: str) -> None:
         raise QueryFailedError(f"Could not write the result to {location}: {answer!r}")
 
 
+# What one database may use of this machine; Athena would say that the query exhausted resources.
+_MEMORY, _DISK = "2GB", "8GB"
+
+
+def open_database(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database that reads and writes in its own folder only, whatever the SQL says.
+
+    Args:
+        folder: an empty private folder.
+    """
+    connection = duckdb.connect(
+        folder / "tables.duckdb",
+        config={
+            "allow_community_extensions": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "max_temp_directory_size": _DISK,
+            "memory_limit": _MEMORY,
+            "python_enable_replacements": False,
+            "temp_directory": str(folder / "spill"),
+        },
+    )
+    for statement in (
+        "LOAD icu",
+        "SET TimeZone = 'UTC'",
+        "SET integer_division = true",  # as Trino divides integers
+        f"SET allowed_directories = [{literal(str(folder))}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+    return connection
+
+
 class Queries:
     """Runs statements, one at a time, on a DuckDB database in a private temporary folder.
 
@@ -224,15 +275,26 @@ class Queries:
 
     def __init__(self) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="embedded-athena-")
-        folder = Path(self._temporary.name)
-        self._connection = duckdb.connect(
-            folder / "tables.duckdb",
-            config={"autoinstall_known_extensions": False, "TimeZone": "UTC"},
-        )
-        # As Trino divides integers.
-        self._connection.execute("SET integer_division = true")
-        self._tables = TableStore(self._connection, folder)
         self._one_at_a_time = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._open()
+
+    def _open(self) -> None:
+        self._folder = Path(self._temporary.name) / str(next(self._numbers))
+        self._folder.mkdir()
+        self._connection = open_database(self._folder)
+        self._tables = TableStore(self._connection, self._folder)
+
+    def _open_again_if_unusable(self) -> None:
+        """Replace a database that an internal error of DuckDB has invalidated."""
+        try:
+            self._connection.execute("SELECT 1")
+        except duckdb.Error as error:
+            logger.warning("The embedded Athena opens its database again: %s", error)
+            with contextlib.suppress(duckdb.Error):
+                self._connection.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._open()
 
     def run(self, text: str, database: str, scan_limit: int | None) -> Result:
         """Run a statement that Athena accepts.
@@ -253,7 +315,11 @@ class Queries:
         if database not in glue._databases and database != "default":
             raise QueryFailedError(f"SCHEMA_NOT_FOUND: Schema '{database}' does not exist")
         with self._one_at_a_time:
-            return self._select(query, database, scan_limit)
+            try:
+                return self._select(query, database, scan_limit)
+            except Exception:
+                self._open_again_if_unusable()
+                raise
 
     def _select(self, query: exp.Query, database: str, scan_limit: int | None) -> Result:
         scanned: dict[str, int] = {}
@@ -328,7 +394,15 @@ def _glue_columns(columns: list[dict[str, str]]) -> list[dict[str, str]]:
         raise MalformedQueryError(f"FAILED: ParseException: {error}") from error
 
 
-def _run_ddl(ddl: object, database: str) -> Result:
+def _run_ddl(ddl: Any, database: str) -> Result:
+    name = ddl.database or database or "default"
+    creates = isinstance(ddl, athena._CreateTable)
+    action = "CreateTable" if creates else "DeleteTable"
+    check_statement(["GetDatabase"], name)
+    check_statement(["GetTable", action], name, ddl.table)
+    if creates and ddl.location:
+        location = urlsplit(ddl.location)
+        check_location(location.netloc, location.path[1:])
     try:
         athena._run_ddl(ddl, database)
     except ValueError as error:
@@ -355,6 +429,7 @@ def _create_database(cursor: Any) -> CatalogStatement | None:
         return None
 
     def create(_: str) -> Result:
+        check_statement(["GetDatabase", "CreateDatabase"], name)
         if if_not_exists and name in glue._databases:
             return NO_RESULT
         return _glue(glue._create_database, {"DatabaseInput": database})
@@ -372,6 +447,7 @@ def _drop_database(cursor: Any) -> CatalogStatement | None:
         return None
 
     def drop(_: str) -> Result:
+        check_drop_database(name, cascade=cascade)
         if if_exists and name not in glue._databases:
             return NO_RESULT
         if not cascade and _table_names(name):
@@ -396,14 +472,26 @@ def _listing(name: str, values: list[str]) -> Result:
 def _show_databases(cursor: Any) -> CatalogStatement | None:
     if not cursor.at_end():
         return None
-    return lambda _: _listing("database_name", sorted(glue._databases))
+
+    def show(_: str) -> Result:
+        check_statement(["GetDatabases"], "*")
+        return _listing("database_name", sorted(glue._databases))
+
+    return show
 
 
 def _show_tables(cursor: Any) -> CatalogStatement | None:
     named = cursor.identifier() if cursor.keywords("in") or cursor.keywords("from") else None
     if not cursor.at_end():
         return None
-    return lambda database: _listing("tab_name", _table_names(named or database))
+
+    def show(database: str) -> Result:
+        name = named or database
+        check_statement(["GetDatabase"], name)
+        check_statement(["GetTables"], name, "*")
+        return _listing("tab_name", _table_names(name))
+
+    return show
 
 
 def _describe(cursor: Any) -> CatalogStatement | None:
@@ -412,7 +500,10 @@ def _describe(cursor: Any) -> CatalogStatement | None:
         return None
 
     def describe(database: str) -> Result:
-        table = glue._tables.get(f"{name[0] or database}/{name[1]}")
+        owner = name[0] or database
+        check_statement(["GetDatabase"], owner)
+        check_statement(["GetTable"], owner, name[1])
+        table = glue._tables.get(f"{owner}/{name[1]}")
         if table is None:
             raise QueryFailedError(f"FAILED: SemanticException Table not found {name[1]}")
         columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]

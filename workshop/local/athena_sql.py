@@ -51,6 +51,10 @@ def parse_query(text: str) -> exp.Query:
         statements = [tree for tree in sqlglot.parse(text, read="athena") if tree]
     except SqlglotError as error:
         raise MalformedQueryError(_first_error(error)) from error
+    except RecursionError as error:
+        raise MalformedQueryError(
+            "statement is too large (stack overflow while parsing)"
+        ) from error
     if len(statements) != 1:
         raise MalformedQueryError(f"Only one sql statement is allowed. Got: {text}")
     if not isinstance(statements[0], exp.Query):
@@ -74,15 +78,25 @@ def translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) ->
         relation_of: finds the relation of a table that is no CTE; it may raise QueryFailedError.
 
     Raises:
-        QueryFailedError: a table, column or field that Athena would not find. DuckDB would find
-            some of them: a column alias in WHERE, a table function over this machine's files.
+        QueryFailedError: a table, column, field or function that Athena would not find. DuckDB
+            would find some of them: a column alias in WHERE, a function that reads files.
     """
-    query = query.copy()
+    try:
+        return _translate(query.copy(), relation_of)
+    except SqlglotError as error:
+        raise QueryFailedError(f"SYNTAX_ERROR: {error}") from error
+    except RecursionError as error:
+        raise QueryFailedError(
+            "SYNTAX_ERROR: statement is too large (stack overflow during analysis)"
+        ) from error
+
+
+def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -> str:
     scopes = list(traverse_scope(query))
+    _check_sources(query, scopes)
+    _check_functions(query)
     relations: Relations = {}
     for table in _tables(scopes):
-        if not isinstance(table.this, exp.Identifier):
-            raise QueryFailedError(f"FUNCTION_NOT_FOUND: Table function '{table.this.sql()}'")
         relations[id(table)] = relation_of(table)
     for scope in scopes:
         if isinstance(scope.expression, exp.Select):
@@ -108,6 +122,65 @@ def _tables(scopes: Iterable[Scope]) -> Iterator[exp.Table]:
         for _, source in scope.selected_sources.values():
             if isinstance(source, exp.Table):
                 yield source
+
+
+# What a FROM clause may read, and what LATERAL may stand before.
+_SOURCES = (exp.Table, exp.Subquery, exp.Unnest, exp.Values, exp.Lateral)
+_LATERAL_SOURCES = (exp.Subquery, exp.Unnest)
+
+
+def _check_sources(query: exp.Query, scopes: Iterable[Scope]) -> None:
+    """Refuse every source other than a table, a query, UNNEST or VALUES.
+
+    DuckDB reads files, settings and its own catalog through table functions.
+    """
+    if query.find(exp.Into, exp.Command):
+        raise QueryFailedError("NOT_SUPPORTED: The embedded Athena does not run this statement")
+    for clause in query.find_all(exp.From, exp.Join, exp.Lateral):
+        allowed = _LATERAL_SOURCES if isinstance(clause, exp.Lateral) else _SOURCES
+        if not isinstance(clause.this, allowed):
+            _no_such_table_function(clause.this)
+    for subquery in query.find_all(exp.Subquery):
+        if not isinstance(subquery.this, (exp.Query, exp.Table, exp.Values)):
+            _no_such_table_function(subquery.this)
+    checked = {id(node) for scope in scopes for node, _ in scope.selected_sources.values()}
+    for table in query.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            _no_such_table_function(table.this)
+        if id(table) not in checked:
+            raise QueryFailedError(f"NOT_SUPPORTED: The embedded Athena cannot read '{table}' here")
+
+
+def _no_such_table_function(source: exp.Expr) -> NoReturn:
+    raise QueryFailedError(f"FUNCTION_NOT_FOUND: Table function '{source.sql()}' not registered")
+
+
+# Trino's functions that sqlglot does not know and DuckDB has by the same name. Any other function
+# that sqlglot does not know is DuckDB's own: current_setting, getvariable, sleep_ms, write_log.
+_SAME_IN_DUCKDB = {
+    "bit_count",
+    "entropy",
+    "geometric_mean",
+    "histogram",
+    "json_array_length",
+    "map_concat",
+    "map_entries",
+    "map_values",
+    "millisecond",
+    "timezone_hour",
+    "timezone_minute",
+    "to_base",
+    "to_milliseconds",
+    "url_decode",
+    "url_encode",
+}
+
+
+def _check_functions(query: exp.Query) -> None:
+    for function in query.find_all(exp.Anonymous, exp.ReadCSV, exp.ReadParquet):
+        name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+        if name.lower() not in _SAME_IN_DUCKDB:
+            raise QueryFailedError(f"FUNCTION_NOT_FOUND: Function '{name.lower()}' not registered")
 
 
 def _read_view(table: exp.Table, view: str) -> None:
@@ -253,6 +326,9 @@ def fields_of(kind: exp.DataType) -> dict[str, exp.DataType]:
 
 # DuckDB's error classes, most particular first, and Trino's error names.
 _ERRORS: tuple[tuple[type[Exception], str], ...] = (
+    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
+    (duckdb.InternalException, "GENERIC_INTERNAL_ERROR"),
+    (duckdb.FatalException, "GENERIC_INTERNAL_ERROR"),
     (duckdb.CatalogException, "FUNCTION_NOT_FOUND"),
     (duckdb.BinderException, "SYNTAX_ERROR"),
     (duckdb.ParserException, "SYNTAX_ERROR"),

@@ -8,11 +8,15 @@ no number is NULL in a column of numbers, and anything is text in a column of te
 
 # ruff: noqa: S608 - it writes SQL: names go through quoted(), texts through literal()
 
+import codecs
 import gzip
+import io
 import itertools
 import json
+import mmap
 import re
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ from ministack.services import glue, s3
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from workshop.local.athena_permissions import check_listing, check_object, check_select
 from workshop.local.athena_sql import PATH_COLUMN, QueryFailedError, Relation, fields_of
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
@@ -87,6 +92,7 @@ class _Object:
 def _objects(location: str) -> list[_Object]:
     """The objects below a table's location, without those that Hive takes for hidden."""
     parts = urlsplit(location)
+    check_listing(parts.netloc, parts.path[1:])
     bucket = s3._buckets.get(parts.netloc)
     if bucket is None:
         raise QueryFailedError(
@@ -122,6 +128,7 @@ class TableStore:
         Raises:
             QueryFailedError: there is no such table, or it cannot be read.
         """
+        check_select(database, table)
         if database not in glue._databases:
             raise QueryFailedError(f"SCHEMA_NOT_FOUND: Schema '{database}' does not exist")
         declared = glue._tables.get(f"{database}/{table}")
@@ -131,6 +138,8 @@ class TableStore:
             )
         storage = declared["StorageDescriptor"]
         objects = _objects(storage.get("Location") or "")
+        for item in objects:
+            check_object(item.bucket, item.key)
         signature = json.dumps(
             [
                 [storage.get("Columns"), storage.get("SerdeInfo"), declared.get("Parameters")],
@@ -168,42 +177,93 @@ class TableStore:
         except ValueError as error:
             raise QueryFailedError(f"HIVE_INVALID_METADATA: {name}: {error}") from error
         view = f"{name} {next(self._numbers)}"
-        files = _Files(self._connection, objects, self._folder / view.rpartition(" ")[2])
+        convert, clean = reader
+        files = _Files(self._connection, objects, self._folder / view.rpartition(" ")[2], clean)
         try:
-            raw, values = reader(
+            raw, values = convert(
                 files, columns, serde.get("Parameters") or {}, declared.get("Parameters") or {}
             )
             self._connection.execute(f"CREATE TABLE {quoted(view + ' raw')} AS {raw}")
-        except (duckdb.Error, gzip.BadGzipFile) as error:
-            message = str(error).split("\n", 1)[0]
+            projections = [f"{value} AS {quoted(column)}" for column, value in values.items()]
+            projections.append(f"raw.{quoted(PATH_COLUMN)}")
+            self._connection.execute(
+                f"CREATE VIEW {quoted(view)} AS SELECT {', '.join(projections)} "
+                f"FROM {quoted(view + ' raw')} AS raw"
+            )
+        except duckdb.Error as error:
+            message = files.named(str(error).split("\n", 1)[0])
             raise QueryFailedError(f"HIVE_CURSOR_ERROR: {name}: {message}") from error
         finally:
             files.delete()
-        projections = [f"{value} AS {quoted(column)}" for column, value in values.items()]
-        projections.append(f"raw.{quoted(PATH_COLUMN)}")
-        self._connection.execute(
-            f"CREATE VIEW {quoted(view)} AS SELECT {', '.join(projections)} "
-            f"FROM {quoted(view + ' raw')} AS raw"
-        )
         return Relation(view, columns, sum(item.size for item in objects))
 
 
+# No log compresses this well; what does is not decompressed, so that a small object cannot fill
+# the disk. Objects below the floor are read whatever their ratio is.
+_LARGEST_RATIO, _ALWAYS_READ = 100, 64 * 2**20
+_CHUNK = 2**20
+
+
+def _content(item: _Object) -> Iterator[bytes]:
+    """The bytes of an object in chunks; as on Hive, `.gz` means gzip.
+
+    Raises:
+        ValueError: it is much larger than what it is stored as.
+        EOFError, OSError, zlib.error: it is not a whole gzip file.
+    """
+    stored = s3._get_object_data(item.bucket, item.key) or b""
+    source = io.BytesIO(stored)
+    with gzip.GzipFile(fileobj=source) if item.key.endswith(".gz") else source as file:
+        size = 0
+        while chunk := file.read(_CHUNK):
+            size += len(chunk)
+            if size > max(_ALWAYS_READ, _LARGEST_RATIO * len(stored)):
+                raise ValueError(f"it is over {_LARGEST_RATIO} times as large as its gzip")
+            yield chunk
+
+
+Cleaning = Callable[[Iterator[bytes]], Iterator[bytes]]
+"""Makes of an object's content something that DuckDB can read."""
+
+
+def _valid_text(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Replace what is not UTF-8, as Java does."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
 class _Files:
-    """Copies of a table's objects, which DuckDB reads; as on Hive, `.gz` means gzip."""
+    """Copies of a table's objects, cleaned and not compressed, which DuckDB reads.
+
+    Raises:
+        QueryFailedError: an object cannot be read; the text names it.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, objects: Sequence[_Object], folder: Path
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        objects: Sequence[_Object],
+        folder: Path,
+        clean: Cleaning,
     ) -> None:
         self.connection = connection
         self._folder = folder
+        self._names = [f"s3://{item.bucket}/{item.key}" for item in objects]
+        self._paths = [folder / str(number) for number in range(len(objects))]
         folder.mkdir()
-        self._paths: list[Path] = []
-        for number, item in enumerate(objects):
-            path = folder / f"{number}{'.gz' if item.key.endswith('.gz') else ''}"
-            path.write_bytes(s3._get_object_data(item.bucket, item.key) or b"")
-            self._paths.append(path)
-        uris = ", ".join(literal(f"s3://{item.bucket}/{item.key}") for item in objects)
-        index = r"regexp_extract(filename, '([0-9]+)(\.gz)?$', 1)::INTEGER + 1"
+        for item, path, name in zip(objects, self._paths, self._names, strict=True):
+            try:
+                with path.open("wb") as file:
+                    file.writelines(clean(_content(item)))
+            except (EOFError, ValueError, OSError, zlib.error) as error:
+                self.delete()
+                raise QueryFailedError(
+                    f"HIVE_CURSOR_ERROR: Failed to read file at {name}: {error}"
+                ) from error
+        uris = ", ".join(map(literal, self._names))
+        index = "regexp_extract(filename, '([0-9]+)$', 1)::INTEGER + 1"
         self.uri = f"list_extract([{uris}]::VARCHAR[], {index})"
 
     def read(self, columns: Sequence[str], delimiter: str, **options: str | int | bool) -> str:
@@ -224,16 +284,21 @@ class _Files:
 
     def contain(self, *texts: str) -> bool:
         """Whether any of these texts is in any file."""
-        for path in self._paths:
-            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-                data = file.read()
-            if any(text.encode() in data for text in texts):
-                return True
+        for path in filter(lambda path: path.stat().st_size, self._paths):
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
+                if any(data.find(text.encode()) >= 0 for text in texts):
+                    return True
         return False
+
+    def named(self, message: str) -> str:
+        """The message with the URIs of the objects instead of the paths of their copies."""
+        for path, name in zip(reversed(self._paths), reversed(self._names), strict=True):
+            message = message.replace(str(path), name)
+        return message
 
     def delete(self) -> None:
         for path in self._paths:
-            path.unlink()
+            path.unlink(missing_ok=True)
         self._folder.rmdir()
 
 
@@ -347,14 +412,14 @@ class _OpenX:
 
     Attributes:
         keys: the JSON key of each field that has a mapping.
-        renames: keys to spell otherwise, filled while planning: DuckDB has no way to read an
-            object whose keys differ in case only.
+        renames: by a key the other spellings of it, filled while planning: DuckDB has no way to
+            read an object whose keys differ in case only.
     """
 
     keys: dict[str, str]
     any_case: bool
     dots: bool
-    renames: dict[str, str] = field(default_factory=dict)
+    renames: dict[str, set[str]] = field(default_factory=dict)
 
     def fields(
         self, declared: dict[str, exp.DataType], shape: dict[str, Any], raw: str
@@ -366,11 +431,12 @@ class _OpenX:
             shape: the shape of the object.
             raw: an expression for what was read of it.
         """
-        found: dict[str, str] = {}  # the spelling of each key
+        found: dict[str, str] = {}  # the spelling of each key that is read
+        read = {self._name(self.keys.get(name, name)) for name in declared}
         for key in shape:
             name = self._name(key)
-            if found.setdefault(name, key) != key:
-                self.renames[key] = found[name]
+            if name in read and found.setdefault(name, key) != key:
+                self.renames.setdefault(found[name], set()).add(key)
         spec: dict[str, Any] = {}
         values: dict[str, str] = {}
         for name, kind in declared.items():
@@ -456,20 +522,74 @@ def _open_x(
         dots=_flag(serde, "dots.in.keys", default=False),
     )
     # A line is one text: the delimiter is a character that JSON does not allow in one.
-    source = files.read(["line"], "\x01", quote="", escape="", max_line_size=2**24)
+    source = files.read(["line"], "\x01", quote="", escape="", max_line_size=_LONGEST_LINE + 1)
     line = "line"
-    while True:
-        shape, malformed = _shape(files.connection, source, line)
-        if malformed and not _flag(serde, "ignore.malformed.json", default=False):
-            raise QueryFailedError("HIVE_CURSOR_ERROR: Row is not a valid JSON Object")
+    shape, malformed = _shape(files.connection, source, line)
+    if malformed and not _flag(serde, "ignore.malformed.json", default=False):
+        raise QueryFailedError("HIVE_CURSOR_ERROR: Row is not a valid JSON Object")
+    spec, values = reader.fields(columns, shape, "raw.event")
+    if reader.renames:
+        for spelling, keys in reader.renames.items():
+            line = _renamed(line, sorted(keys), spelling)
+        shape = _shape(files.connection, source, line)[0]
+        # A key that is still there is written with escapes: its values are not read.
         spec, values = reader.fields(columns, shape, "raw.event")
-        if not reader.renames:
-            break
-        for key, spelling in reader.renames.items():
-            line = _renamed(line, key, spelling)
-        reader.renames.clear()
     event = f"json_transform({_json(line)}, {literal(json.dumps(spec))})" if spec else "NULL"
     return f"SELECT {event} AS event, {files.uri} AS {quoted(PATH_COLUMN)} FROM {source}", values
+
+
+_LONGEST_LINE = 2**24
+# DuckDB's json_structure takes 126 levels, and the whole database is unusable after it met more.
+_DEEPEST = 100
+_NOT_JSON = b"{"
+# Linear whatever it is given: it never gives back what it took, and takes a string without an end.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def _json_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines as DuckDB can read them; one that is nested too deep becomes malformed JSON.
+
+    Raises:
+        ValueError: a line is too long.
+    """
+    for text in _lines(chunks):
+        if _brackets(text) > _DEEPEST:
+            lines = text.split(b"\n")
+            if len(max(lines, key=len)) > _DEEPEST:
+                lines = [_NOT_JSON if _too_deep(line) else line for line in lines]
+            yield b"\n".join(lines)
+        else:
+            yield text
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Some lines at a time, with LF for CR LF and CR: Hadoop ends lines at all three."""
+    rest = b""
+    for chunk in _valid_text(chunks):
+        # DuckDB would split a line at this character, which JSON does not allow.
+        text = rest + chunk.replace(b"\x01", b"\x02")
+        # A CR at the end may be half of CR LF.
+        end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
+        lines, rest = text[:end].replace(b"\r\n", b"\n").replace(b"\r", b"\n"), text[end:]
+        if max(lines.find(b"\n"), len(rest)) > _LONGEST_LINE:
+            raise ValueError(f"a line is longer than {_LONGEST_LINE} bytes")
+        yield lines
+    yield rest.replace(b"\r", b"\n")
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
+
+
+def _too_deep(line: bytes) -> bool:
+    if _brackets(line) <= _DEEPEST:
+        return False
+    depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", _STRING.sub(b"", line)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _json(line: str) -> str:
@@ -490,19 +610,19 @@ def _shape(
     return shape if isinstance(shape, dict) else {}, malformed
 
 
-def _renamed(line: str, key: str, spelling: str) -> str:
-    """The line with a key spelled otherwise, at any depth.
+def _renamed(line: str, keys: list[str], spelling: str) -> str:
+    """The line with some keys spelled otherwise, at any depth.
 
     A quoted name before a colon is always a key: inside a text, a quote follows a backslash.
     """
-    quoted_key = json.dumps(key, ensure_ascii=False)
+    names = "|".join(re.escape(json.dumps(key, ensure_ascii=False)) for key in keys)
+    pattern = literal("(?:" + names + r")\s*:")
     quoted_spelling = json.dumps(spelling, ensure_ascii=False).replace("\\", "\\\\")
-    pattern = literal(re.escape(quoted_key) + r"\s*:")
     return f"regexp_replace({line}, {pattern}, {literal(quoted_spelling + ':')}, 'g')"
 
 
 _READERS = {
-    "jsonserde": _open_x,
-    "opencsvserde": _open_csv,
-    "lazysimpleserde": _lazy_simple,
+    "jsonserde": (_open_x, _json_lines),
+    "opencsvserde": (_open_csv, _valid_text),
+    "lazysimpleserde": (_lazy_simple, _valid_text),
 }

@@ -2,12 +2,80 @@
 
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 Request = Mapping[str, Any]
 
+# The key that signed the request. There is no default: without a caller nothing is evaluated, and
+# an empty key is the account's owner.
+_access_key: ContextVar[str] = ContextVar("access_key")
+
+
+class AccessDeniedError(Exception):
+    """The caller may not do it; the text is AWS's: who, which action, on which resource."""
+
+
+def require(action: str, resource: str, **context: str) -> None:
+    """Evaluate what Athena calls with the rights of whoever asked it.
+
+    Call it in the context of the request, or in a copy of it (`asyncio.to_thread` makes one).
+
+    Args:
+        action: such as `s3:GetObject`.
+        resource: its ARN.
+        context: condition keys of the action, such as `prefix` for `s3:prefix`.
+
+    Raises:
+        AccessDeniedError: the caller's policies do not allow it, or a policy denies it.
+    """
+    from ministack.app import AUTH
+    from ministack.core import iam_actions, iam_evaluator
+    from ministack.core.responses import get_region
+
+    if not AUTH:
+        return
+    service = action.partition(":")[0]
+    keys: dict[str, Any] = {f"{service}:{name}": value for name, value in context.items()}
+    # Source: Amazon Athena User Guide, "Use CalledVia context keys for Athena".
+    keys["aws:CalledVia"] = ["athena.amazonaws.com"]
+    denied = iam_evaluator.enforce(
+        _access_key.get(),
+        action,
+        service,
+        get_region(),
+        resource_arn=resource,
+        service_context=keys,
+    )
+    if isinstance(denied, iam_evaluator.AuthError):
+        raise AccessDeniedError(denied.message)
+    if denied:
+        raise AccessDeniedError(
+            iam_actions.identity_denial_message(
+                action, denied.principal_arn, resource, denied.decision == "Deny"
+            )
+        )
+
 
 def install() -> None:
+    """Remember who calls, and let policies name what they can name on AWS."""
+    _remember_callers()
+    _name_resources()
+
+
+def _remember_callers() -> None:
+    from ministack.core import iam_evaluator, router
+
+    pin = iam_evaluator.pin_request_caller
+
+    def pin_request_caller(headers: Any, query_params: Any = None) -> None:
+        pin(headers, query_params)
+        _access_key.set(router.extract_access_key_id(headers, query_params or {}))
+
+    iam_evaluator.pin_request_caller = pin_request_caller
+
+
+def _name_resources() -> None:
     """Let policies name log groups, workgroups, and what is in the catalog, as AWS has them.
 
     AWS evaluates CloudWatch Logs calls on `...:log-group:<name>:log-stream:<stream or nothing>`;

@@ -1,0 +1,147 @@
+"""What Athena does with the rights of whoever asks it: in the Glue catalog and on S3.
+
+Athena calls Glue and S3 as the caller of StartQueryExecution: a query fails where they may not do
+what it needs. Sources: Amazon Athena User Guide, "Configure access to databases and tables in the
+AWS Glue Data Catalog" (the actions of each statement, and the resources of each action), "Access to
+Amazon S3", and awsdocs/amazon-athena-user-guide, issue 81, for what a refused statement says.
+"""
+
+from collections.abc import Iterable
+
+from ministack.core.responses import get_account_id, get_region
+
+from workshop.local.athena_sql import QueryFailedError
+from workshop.local.iam import AccessDeniedError, require
+
+_S3_DENIED = "Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)"
+
+
+def check_select(database: str, table: str) -> None:
+    """Check the rights in the catalog that reading a table needs.
+
+    Raises:
+        QueryFailedError: the caller may not see the table. Source of the text: Amazon S3 User
+            Guide, "Querying Amazon S3 tables with Athena"; getredash/website, issue 54.
+    """
+    try:
+        _require_in_catalog(["GetDatabase"], database)
+        _require_in_catalog(["GetTable"], database, table)
+    except AccessDeniedError as error:
+        raise QueryFailedError(f"Insufficient permissions to execute the query. {error}") from error
+
+
+def check_statement(
+    actions: Iterable[str], database: str | None = None, table: str | None = None
+) -> None:
+    """Check the rights in the catalog that a DDL, SHOW or DESCRIBE statement needs.
+
+    Args:
+        actions: of Glue, such as `DeleteTable`.
+        database: what they are done to, `*` for all; None for the catalog as a whole.
+        table: likewise, in the database.
+
+    Raises:
+        QueryFailedError: the caller may not do it.
+    """
+    try:
+        _require_in_catalog(actions, database, table)
+    except AccessDeniedError as error:
+        raise _refused(
+            f"{error} (Service: AmazonDataCatalog; Status Code: 400; "
+            "Error Code: AccessDeniedException)"
+        ) from error
+
+
+def _refused(message: str) -> QueryFailedError:
+    return QueryFailedError(
+        "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. "
+        f"MetaException(message:{message})"
+    )
+
+
+def _require_in_catalog(
+    actions: Iterable[str], database: str | None = None, table: str | None = None
+) -> None:
+    """Require actions on a resource and on all that it is in; every query looks at `default`."""
+    names = ["catalog"]
+    names += [f"database/{database}"] if database else []
+    names += [f"table/{database}/{table}"] if table else []
+    requests = [("GetDatabase", "catalog"), ("GetDatabase", "database/default")]
+    requests += [(action, name) for action in actions for name in names]
+    for action, name in requests:
+        require(f"glue:{action}", f"arn:aws:glue:{get_region()}:{get_account_id()}:{name}")
+
+
+def check_drop_database(database: str, *, cascade: bool) -> None:
+    """Check the rights that DROP DATABASE needs: on the database and on all that is in it.
+
+    Raises:
+        QueryFailedError: the caller may not do it.
+    """
+    check_statement(["GetDatabase"], database)
+    check_statement(["GetTables", "DeleteDatabase"], database, "*")
+    if cascade:
+        check_statement(["GetTable", "DeleteTable"], database, "*")
+
+
+def check_location(bucket: str, prefix: str) -> None:
+    """Check that the caller may list where a new table is to be.
+
+    Raises:
+        QueryFailedError: they may not.
+    """
+    try:
+        require("s3:ListBucket", f"arn:aws:s3:::{bucket}", prefix=prefix)
+    except AccessDeniedError as error:
+        raise _refused(f"Got exception: java.io.IOException {_S3_DENIED}") from error
+
+
+def check_listing(bucket: str, prefix: str) -> None:
+    """Check that the caller may list the objects of a table.
+
+    Raises:
+        QueryFailedError: they may not. Source of the text: ghdna/athena-express, issue 85.
+    """
+    try:
+        require("s3:ListBucket", f"arn:aws:s3:::{bucket}", prefix=prefix)
+    except AccessDeniedError as error:
+        raise QueryFailedError(f"Permission denied on S3 path: s3://{bucket}/{prefix}") from error
+
+
+def check_object(bucket: str, key: str) -> None:
+    """Check that the caller may read an object of a table.
+
+    Raises:
+        QueryFailedError: they may not. Source of the text: AWS re:Post, "Why do I get an Access
+            Denied error when I run a query in Athena?"
+    """
+    try:
+        require("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
+    except AccessDeniedError as error:
+        reason = f"PERMISSION_DENIED: {_S3_DENIED} (Path: s3://{bucket}/{key})"
+        raise QueryFailedError(reason) from error
+
+
+def check_output_bucket(bucket: str) -> None:
+    """Check that the caller may look at the bucket of the results.
+
+    Raises:
+        AccessDeniedError: they may not, and StartQueryExecution fails.
+    """
+    require("s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
+
+
+def check_output(bucket: str, key: str) -> None:
+    """Check that the caller may write the result.
+
+    Raises:
+        QueryFailedError: they may not. Source of the text: as in `check_object`.
+    """
+    try:
+        require("s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
+    except AccessDeniedError as error:
+        raise QueryFailedError(
+            f"Access denied when writing output to url: s3://{bucket}/{key} . Please ensure you "
+            "are allowed to access the S3 bucket. If you are encrypting query results with KMS "
+            "key, please ensure you are allowed to access your KMS key"
+        ) from error
