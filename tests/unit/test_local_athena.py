@@ -3,19 +3,13 @@
 import contextlib
 import gzip
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import duckdb
 import pytest
 from botocore.exceptions import ClientError
@@ -26,6 +20,7 @@ from types_boto3_glue import GlueClient
 from types_boto3_s3 import S3Client
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
+from tests.end_to_end.conftest import free_port, owner_of
 from workshop.local import athena, athena_tables
 from workshop.local.athena_sql import (
     MalformedQueryError,
@@ -35,19 +30,9 @@ from workshop.local.athena_sql import (
     translate,
 )
 from workshop.local.athena_tables import hive_type
+from workshop.local.server import EmbeddedAws
 
 ROOT = Path(__file__).parent.parent.parent
-SERVER = """
-import asyncio, sys
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from ministack.app import app
-from workshop.local import athena
-athena.install()
-config = Config()
-config.bind = [f"127.0.0.1:{sys.argv[1]}"]
-asyncio.run(serve(app, config))
-"""
 BUCKET = "personalize-data-123456789012"
 DATABASE = "segment_personalize"
 WORKGROUP = "segment-personalize"
@@ -162,38 +147,9 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """A server with a bucket, the database and the workgroup of the exercise."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("aws")
-    environment = {name: it for name, it in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "TMPDIR": str(folder),
-    }
-    log = (folder / "log").open("w")
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(port)],
-        cwd=ROOT,
-        env=environment,
-        stdout=log,
-        stderr=log,
-    )
-    session = boto3.Session("123456789012", "secret", region_name="us-east-1")
-
-    client = partial(session.client, endpoint_url=f"http://127.0.0.1:{port}")
-
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and server.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+    """An embedded AWS with a bucket, the database and the workgroup of the exercise."""
+    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner:
+        client = owner.client
         made = Aws(client("athena"), client("glue"), client("s3"), client("cloudformation"))
         made.s3.create_bucket(Bucket=BUCKET)
         made.glue.create_database(DatabaseInput={"Name": DATABASE})
@@ -205,11 +161,6 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
             },
         )
         yield made
-    finally:
-        server.terminate()
-        server.wait(10)
-        log.close()
-    assert not list(folder.glob("embedded-athena-*")), "the converted data stayed behind"
 
 
 def hive_text(kind: GlueType) -> str:
