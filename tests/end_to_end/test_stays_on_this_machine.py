@@ -309,7 +309,10 @@ def test_where_it_works_is_said_before_anything_changes(
     """Else the wrong terminal is noticed too late."""
     template = {
         "Resources": {"Data": {"Type": "AWS::S3::Bucket"}},
-        "Outputs": {outputs.BUCKET: {"Value": {"Ref": "Data"}}},
+        "Outputs": {
+            outputs.BUCKET: {"Value": {"Ref": "Data"}},
+            **{name: {"Value": "-"} for name in (outputs.DATABASE, outputs.JOB, outputs.WORKGROUP)},
+        },
     }
     knows(fresh, server)
     owner.client("cloudformation").create_stack(

@@ -36,6 +36,7 @@ STACK = {
     "Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "the-data"}}},
     "Outputs": {
         outputs.BUCKET: {"Value": {"Ref": "Bucket"}},
+        **{name: {"Value": "-"} for name in (outputs.DATABASE, outputs.JOB, outputs.WORKGROUP)},
         outputs.SEGMENT_ROLE: {"Condition": "Has", "Value": ROLE},
     },
 }
