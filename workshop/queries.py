@@ -21,6 +21,15 @@ _COMMENTS = re.compile(r"^[ \t]*--[^\n]*$", re.MULTILINE)
 _SUBSTITUTED = re.compile(r"\$\{([^}]*)\}")
 _BATCH = 50  # the service's limit for one call
 _PROPERTIES = ("Name", "Description", "Database", "QueryString")  # of SavedQuery
+_CORRECT = "Correct the statement; python -m workshop query lists those that work"
+_NEXT_STEPS = (
+    ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
+     "Ask for the permission that the message names"),
+    ("hive_", "Look at the object or the table that the message names; the statement may be right"),
+    ("bytes scanned limit|exceeded_|.*exhausted resources",
+     "Read less: fewer columns, a shorter range of days"),
+    ("generic_internal_error", "Run it again; if it fails again, report it with the message"),
+)  # fmt: skip
 NAMED_QUERY = "AWS::Athena::NamedQuery"
 STACK, CHANGED, ADDED = "stack", "changed", "added"  # where a saved query comes from
 
@@ -188,6 +197,12 @@ def _text(value: object, names: Mapping[str, str]) -> str:
     return str(value)
 
 
+def _next_step(reason: str) -> str:
+    """What to do about a failed query, by the reason that Athena gives."""
+    steps = (step for causes, step in _NEXT_STEPS if re.match(causes, reason, re.IGNORECASE))
+    return next(steps, _CORRECT)
+
+
 def run(
     account: Account, environment: Environment, sql: str, database: str, *, limit: int | None
 ) -> Result:
@@ -213,7 +228,7 @@ def run(
     except ClientError as error:
         raise WorkshopError(
             f"Athena refused the statement: {error.response['Error']['Message']}",
-            "Correct the statement; python -m workshop query lists those that work",
+            _CORRECT,
         ) from error
     pause = 0.05
     while True:
@@ -224,10 +239,8 @@ def run(
         time.sleep(pause)
         pause = min(pause * 1.5, 1)
     if state != "SUCCEEDED":
-        raise WorkshopError(
-            f"The query {state.lower()}: {execution['Status'].get('StateChangeReason', '')}",
-            "Correct the statement; python -m workshop query lists those that work",
-        )
+        reason = execution["Status"].get("StateChangeReason", "")
+        raise WorkshopError(f"The query {state.lower()}: {reason}", _next_step(reason))
     pages = athena.get_paginator("get_query_results").paginate(
         QueryExecutionId=query_id,
         # The header and one row more, to know whether there is one.

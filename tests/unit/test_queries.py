@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
-from workshop.queries import SavedQuery, choose, run
+from workshop.queries import SavedQuery, _next_step, choose, run
 
 PROJECT = Path(__file__).parent.parent.parent
 OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
@@ -90,3 +90,21 @@ def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch)
         environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
         with pytest.raises(WorkshopError, match="another width"):
             run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "step"),
+    [
+        ("COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved", "Correct the statement"),
+        (
+            "HIVE_CURSOR_ERROR: Failed to read file at s3://b/k: it is not gzip",
+            "Look at the object",
+        ),
+        ("Insufficient permissions to execute the query. User: ...", "Ask for the permission"),
+        ("Bytes scanned limit was exceeded", "Read less"),
+        ("GENERIC_INTERNAL_ERROR: null", "Run it again"),
+    ],
+)
+def test_the_next_step_suits_the_reason(reason: str, step: str) -> None:
+    """A participant would look for a fault in a statement that has none."""
+    assert _next_step(reason).startswith(step)
