@@ -36,7 +36,6 @@ from workshop import queries, readiness
 from workshop.account import Account
 from workshop.environment import find
 from workshop.errors import WorkshopError
-from workshop.local.server import EmbeddedAws
 
 # A title, a cursor position by a C1 control, and a mark that turns the text after it.
 ESCAPES = "\x1b]0;OWNED\x07\x9b7;7H\u202e"
@@ -96,9 +95,8 @@ def _read(terminal: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def event(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Event]:
-    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), checkout.port)
-    with owner_of(server) as owner:
+def event(checkout: Checkout) -> Iterator[Event]:
+    with owner_of(checkout.server) as owner:
         cloudformation = owner.client("cloudformation")
         cloudformation.create_stack(
             StackName=STACK,
