@@ -68,6 +68,7 @@ class ScriptRun:
     Args:
         script: the Glue script.
         arguments: what follows the script on its command line: `["--JOB_NAME", "x", ...]`.
+        python_files: what `--extra-py-files` names: `.py` and `.zip` files that it can import.
         buckets: the folder that stands for each bucket in `s3://<bucket>/...`.
         java_options: how Java runs: QUICK_START or THROUGHPUT.
         settings: settings of Spark beside the ones that are made here, or instead of them.
@@ -82,6 +83,7 @@ class ScriptRun:
         script: Path,
         arguments: Sequence[str],
         *,
+        python_files: Sequence[Path] = (),
         buckets: Mapping[str, Path] | None = None,
         java_options: str = THROUGHPUT,
         settings: Mapping[str, str] | None = None,
@@ -94,7 +96,7 @@ class ScriptRun:
         _configure(self._scratch, buckets or {}, java_options, settings or {})
         self._process = subprocess.Popen(
             [sys.executable, str(script.resolve()), *arguments],
-            env=_environment(self._scratch),
+            env=_environment(self._scratch, python_files),
             cwd=self._scratch,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -145,6 +147,7 @@ def run_script(
     script: Path,
     arguments: Sequence[str],
     *,
+    python_files: Sequence[Path] = (),
     buckets: Mapping[str, Path] | None = None,
     java_options: str = THROUGHPUT,
     settings: Mapping[str, str] | None = None,
@@ -156,7 +159,13 @@ def run_script(
         WorkshopError: there is no Java to run Spark with.
     """
     run = ScriptRun(
-        script, arguments, buckets=buckets, java_options=java_options, settings=settings, log=log
+        script,
+        arguments,
+        python_files=python_files,
+        buckets=buckets,
+        java_options=java_options,
+        settings=settings,
+        log=log,
     )
     try:
         return run.wait()
@@ -241,7 +250,9 @@ def _configure(
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
 
 
-def _environment(conf_dir: Path) -> dict[str, str]:
+def _environment(conf_dir: Path, python_files: Sequence[Path]) -> dict[str, str]:
+    # Python imports from a zip as from a folder.
+    modules = [file.parent if file.suffix == ".py" else file for file in python_files]
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -250,7 +261,7 @@ def _environment(conf_dir: Path) -> dict[str, str]:
     return inherited | {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": str(_RUNTIME),
+        "PYTHONPATH": os.pathsep.join(map(str, [*modules, _RUNTIME])),
         "PYTHONUNBUFFERED": "1",
         "SPARK_CONF_DIR": str(conf_dir),
         "SPARK_LOCAL_DIRS": str(conf_dir),
