@@ -1,4 +1,4 @@
-"""Glue job SegmentEventsJsonToCsv: turn Segment events into interactions for Amazon Personalize.
+"""Glue job: turn Segment events into interactions for Amazon Personalize.
 
 One JSON event per line in ...
 
@@ -10,21 +10,17 @@ One JSON event per line in ...
     USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP
     2abfa5cf,52c1-sku,Product Clicked,1466503245
 
-Start with main(): it is the whole job, one line per step. Each step is a function below it, in the
-same order. Damaged files and the safe way to replace the old CSV are segment_io.py's business.
+Start with main(): it is the whole job, one line per step. Each step is a function below it, in
+the same order. Damaged files and replacing the old CSV safely are left to segment_io.py.
 """
 
 import sys
 
 import segment_io
-from awsglue.context import GlueContext
-from awsglue.job import Job
-from pyspark import SparkContext
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as sf
 
-# Every record gets one verdict: it is kept, filtered (fine, but of no use for training) or rejected
-# (broken). docs/job.md has the exact rules.
+# A record is kept, filtered (fine, but of no use for training) or rejected (broken).
 KEPT = "kept"
 OTHER_EVENT, NO_USER, NO_SKU = "other event", "no userId", "no SKU"
 FILTERED = (OTHER_EVENT, NO_USER, NO_SKU)
@@ -43,21 +39,17 @@ UNUSABLE = r"(?s)[\x00-\x1F\x7F-\x9F\uFFFD]|.{257}"
 def main() -> None:
     """Run the job with the arguments that Glue passes."""
     args = segment_io.arguments(sys.argv)
-    glue = GlueContext(SparkContext.getOrCreate())
-    job = Job(glue)
-    job.init(args.job_name, args.given)
 
     def judge(lines: DataFrame, latest: int) -> DataFrame:
         events = parse(lines)
         records = decide(events, args.supported_events, latest)
         return count_once(records)
 
-    with segment_io.Run(glue.spark_session, args) as run:
+    with segment_io.Run(args) as run:
         records, counts = run.read(judge, count)
         run.write_rejected(rejected(records), counts)
         run.report(counts)
         run.write_csv(interactions(records), counts)
-    job.commit()
 
 
 # Step 1: parse
@@ -75,18 +67,16 @@ def decide(events: DataFrame, supported_events: list[str], latest: int) -> DataF
     """Add the column `verdict`: the first rule that applies decides."""
     is_supported = sf.coalesce(sf.col("json.event").isin(supported_events), sf.lit(False))
 
-    def if_supported(value: Column) -> Column:  # nothing else is looked at in other events
-        return sf.when(is_supported, value)
+    def read(value: Column, name: str) -> Column:  # in other events nothing else is looked at
+        return sf.when(is_supported, value).alias(name)
 
     events = events.select(
         "*",
         is_supported.alias("is_supported"),
-        if_supported(sf.nullif(identifier("messageId"), sf.lit(segment_io.UNREADABLE))).alias(
-            "message_id"
-        ),
-        if_supported(identifier("userId")).alias("user"),
-        if_supported(skus()).alias("skus"),
-        if_supported(seconds("json.timestamp")).alias("seconds"),
+        read(sf.nullif(identifier("messageId"), sf.lit(segment_io.UNREADABLE)), "message_id"),
+        read(identifier("userId"), "user"),
+        read(skus(), "skus"),
+        read(seconds("json.timestamp"), "seconds"),
     )
     in_time = sf.coalesce(sf.col("seconds").between(YEAR_2000, latest), sf.lit(False))
     identifiers = sf.array_append("skus", sf.col("user"))
@@ -132,19 +122,16 @@ def seconds(timestamp: str) -> Column:
 
 
 def count_once(records: DataFrame) -> DataFrame:
-    """Unite identical records, number them, and mark the first one of each messageId.
-
-    The steps after this one read these few columns. Filtered records are one row per reason.
-    """
-    is_kept, is_other = sf.col("verdict") == KEPT, sf.col("verdict") == OTHER_EVENT
-    is_rejected = sf.col("verdict").isin(*REJECTED)
+    """Unite identical records with their number; mark the first one of each messageId."""
+    verdict = sf.col("verdict")
+    is_kept, is_rejected = verdict == KEPT, verdict.isin(*REJECTED)
     unmatched = is_rejected | (is_kept & sf.isnull("message_id"))  # never a repeat of another
     columns = {
-        "verdict": sf.col("verdict"),
+        "verdict": verdict,
         "message_id": sf.when(is_kept, sf.col("message_id")),
         "row_id": sf.when(unmatched, sf.monotonically_increasing_id()),
         "interaction": sf.when(is_kept, sf.struct("seconds", "user", "json.event", "skus")),
-        "other_event": sf.when(is_other, sf.left("json.event", sf.lit(100))),
+        "other_event": sf.when(verdict == OTHER_EVENT, sf.left("json.event", sf.lit(99))),
         "file": sf.when(is_rejected, sf.col("file")),
         "text": sf.when(is_rejected, sf.col("line")),
     }
@@ -158,15 +145,12 @@ def count_once(records: DataFrame) -> DataFrame:
 
 
 def count(records: DataFrame) -> dict[str, object]:
-    """Counts by name: records_read = kept + duplicates + filtered + rejected."""
-    number = sf.sum("records").alias("number")
-    csv_rows = sf.sum(sf.when(sf.col("is_first"), sf.size("interaction.skus")))
-    totals = records.groupBy("verdict").agg(number, sf.count_if("is_first"), csv_rows)
-    by_verdict = {verdict: numbers for verdict, *numbers in totals.collect() if verdict}
-    records_of = {verdict: numbers[0] for verdict, numbers in by_verdict.items()}
-    kept_records, kept_messages, rows_written = by_verdict.get(KEPT, (0, 0, 0))
-    others = records.where(sf.isnotnull("other_event")).groupBy("other_event").agg(number)
-    most_frequent = others.orderBy(sf.desc("number"), "other_event").limit(10)
+    """The counts: records_read = kept + duplicates + filtered + rejected."""
+    rows = sf.sum(sf.when(sf.col("is_first"), sf.size("interaction.skus")))
+    by_verdict = records.groupBy("verdict").agg(sf.sum("records"), sf.count_if("is_first"), rows)
+    numbers = {verdict: numbers for verdict, *numbers in by_verdict.collect() if verdict}
+    records_of = {verdict: number for verdict, (number, *_) in numbers.items()}
+    kept_records, kept_messages, rows_written = numbers.get(KEPT, (0, 0, 0))
     return {
         "records_read": sum(records_of.values()),
         "kept": kept_messages,
@@ -174,7 +158,7 @@ def count(records: DataFrame) -> dict[str, object]:
         "filtered": {reason: records_of.get(reason, 0) for reason in FILTERED},
         "rejected": {reason: records_of.get(reason, 0) for reason in REJECTED},
         "rows_written": rows_written,
-        "other_events": dict(most_frequent.collect()),
+        "other_events": segment_io.most_frequent(records, "other_event"),
     }
 
 

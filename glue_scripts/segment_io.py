@@ -1,35 +1,31 @@
-"""What the job stands on: arguments, day folders, damaged files, and the safe way to publish a CSV.
-
-Nothing here knows what an interaction is; segment_events_to_csv.py does.
-"""
+"""What the job stands on: arguments, day folders, damaged files, publishing a CSV safely."""
 
 import json
 import math
 import re
-import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import permutations
-from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
+from awsglue.context import GlueContext
+from awsglue.job import Job
 from awsglue.utils import getResolvedOptions
 from py4j.protocol import Py4JJavaError
-from pyspark import StorageLevel
+from pyspark import SparkContext, StorageLevel
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as sf
 
 INPUT, OUTPUT, REJECTED = PATHS = ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH")
 OPTIONAL = {
     "SUPPORTED_EVENTS": "Product Clicked,Product Added,Order Completed",
-    "START_DATE": "1970-01-01",  # the first and the last UTC day to read
+    "START_DATE": "1970-01-01",  # the first and the last UTC day
     "END_DATE": "9999-12-31",
     "MAX_ROWS_PER_FILE": "10000000",
 }
@@ -41,19 +37,16 @@ SPARK_SETTINGS = {
 }
 DAY_SECONDS = 86_400
 MIB = 2**20
-# A longer line is never held in memory. Segment's own limit for an event is 32 KB.
-MAX_LINE_BYTES = 8 * MIB
-# Hadoop cannot read on after a line of 2 GiB.
-MAX_READABLE_BYTES = 2**31 - 1
-# What a file can have that is a rejected record of its own.
+MAX_LINE_BYTES = 8 * MIB  # a longer line is never held in memory; Segment takes events of 32 KB
+# A file's problems are rejected records of their own.
 TRUNCATED, TOO_LONG = FILE_PROBLEMS = ("truncated gzip", "line too long")
 READER = {
     "recursiveFileLookup": "true",
-    "__globPaths__": "false",  # a folder may be named `{a,b}`: a path is not a pattern
+    "__globPaths__": "false",  # a path is not a pattern: a folder may be named `{a,b}`
     "mapreduce.input.linerecordreader.line.maxlength": str(MAX_LINE_BYTES),
 }
 STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
-# How Spark writes a JSON number that Java shows with an exponent, or not at all.
+# How Spark writes a JSON number that Java shows with an exponent, or cannot hold.
 NOT_DIGITS = r'^(-?\d\.\d+E-?\d+|"-?Infinity")\z'
 UNREADABLE = "\ufffd"
 # RFC 4180: a quote is doubled. Spark would also quote a leading "#", its mark of a comment.
@@ -73,39 +66,24 @@ Counts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Arguments:
-    """The job's arguments, checked; `given` has the text of each."""
+    """The arguments, checked; days are epoch milliseconds."""
 
     given: dict[str, str]
-
-    @property
-    def job_name(self) -> str:
-        return self.given["JOB_NAME"]
-
-    @property
-    def supported_events(self) -> list[str]:
-        return [event.strip() for event in self.given["SUPPORTED_EVENTS"].split(",")]
-
-    @property
-    def all_days(self) -> bool:
-        return all(self.given[name] == OPTIONAL[name] for name in ("START_DATE", "END_DATE"))
-
-    def midnight(self, name: str) -> float:
-        """A day's beginning in epoch milliseconds, which is how Segment names its folders."""
-        text = self.given[name]
-        with suppress(ValueError):
-            day = datetime.strptime(f"{text} +0000", "%Y-%m-%d %z")
-            if f"{day:%Y-%m-%d}" == text:
-                return day.timestamp() * 1000
-        raise ValueError(f"{name} must be a day like 2019-02-26, not {text!r}")
+    supported_events: list[str]
+    first_day: float
+    last_day: float
 
 
 def arguments(argv: list[str]) -> Arguments:
-    """Read and check the arguments; raise a ValueError before anything is read or written."""
+    """Read and check the arguments.
+
+    Raises:
+        ValueError: one cannot be used.
+    """
     passed = {word.partition("=")[0] for word in argv}
     names = ["JOB_NAME", *PATHS, *(name for name in OPTIONAL if f"--{name}" in passed)]
     given = OPTIONAL | getResolvedOptions(argv, names)
     given |= {name: given[name].rstrip("/") for name in PATHS}
-    args = Arguments(given)
     folders = {name: given[name] for name in PATHS}
     for name, path in folders.items():
         if not re.fullmatch(r"(?s)(\w+://[^/]*)?/.+", path):
@@ -113,14 +91,23 @@ def arguments(argv: list[str]) -> Arguments:
     folders["the staging folder"] = f"{given[OUTPUT]}-staging"
     for name, other in permutations(folders, 2):
         if f"{folders[name]}/".startswith(f"{folders[other]}/"):
-            raise ValueError(f"{name} is inside {other}: {folders[name]!r} in {folders[other]!r}")
-    if not all(args.supported_events):
+            raise ValueError(f"{name} {folders[name]!r} is inside {other}")
+    events = [event.strip() for event in given["SUPPORTED_EVENTS"].split(",")]
+    if not all(events):
         raise ValueError(f"SUPPORTED_EVENTS has an empty name: {given['SUPPORTED_EVENTS']!r}")
-    if args.midnight("START_DATE") > args.midnight("END_DATE"):
+    first, last = (_midnight(name, given[name]) for name in ("START_DATE", "END_DATE"))
+    if first > last:
         raise ValueError(f"START_DATE {given['START_DATE']} is after END_DATE {given['END_DATE']}")
     if not re.fullmatch("[1-9][0-9]{0,8}", rows := given["MAX_ROWS_PER_FILE"]):
-        raise ValueError(f"MAX_ROWS_PER_FILE must be a number from 1 to 999999999, not {rows!r}")
-    return args
+        raise ValueError(f"MAX_ROWS_PER_FILE must be 1 to 999999999, not {rows!r}")
+    return Arguments(given, events, first, last)
+
+
+def _midnight(name: str, day: str) -> float:
+    with suppress(ValueError):
+        if re.fullmatch("[0-9-]{10}", day):
+            return datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000
+    raise ValueError(f"{name} must be a day like 2019-02-26, not {day!r}")
 
 
 # JSON
@@ -129,8 +116,8 @@ def arguments(argv: list[str]) -> Arguments:
 def one_json_object(line: str, schema: str) -> Column:
     """The fields of a line's JSON object; null unless the line is exactly one object.
 
-    Spark ignores whatever follows the first object of a line. So one more field is put before the
-    line's last brace: only an object that ends there gets it.
+    Spark ignores what follows a line's first object. So a field is put before the line's last
+    brace: only an object that ends there gets it.
     """
     value = sf.col(line)
     whole = sf.when(value.endswith("}"), value)
@@ -140,7 +127,7 @@ def one_json_object(line: str, schema: str) -> Column:
     marked = sf.when(whole.endswith("}"), marked)
     mark = "__end__ BOOLEAN"
     json = json_object(marked, f"{schema}, {mark}, _corrupt_record STRING")
-    # After an error in a field Spark reads on: is that value of another type, or is it not JSON?
+    # After an error in a field Spark reads on: is the value of another type, or not JSON?
     is_json = json["_corrupt_record"].isNull() | json_object(marked, mark)["__end__"].isNotNull()
     is_empty = value.rlike(r"^[ \t]*\{[ \t]*\}[ \t]*\z")
     return sf.when((json["__end__"].isNotNull() & is_json) | is_empty, json)
@@ -162,18 +149,12 @@ def is_nested_json(text: Column) -> Column:
 
 
 def text_at(path: str, json: Column | str, source: Column | str) -> Column:
-    """The field at a path in a parsed object as text; a number in digits.
+    """The field at a path like `properties.sku` as text; a number in digits.
 
-    Spark reads a number with a fraction or an exponent as a double, and writes 12345678.0 as
-    "1.2345678E7". From 2^53 on, different numbers are the same double: they become U+FFFD.
-
-    Args:
-        path: the names of the fields, like `properties.sku`.
-        json: the parsed object.
-        source: the text that it was parsed from, to tell the number 1.2E7 from the text "1.2E7".
+    Spark writes the number 12345678.0 as "1.2345678E7"; its source tells it from a text like that.
+    From 2^53 on, different numbers are one double: they become U+FFFD.
     """
-    names = path.split(".")
-    schema = "DOUBLE"
+    names, schema = path.split("."), "DOUBLE"
     for name in reversed(names):
         schema = f"STRUCT<{name}: {schema}>"
     text, number = sf.col(json) if isinstance(json, str) else json, json_object(source, schema)
@@ -181,185 +162,159 @@ def text_at(path: str, json: Column | str, source: Column | str) -> Column:
         text, number = text[name], number[name]
     decimal = text.try_cast("DECIMAL(38, 18)")
     is_exact = (sf.abs(number) < 2**53) & (decimal.cast("double") == number)
-    digits = sf.regexp_replace(decimal.cast("string"), r"\.?0+\z", "")
-    digits = sf.coalesce(sf.when(is_exact, digits), sf.lit(UNREADABLE))
-    return sf.when(text.rlike(NOT_DIGITS) & number.isNotNull(), digits).otherwise(text)
+    digits = sf.when(is_exact, sf.regexp_replace(decimal.cast("string"), r"\.?0+\z", ""))
+    is_number = text.rlike(NOT_DIGITS) & number.isNotNull()
+    return sf.when(is_number, sf.coalesce(digits, sf.lit(UNREADABLE))).otherwise(text)
+
+
+def most_frequent(records: DataFrame, column: str) -> dict[str, int]:
+    """The ten most frequent values, most first, with the sum of `records`."""
+    groups = records.where(sf.isnotnull(column)).groupBy(column).agg(sf.sum("records").alias("n"))
+    return dict(groups.orderBy(sf.desc("n"), column).limit(10).collect())
 
 
 # One run
 
 
 class Run:
-    """One run of the job: what it reads and where it writes.
+    """One run of the job."""
 
-    On leaving, whatever happened, the staging folder is deleted.
-    """
-
-    def __init__(self, spark: SparkSession, args: Arguments) -> None:
+    def __init__(self, args: Arguments) -> None:
+        glue = GlueContext(SparkContext.getOrCreate())
+        self._args, self._job, self._spark = args, Job(glue), (spark := glue.spark_session)
+        self._job.init(args.given["JOB_NAME"], args.given)
         for name, value in SPARK_SETTINGS.items():
             spark.conf.set(name, value)
-        self._spark, self._args = spark, args
         self._started = time.time_ns()
         self._name = f"run-{self._started // 1_000_000}"
-        self._input, self._output, self._rejected = (args.given[name] for name in PATHS)
-        self._rejected += f"/{self._name}"
+        self._input, self._output, rejected = (args.given[name] for name in PATHS)
+        self._rejected = f"{rejected}/{self._name}"
         self._staging = f"{self._output}-staging"
         self._path = spark._jvm.org.apache.hadoop.fs.Path
         self._conf = spark._jsparkSession.sessionState().newHadoopConf()
+        dates = ("START_DATE", "END_DATE")
+        self._has_range = any(args.given[name] != OPTIONAL[name] for name in dates)
         self._days: list[str] = []
-        self._cached: list[DataFrame] = []
 
     def __enter__(self) -> Self:
         print(self._name, "started")  # this line, the counts and the last line are metrics
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, _: object, __: TracebackType | None
-    ) -> None:
-        for records in self._cached:
-            records.unpersist()
+    def __exit__(self, error: object, *_: object) -> None:
+        self._spark.catalog.clearCache()
         self._files(self._output).delete(self._path(self._staging), True)
-        if kind is None:
+        if not error:
             seconds = (time.time_ns() - self._started) // 1_000_000_000
             print(self._name, f"finished after {seconds} seconds")
+            self._job.commit()
 
     def _files(self, path: str) -> Any:
-        """The file system that a path is in."""
+        """A path's file system."""
         return self._path(path).getFileSystem(self._conf)
-
-    # Reading
 
     def read(
         self, judge: Callable[[DataFrame, int], DataFrame], count: Callable[[DataFrame], Counts]
     ) -> tuple[DataFrame, Counts]:
-        """Judge and count every line.
+        """Judge and count every line; `judge` gets the latest second that a record may be of.
 
-        Files are searched for damage only when reading has failed, or fewer bytes have come than
-        there are: so no error of S3 can pass for a damaged file. Then all is read again.
-
-        Args:
-            judge: makes records of lines; gets the latest second that a record may be of.
-            count: counts the records; `records_read` is the sum.
+        Damaged files are looked for when reading has failed or bytes are missing, and then all is
+        read again: no error of S3 can pass for a damaged file.
         """
-        latest = self._started // 1_000_000_000 + DAY_SECONDS
         folders = self._folders()
+        files = self._spark.read.options(**READER).text(folders).inputFiles() if folders else []
+        observed, octets = Observation(), sf.sum(sf.octet_length("line") + 1).alias("octets")
 
-        def attempt(problems: list[tuple[str, str]]) -> tuple[DataFrame, Counts, bool]:
-            lines, has_all = self._lines(folders, problems)
+        def attempt(lines: DataFrame) -> tuple[DataFrame, Counts]:
+            self._spark.catalog.clearCache()
+            latest = self._started // 1_000_000_000 + DAY_SECONDS
             records = judge(lines, latest).persist(StorageLevel.DISK_ONLY)
-            self._cached.append(records)
-            counts = count(records)
-            return records, counts, bool(problems) or has_all()
+            return records, count(records)
 
         try:
-            records, counts, complete = attempt([])
-            problems = [] if complete else self._problems(folders)
+            result = attempt(self._lines(folders, []).observe(observed, octets))
+            problems = [] if self._is_complete(files, observed) else self._problems(files)
         except (PySparkException, Py4JJavaError):
-            problems = self._problems(folders)
+            problems = self._problems(files)
             if not problems:
                 raise
         if problems:
-            files = len({file for file, _ in problems})
-            print(f"Reading again: {files} damaged files are rejected, what can be read is not")
-            records, counts, _ = attempt(problems)
-        return records, counts
+            print("Reading again: damaged files,", len({file for file, _ in problems}))
+            result = attempt(self._lines(folders, problems))
+        return result
 
     def _folders(self) -> list[str]:
-        """The input folder or, for a range of days, its <source>/<day as epoch ms> folders."""
-        if self._args.all_days:
+        """The input folder or, for a range of days, its <source>/<day> folders."""
+        if not self._has_range:
             return [self._input]
-        first = self._args.midnight("START_DATE")
-        end = self._args.midnight("END_DATE") + 1000 * DAY_SECONDS
-        files, day_folders = self._files(self._input), []
+        files, days = self._files(self._input), []
         for source in files.listStatus(self._path(self._input)):
             if source.isDirectory() and source.getPath().getName()[0] not in "_.":
-                found = (status.getPath() for status in files.listStatus(source.getPath()))
-                day_folders += [day for day in found if re.fullmatch("[0-9]+", day.getName())]
-        in_range = [day for day in day_folders if first <= int(day.getName()) < end]
-        self._days = sorted({_day(day.getName()) for day in day_folders})
-        return [str(day) for day in in_range]
+                found = [day.getPath() for day in files.listStatus(source.getPath())]
+                days += [day for day in found if re.fullmatch("[0-9]{1,14}", day.getName())]
+        self._days = sorted(_day(int(day.getName())) for day in days)
+        first, end = self._args.first_day, self._args.last_day + 1000 * DAY_SECONDS
+        return [str(day) for day in days if first <= int(day.getName()) < end]
 
-    def _lines(
-        self, folders: list[str], problems: list[tuple[str, str]]
-    ) -> tuple[DataFrame, Callable[[], bool]]:
-        """The columns line, file and problem, and whether they have all that is in the files.
-
-        Of a damaged file there is what can be read, and one row for each of its problems.
-        """
+    def _lines(self, folders: list[str], problems: list[tuple[str, str]]) -> DataFrame:
+        """The columns line, file and problem: all lines that can be read, and all problems."""
         schema = "line STRING, file STRING, problem STRING"
+        rows = [(None, file, problem) for file, problem in problems]
         if not folders:
-            return self._spark.createDataFrame([], schema), lambda: True
-        reader = self._spark.read.options(**READER)
-        lines = reader.text(folders)
-        files = lines.inputFiles()
-        if damaged := {self._of_uri(file).toUri().toString() for file, _ in problems}:
+            return self._spark.createDataFrame(rows, schema)
+        lines = self._spark.read.options(**READER).text(folders)
+        if rows:
+            damaged = {self._path_of(file).toUri().toString() for file, _ in problems}
             is_damaged = sf.col("_metadata.file_path").isin(damaged)
-            rest = reader.option("ignoreCorruptFiles", "true").text(folders)
+            rest = (
+                self._spark.read.options(**READER)
+                .option("ignoreCorruptFiles", "true")
+                .text(folders)
+            )
             lines = lines.where(~is_damaged).union(rest.where(is_damaged))
         self._spark.conf.set("spark.sql.shuffle.partitions", lines.rdd.getNumPartitions() // 4 + 1)
-        lines = lines.select(
-            sf.col("value").alias("line"),
-            sf.input_file_name().alias("file"),
-            sf.lit(None).cast("string").alias("problem"),
-        )
-        if problems:
-            rows = [(None, file, problem) for file, problem in problems]
-            return lines.union(self._spark.createDataFrame(rows, schema)), lambda: True
-        observed = Observation()
-        lines = lines.observe(observed, sf.sum(sf.octet_length("line") + 1).alias("bytes"))
-        return lines, lambda: self._has_all(observed, files)
+        columns = (sf.col("value"), sf.input_file_name(), sf.lit(None).cast("string"))
+        lines = lines.select(*columns).toDF("line", "file", "problem")
+        return lines.union(self._spark.createDataFrame(rows, schema)) if rows else lines
 
-    def _has_all(self, observed: Observation, files: list[str]) -> bool:
-        """Whether as many bytes were read as the files have: Hadoop skips a long line silently."""
+    def _is_complete(self, files: list[str], observed: Observation) -> bool:
+        """Whether every line was read: Hadoop skips one that is too long silently."""
         with ThreadPoolExecutor(16) as pool:
-            there = sum(pool.map(self._size, files))
-        for _ in range(10):  # of a second each; there is none where Spark has read nothing
-            row = observed._jo.getRowOrEmpty()
-            if row.isDefined():
-                missing = there - (row.get().get(0) or 0)
-                # A file may lack its last line's end, and may begin with the three bytes of a BOM.
-                return -len(files) <= missing < MAX_LINE_BYTES - len(files)
-        return False
+            size = sum(pool.map(self._size, files))
+        row = observed._jo.getRowOrEmpty()  # waits for a tenth of a second
+        if row.isEmpty():
+            return False
+        missing = size - (row.get().get(0) or 0)
+        return -len(files) <= missing < MAX_LINE_BYTES - len(files)  # a last line may lack its end
 
     def _size(self, file: str) -> int:
-        """The bytes of a file; of a gzip those of its text, modulo 2^32, if it has one member."""
-        path = self._of_uri(file)
+        """The bytes of a file; of a gzip with one member those of its text, modulo 2^32."""
+        stream, size = self._open(file)
+        with closing(stream):
+            if file.endswith(".gz") and size:
+                stream.seek(max(size - 4, 0))
+                size = int.from_bytes(stream.readNBytes(4), "little")
+        return size
+
+    def _problems(self, files: list[str]) -> list[tuple[str, str]]:
+        """Read each file to its end; what goes wrong in that is S3's error, and raised."""
+
+        def problems_of(file: str) -> list[tuple[str, str]]:
+            with closing(self._open(file)[0]) as stream:
+                pieces = iter(lambda: bytes(stream.readNBytes(MIB)), b"")
+                text = _unzipped(pieces) if file.endswith(".gz") else pieces
+                return [(file, problem) for problem in _problems_in(text)]
+
+        with ThreadPoolExecutor(8) as pool:
+            return [problem for found in pool.map(problems_of, files) for problem in found]
+
+    def _open(self, file: str) -> tuple[Any, int]:
+        path = self._path_of(file)
         files = path.getFileSystem(self._conf)
-        size = files.getFileStatus(path).getLen()
-        if not file.endswith(".gz") or size == 0:
-            return int(size)
-        with closing(files.open(path)) as stream:
-            stream.seek(max(size - 4, 0))
-            return int.from_bytes(stream.readNBytes(4), "little")
+        return files.open(path), files.getFileStatus(path).getLen()
 
-    def _of_uri(self, file: str) -> Any:
-        """The path of a file as Spark names it: as a URI, with %20 for a blank."""
+    def _path_of(self, file: str) -> Any:
+        """The path of a file as Spark names it: a URI, with %20 for a blank."""
         return self._path(self._path(self._spark._jvm.java.net.URI(file)).toString())
-
-    def _problems(self, folders: list[str]) -> list[tuple[str, str]]:
-        """Every file's problems, as (file, problem).
-
-        A file is copied to this machine first: what fails in that is S3's error, and is raised.
-        """
-        files = self._spark.read.options(**READER).text(folders).inputFiles()
-        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(4) as pool:
-            names = [(file, Path(folder, str(number))) for number, file in enumerate(files)]
-            return [problem for found in pool.map(self._problems_of, names) for problem in found]
-
-    def _problems_of(self, file_and_copy: tuple[str, Path]) -> list[tuple[str, str]]:
-        file, copy = file_and_copy
-        path, java = self._of_uri(file), self._spark._jvm
-        content = path.getFileSystem(self._conf).open(path)
-        java.org.apache.hadoop.io.IOUtils.copyBytes(
-            content, java.java.io.FileOutputStream(str(copy)), MIB, True
-        )
-        pieces = _unzipped(copy) if file.endswith(".gz") else _pieces(copy)
-        try:
-            return [(file, problem) for problem in _problems_in(pieces)]
-        finally:
-            copy.unlink()
-
-    # Writing
 
     def write_rejected(self, records: DataFrame, counts: Counts) -> None:
         """Write the rejected records as JSON lines, if there are any."""
@@ -367,11 +322,7 @@ class Run:
             records.write.options(**NO_SUCCESS_FILE, ignoreNullFields="false").json(self._rejected)
 
     def report(self, counts: Counts) -> None:
-        """Write the counts to accounting.json and to the log.
-
-        Raises:
-            ValueError: no record was kept; the message has the counts.
-        """
+        """Write the counts to accounting.json and to the log; fail if no record was kept."""
         path = self._path(self._rejected, "accounting.json")
         with closing(self._files(self._rejected).create(path)) as file:
             file.write(json.dumps(counts, indent=2).encode())
@@ -379,17 +330,15 @@ class Run:
         print(*table, sep="\n")
         print("ACCOUNTING", json.dumps(counts))
         if counts["kept"] == 0:
-            raise ValueError("\n  ".join([self._nothing_kept(counts), *table]))
+            reason = "No record was kept" if counts["records_read"] else self._nothing_read()
+            raise ValueError("\n  ".join([f"{reason}. The CSV of the run before stays.", *table]))
 
-    def _nothing_kept(self, counts: Counts) -> str:
-        if counts["records_read"] or self._args.all_days:
-            return "No record was kept, so the CSV of the run before stays. The counts:"
-        given = self._args.given
+    def _nothing_read(self) -> str:
+        if not self._has_range:
+            return f"There is nothing to read in {self._input!r}"
         days = f"days from {self._days[0]} to {self._days[-1]}" if self._days else "no day's folder"
-        return (
-            f"Nothing was read: {self._input!r} has {days}, and the run was for "
-            f"{given['START_DATE']} to {given['END_DATE']}. The CSV of the run before stays."
-        )
+        first, last = self._args.given["START_DATE"], self._args.given["END_DATE"]
+        return f"Nothing was read: the run is for {first} to {last}, {self._input!r} has {days}"
 
     def write_csv(self, rows: DataFrame, counts: Counts) -> None:
         """Write the CSV beside its place, oldest row first over all files; then move it there."""
@@ -407,7 +356,7 @@ class Run:
         """Move the files to the output folder, then remove those of earlier runs."""
         files, path = self._files(self._output), self._path
         files.mkdirs(path(self._output))
-        # A committer may leave more than its data there: _SUCCESS, or a folder __magic.
+        # A committer may leave more than data there: _SUCCESS, __magic.
         written = [file.getPath() for file in files.listStatus(path(staging))]
         parts = sorted((part for part in written if part.getName().startswith("part-")), key=str)
         moved = False
@@ -416,52 +365,43 @@ class Run:
                 files.rename(part, path(self._output, f"{self._name}-part-r-{number:05d}.csv"))
                 for number, part in enumerate(parts)
             )
-        finally:  # half a CSV is worse than none
+        finally:
             for file in files.listStatus(path(self._output)):
                 name = file.getPath().getName()
                 is_of_this_run = name.startswith(f"{self._name}-")
-                is_superseded = not is_of_this_run if moved else is_of_this_run
-                if re.fullmatch(r"run-\d+-part-r-\d+\.csv", name) and is_superseded:
+                is_obsolete = not is_of_this_run if moved else is_of_this_run  # half a CSV is none
+                if re.fullmatch(r"run-\d+-part-r-\d+\.csv", name) and is_obsolete:
                     files.delete(file.getPath(), False)
         if not moved:
-            raise OSError(f"could not move {len(parts)} files from {staging!r} to {self._output!r}")
+            raise OSError(f"could not move {len(parts)} files to {self._output!r}")
 
 
-def _day(milliseconds: str) -> str:
-    """The UTC day of a folder's name; the name itself if it is beyond the calendar."""
-    with suppress(ValueError, OverflowError, OSError):
-        return f"{datetime.fromtimestamp(int(milliseconds) / 1000, UTC):%Y-%m-%d}"
-    return milliseconds
+def _day(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}"
 
 
 def _table(counts: Counts) -> list[str]:
-    """The counts, one a line, as the log and an error show them."""
+    """The counts, one a line."""
     lines = []
     for name, value in counts.items():
-        if name != "other_events":
-            reasons = value if isinstance(value, dict) else {"in all": value}
-            lines += [f"{name} {number} {reason}" for reason, number in reasons.items()]
-    if others := counts["other_events"]:
-        most = json.dumps(others)  # a name may have any character: it must not look like a line
-        lines.append(f"Most frequent other events, add them by --SUPPORTED_EVENTS: {most}")
+        reasons = value if isinstance(value, dict) else {"in all": value}
+        if name == "other_events":  # names are data: as JSON none can look like a line of its own
+            reasons = {
+                f"most frequent; add them by --SUPPORTED_EVENTS: {json.dumps(value)}": len(value)
+            }
+        lines += [f"{name} {number} {reason}" for reason, number in reasons.items()]
     return lines
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as content:
-        while piece := content.read(MIB):
-            yield piece
-
-
-def _unzipped(file: Path) -> Iterator[bytes]:
+def _unzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The text of a gzip in pieces of a megabyte at most.
 
     Raises:
-        zlib.error, EOFError: it breaks off, or something that is not gzip follows or is inside:
-            Hadoop cannot read zeros that fill a file up, which Python's gzip module ignores.
+        zlib.error, EOFError: it breaks off, or has zeros or something else between its members,
+            which Hadoop cannot read.
     """
     member = None
-    for piece in _pieces(file):
+    for piece in pieces:
         rest, text = piece, b""
         while rest or len(text) == MIB:  # there may be more text than was asked for
             member = member or zlib.decompressobj(wbits=31)
@@ -473,21 +413,18 @@ def _unzipped(file: Path) -> Iterator[bytes]:
         raise EOFError
 
 
-def _problems_in(pieces: Iterator[bytes]) -> Iterator[str]:
-    """Yield a problem for each line that is too long, and one if the gzip is broken."""
+def _problems_in(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Yield a problem for each line that is too long, and one if the gzip breaks off."""
     length = 0
     try:
-        for piece in pieces:
-            ends = [at for end in b"\n\r" if (at := piece.find(end)) >= 0]
-            length += min(ends, default=len(piece))
-            if length > MAX_READABLE_BYTES:
-                break
-            if ends:
+        for piece in (piece.replace(b"\r", b"\n") for piece in pieces):
+            first, end, _ = piece.partition(b"\n")
+            length += len(first)
+            if end:
                 if length + 1 >= MAX_LINE_BYTES:
                     yield TOO_LONG
-                length = len(piece) - 1 - max(piece.rfind(b"\n"), piece.rfind(b"\r"))
+                length = len(piece) - 1 - piece.rfind(b"\n")
+        if length >= MAX_LINE_BYTES:
+            yield TOO_LONG
     except (EOFError, zlib.error):
         yield TRUNCATED
-        return
-    if length >= MAX_LINE_BYTES:
-        yield TOO_LONG
