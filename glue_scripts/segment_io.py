@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import permutations
@@ -28,6 +28,13 @@ OPTIONAL = {
     "START_DATE": "1970-01-01",  # the first and the last UTC day
     "END_DATE": "9999-12-31",
     "MAX_ROWS_PER_FILE": "10000000",
+}
+DAYS = ("START_DATE", "END_DATE")
+VALID = {
+    **dict.fromkeys(PATHS, (r"(?s)(\w+://[^/]*)?/.+", "a folder like s3://bucket/folder")),
+    **dict.fromkeys(DAYS, (r"\d{4}-\d\d-\d\d", "a day like 2019-02-26")),
+    "SUPPORTED_EVENTS": (r"(?s)(\s*[^\s,][^,]*(,(?!$)|$))+", "names with commas between them"),
+    "MAX_ROWS_PER_FILE": (r"[1-9]\d{0,8}", "1 to 999999999"),
 }
 SPARK_SETTINGS = {
     # Gzipped files cannot be split: small partitions spread them over all cores.
@@ -84,30 +91,25 @@ def arguments(argv: list[str]) -> Arguments:
     names = ["JOB_NAME", *PATHS, *(name for name in OPTIONAL if f"--{name}" in passed)]
     given = OPTIONAL | getResolvedOptions(argv, names)
     given |= {name: given[name].rstrip("/") for name in PATHS}
-    folders = {name: given[name] for name in PATHS}
-    for name, path in folders.items():
-        if not re.fullmatch(r"(?s)(\w+://[^/]*)?/.+", path):
-            raise ValueError(f"{name} must be a folder like s3://bucket/folder, not {path!r}")
-    folders["the staging folder"] = f"{given[OUTPUT]}-staging"
+    for name, (pattern, what) in VALID.items():
+        if not re.fullmatch(pattern, given[name]):
+            raise ValueError(f"{name} must be {what}, not {given[name]!r}")
+    folders = {"staging": f"{given[OUTPUT]}-staging"} | {name: given[name] for name in PATHS}
     for name, other in permutations(folders, 2):
         if f"{folders[name]}/".startswith(f"{folders[other]}/"):
-            raise ValueError(f"{name} {folders[name]!r} is inside {other}")
+            raise ValueError(f"{name} {folders[name]!r} is inside {other} {folders[other]!r}")
     events = [event.strip() for event in given["SUPPORTED_EVENTS"].split(",")]
-    if not all(events):
-        raise ValueError(f"SUPPORTED_EVENTS has an empty name: {given['SUPPORTED_EVENTS']!r}")
-    first, last = (_midnight(name, given[name]) for name in ("START_DATE", "END_DATE"))
+    first, last = (_midnight(name, given[name]) for name in DAYS)
     if first > last:
         raise ValueError(f"START_DATE {given['START_DATE']} is after END_DATE {given['END_DATE']}")
-    if not re.fullmatch("[1-9][0-9]{0,8}", rows := given["MAX_ROWS_PER_FILE"]):
-        raise ValueError(f"MAX_ROWS_PER_FILE must be 1 to 999999999, not {rows!r}")
     return Arguments(given, events, first, last)
 
 
 def _midnight(name: str, day: str) -> float:
-    with suppress(ValueError):
-        if re.fullmatch("[0-9-]{10}", day):
-            return datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000
-    raise ValueError(f"{name} must be a day like 2019-02-26, not {day!r}")
+    try:
+        return datetime.fromisoformat(f"{day}T00:00+00:00").timestamp() * 1000
+    except ValueError as error:
+        raise ValueError(f"{name} {day!r}: {error}") from error
 
 
 # JSON
@@ -192,8 +194,7 @@ class Run:
         self._staging = f"{self._output}-staging"
         self._path = spark._jvm.org.apache.hadoop.fs.Path
         self._conf = spark._jsparkSession.sessionState().newHadoopConf()
-        dates = ("START_DATE", "END_DATE")
-        self._has_range = any(args.given[name] != OPTIONAL[name] for name in dates)
+        self._has_range = any(args.given[name] != OPTIONAL[name] for name in DAYS)
         self._days: list[str] = []
 
     def __enter__(self) -> Self:
@@ -326,7 +327,7 @@ class Run:
         path = self._path(self._rejected, "accounting.json")
         with closing(self._files(self._rejected).create(path)) as file:
             file.write(json.dumps(counts, indent=2).encode())
-        table = _table(counts)
+        table = as_table(counts)
         print(*table, sep="\n")
         print("ACCOUNTING", json.dumps(counts))
         if counts["kept"] == 0:
@@ -337,8 +338,8 @@ class Run:
         if not self._has_range:
             return f"There is nothing to read in {self._input!r}"
         days = f"days from {self._days[0]} to {self._days[-1]}" if self._days else "no day's folder"
-        first, last = self._args.given["START_DATE"], self._args.given["END_DATE"]
-        return f"Nothing was read: the run is for {first} to {last}, {self._input!r} has {days}"
+        run = " to ".join(self._args.given[name] for name in DAYS)
+        return f"Nothing was read: the run is for {run}, {self._input!r} has {days}"
 
     def write_csv(self, rows: DataFrame, counts: Counts) -> None:
         """Write the CSV beside its place, oldest row first over all files; then move it there."""
@@ -350,9 +351,9 @@ class Run:
             .write.options(**CSV, **NO_SUCCESS_FILE, maxRecordsPerFile=max_rows)
             .csv(folder)
         )
-        self._publish(folder)
+        self.publish(folder)
 
-    def _publish(self, staging: str) -> None:
+    def publish(self, staging: str) -> None:
         """Move the files to the output folder, then remove those of earlier runs."""
         files, path = self._files(self._output), self._path
         files.mkdirs(path(self._output))
@@ -380,7 +381,7 @@ def _day(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}"
 
 
-def _table(counts: Counts) -> list[str]:
+def as_table(counts: Counts) -> list[str]:
     """The counts, one a line."""
     lines = []
     for name, value in counts.items():

@@ -18,6 +18,7 @@ CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 BUILD = PROJECT / "build"
 ASSEMBLY = PROJECT / "cdk.out"
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
+HELPER = PROJECT / "glue_scripts" / "segment_io.py"
 Progress = Callable[[str], None]
 
 

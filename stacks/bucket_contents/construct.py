@@ -1,5 +1,6 @@
 """What must be in the bucket, put there on creation and taken out on deletion."""
 
+import ast
 import base64
 import zlib
 from collections.abc import Mapping
@@ -43,15 +44,20 @@ def inline_source() -> str:
     return handler.replace(_IMPORT, _UNPACK)
 
 
-def compressed(text: str, words: str = "") -> str:
-    """A text that nobody reads in the template: the Lambda decodes it.
+def compressed(text: str) -> str:
+    """A text that nobody reads in the template: the Lambda decodes it."""
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
 
-    Args:
-        text: the text.
-        words: a text like it, which the Lambda has: what is in both takes little room.
-    """
-    packer = zlib.compressobj(9, zdict=words.encode()) if words else zlib.compressobj(9)
-    return base64.b85encode(packer.compress(text.encode()) + packer.flush()).decode()
+
+def minified(code: str) -> str:
+    """Python code without its comments and docstrings."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            del node.body[0]
+    return ast.unparse(tree)
 
 
 class BucketContents(Construct):
@@ -142,7 +148,7 @@ class BucketContents(Construct):
                     inline_source(),
                     {
                         "DataBucket": bucket.bucket_name,
-                        "Generator": compressed(GENERATOR.read_text(encoding="utf-8")),
+                        "Generator": compressed(minified(GENERATOR.read_text(encoding="utf-8"))),
                     },
                 )
             ),
@@ -161,10 +167,7 @@ class BucketContents(Construct):
             removal_policy=removal_policy,
             properties={
                 "Objects": dict(objects),
-                "Modules": {
-                    key: compressed(text, "".join(objects.values()))
-                    for key, text in modules.items()
-                },
+                "Modules": {key: compressed(text) for key, text in modules.items()},
             }
             if objects
             else None,

@@ -49,13 +49,11 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
 
 def texts(properties: dict[str, Any]) -> dict[str, str]:
-    """The texts for the bucket by their keys; modules come compressed by the objects' words."""
-    found = dict(properties.get("Objects", {}))
-    words = "".join(found.values()).encode()
-    for key, text in properties.get("Modules", {}).items():
-        module = zlib.decompressobj(zdict=words).decompress(base64.b85decode(text))
-        found[key] = module.decode()
-    return found
+    """The texts for the bucket by their keys; modules come compressed."""
+    return properties.get("Objects", {}) | {
+        key: zlib.decompress(base64.b85decode(text)).decode()
+        for key, text in properties.get("Modules", {}).items()
+    }
 
 
 def fill(bucket: Any) -> dict[str, str]:

@@ -169,7 +169,7 @@ def identifier(value: object) -> str | None:
 
 def digits(number: float) -> str:
     """A number as Java writes it; where that has an exponent, its digits, if they are exact."""
-    if number == 0 or 1e-3 <= abs(number) < 1e7:  # noqa: PLR2004 - Double.toString's own
+    if number == 0 or 1e-3 <= abs(number) < 1e7:
         return str(number)
     decimal = Decimal(repr(number))
     is_exact = abs(number) < 2**53 and float(round(decimal, 18)) == number

@@ -14,6 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import IO, Literal
@@ -210,7 +211,8 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
 
     Returns:
         The last line of the last Python traceback without the module of its class, e.g.
-        `ValueError: no record was kept`; for an error in Java the line of its cause too.
+        `ValueError: no record was kept`, with the indented lines that follow it; for an error in
+        Java the line of its cause too.
         Without a traceback, how the script left: `SystemExit: 3`.
     """
     for index in range(len(lines) - 1, -1, -1):
@@ -218,7 +220,10 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
         # Above it, the frames of the traceback: every one of them indented.
         if raised and index and re.match(r"    \S|  File ", lines[index - 1]):
             cause = lines[index + 1] if lines[index + 1 : index + 2] else ""
-            return f"{raised[1]} {cause}".rstrip() if cause.startswith(": ") else raised[1]
+            if cause.startswith(": "):
+                return f"{raised[1]} {cause}".rstrip()
+            more = takewhile(lambda line: line.startswith("  "), lines[index + 1 :])
+            return "\n".join([raised[1], *more])
     return f"SystemExit: {exit_code}" if exit_code > 0 else f"Killed by signal {-exit_code}"
 
 
