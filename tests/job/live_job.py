@@ -145,9 +145,9 @@ class LiveJob:
             )
             self._ask("/dev/null")  # the process has opened the pipe
 
-    def run(self, folders: Folders, **options: object) -> Outcome:
+    def run(self, folders: Folders, script: Path = SCRIPT, **options: object) -> Outcome:
         """Run the script on the folders."""
-        error, output = self._ask(str(SCRIPT), *folders.arguments(**options))
+        error, output = self._ask(str(script), *folders.arguments(**options))
         return Outcome(error, output.splitlines())
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -9,7 +10,8 @@ from datetime import UTC, date, datetime
 import psutil
 import pytest
 
-from tests.job.live_job import DAY, Folders, LiveJob, Outcome, csv_lines_of
+from tests.guide import PAGES, blocks
+from tests.job.live_job import DAY, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
 from tests.job.reference import EVENTS, REJECTED, Result, transform
 
 NEXT_DAY, THIRD_DAY = "ios-prod/1466553600000", "android-prod/1466640000000"
@@ -753,3 +755,30 @@ def test_a_run_that_reads_nothing_says_which_days_there_are(
             START_DATE="2017-01-01",
         ).error
     )
+
+
+def test_the_guides_exercises(live_job: LiveJob, folders: Folders) -> None:
+    """Participants see the numbers change as the guide's page on the job says."""
+    page = PAGES["50-read-the-job"]
+    folders.put(f"{DAY}/a.gz", lines(*(record for record, _ in SHAPES.values())))
+    before = check(live_job, folders).accounting
+
+    (events,) = re.findall(r"`--SUPPORTED_EVENTS` to `(.+?)`", page)
+    without_clicks = check(live_job, folders, SUPPORTED_EVENTS=events).accounting
+    assert without_clicks["kept"] < before["kept"]
+    assert next(iter(without_clicks["other_events"])) == "Product Clicked"
+
+    (rule,) = [
+        line.strip()
+        for line in blocks("python")
+        if line.strip().count("\n") == 0 and "NO_SKU" in line
+    ]
+    assert "write `!= 1` instead of `== 0`" in page
+    edited = folders.base / "script.py"
+    text = SCRIPT.read_text(encoding="utf-8")
+    edited.write_text(text.replace(rule, rule.replace("== 0", "!= 1")), encoding="utf-8")
+    assert live_job.run(folders, script=edited).error == ""
+    of_single_products = folders.accounting()
+    assert of_single_products["rows_written"] == of_single_products["kept"]
+    assert of_single_products["filtered"]["no SKU"] > before["filtered"]["no SKU"]
+    assert check(live_job, folders).accounting == before
