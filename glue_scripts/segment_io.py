@@ -94,7 +94,7 @@ def arguments(argv: list[str]) -> Arguments:
     for name, (pattern, what) in VALID.items():
         if not re.fullmatch(pattern, given[name]):
             raise ValueError(f"{name} must be {what}, not {given[name]!r}")
-    folders = {"staging": f"{given[OUTPUT]}-staging"} | {name: given[name] for name in PATHS}
+    folders = {name: given[name] for name in PATHS} | {"staging": f"{given[OUTPUT]}-staging"}
     for name, other in permutations(folders, 2):
         if f"{folders[name]}/".startswith(f"{folders[other]}/"):
             raise ValueError(f"{name} {folders[name]!r} is inside {other} {folders[other]!r}")
@@ -222,7 +222,8 @@ class Run:
         read again: no error of S3 can pass for a damaged file.
         """
         folders = self._folders()
-        files = self._spark.read.options(**READER).text(folders).inputFiles() if folders else []
+        lines = self._lines(folders, [])
+        files = lines.inputFiles()
         observed, octets = Observation(), sf.sum(sf.octet_length("line") + 1).alias("octets")
 
         def attempt(lines: DataFrame) -> tuple[DataFrame, Counts]:
@@ -232,7 +233,7 @@ class Run:
             return records, count(records)
 
         try:
-            result = attempt(self._lines(folders, []).observe(observed, octets))
+            result = attempt(lines.observe(observed, octets))
             problems = [] if self._is_complete(files, observed) else self._problems(files)
         except (PySparkException, Py4JJavaError):
             problems = self._problems(files)
@@ -282,9 +283,8 @@ class Run:
         with ThreadPoolExecutor(16) as pool:
             size = sum(pool.map(self._size, files))
         row = observed._jo.getRowOrEmpty()  # waits for a tenth of a second
-        if row.isEmpty():
-            return False
-        missing = size - (row.get().get(0) or 0)
+        read = row.get().get(0) if row.isDefined() and row.get().length() else None
+        missing = size - (read or 0)
         return -len(files) <= missing < MAX_LINE_BYTES - len(files)  # a last line may lack its end
 
     def _size(self, file: str) -> int:
