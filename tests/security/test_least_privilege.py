@@ -19,6 +19,7 @@ from tests.security.denied import (
     CONTENTS,
     DENIED,
     ETL,
+    HELPER,
     LOG,
     PERSONALIZE,
     ROLES,
@@ -48,6 +49,27 @@ CATALOG_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"
 TABLE_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/segment_personalize/segment_logs"
 # Calls that are made on AWS and cannot be seen on the embedded AWS, and how they are known.
 NOT_CALLED = [
+    # The job's S3A uploads every file in parts, and lists and aborts what a failed or stopped run
+    # has left; here its files lie in folders. Source: Cloudera Data Platform, "IAM role permissions
+    # for working with S3", the permissions for read and write access.
+    Call(ETL, "s3:ListBucketMultipartUploads", BUCKET_ARN),
+    *(
+        Call(ETL, "s3:AbortMultipartUpload", f"{BUCKET_ARN}/{folder}/run-1700000000000/part-0")
+        for folder in ("transformed-staging", "rejected")
+    ),
+    # Glue's log agent may ask for the group and its streams before it writes. Source: AWS Glue
+    # Developer Guide, "AWS managed policies for AWS Glue", AWSGlueServiceRole;
+    # github.com/aws/amazon-cloudwatch-agent, pull request 85: without the right to make the group
+    # an agent stopped writing to one that was there.
+    *(
+        Call(
+            ETL,
+            action,
+            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws-glue/{JOB}/{group}:log-stream:",
+        )
+        for action in ("logs:CreateLogGroup", "logs:DescribeLogStreams")
+        for group in ("output", "error")
+    ),
     # Lambda writes its log with the function's role. Source: AWS Lambda Developer Guide, "Sending
     # Lambda function logs to CloudWatch Logs".
     *(
@@ -95,8 +117,8 @@ NOT_CALLED = [
 BECOME = [
     Call(who, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}-0", context)
     for who, role, context in (
-        ("glue.amazonaws.com", ETL, {}),
-        ("lambda.amazonaws.com", CONTENTS, {}),
+        ("glue.amazonaws.com", ETL, {"aws:SourceAccount": ACCOUNT}),
+        ("lambda.amazonaws.com", CONTENTS, {"aws:SourceAccount": ACCOUNT}),
         ("personalize.amazonaws.com", PERSONALIZE, PERSONALIZES_OWN),
         (SEGMENT_PRINCIPAL, SEGMENT, {"sts:ExternalId": WORKSPACE}),
     )
@@ -126,14 +148,17 @@ def seen(environment: Environment, target: str) -> list[Call]:
     calls = [Call(who, *call) for who, found in recorded.items() for call in found]
     if target == "event":
         return calls
-    script = f"{BUCKET_ARN}/{SCRIPT}"
+    files = {
+        f"{BUCKET_ARN}/{SCRIPT}": environment.script,
+        f"{BUCKET_ARN}/{HELPER}": environment.helper,
+    }
     return [
-        Call(call.principal, call.action, environment.script)
-        if (call.principal, call.resource) == (ETL, script)
+        Call(call.principal, call.action, files[call.resource])
+        if call.principal == ETL and call.resource in files
         else call
         for call in calls
         if call.principal != CONTENTS
-        or not (call.resource.startswith(script) or call.action == "s3:ListBucket")
+        or not (call.resource.startswith(tuple(files)) or call.action == "s3:ListBucket")
     ]
 
 
