@@ -356,7 +356,10 @@ class Run:
     def publish(self, staging: str) -> None:
         """Move the files to the output folder, then remove those of earlier runs."""
         files, path = self._files(self._output), self._path
-        files.mkdirs(path(self._output))
+        output = path(self._output)
+        # S3 has no folders: one made there is an empty object beside the CSV.
+        if not files.hasPathCapability(output, "fs.capability.etags.available"):
+            files.mkdirs(output)
         # A committer may leave more than data there: _SUCCESS, __magic.
         written = [file.getPath() for file in files.listStatus(path(staging))]
         parts = sorted((part for part in written if part.getName().startswith("part-")), key=str)
@@ -367,7 +370,7 @@ class Run:
                 for number, part in enumerate(parts)
             )
         finally:
-            for file in files.listStatus(path(self._output)):
+            for file in files.listStatus(output) if files.exists(output) else ():
                 name = file.getPath().getName()
                 is_of_this_run = name.startswith(f"{self._name}-")
                 is_obsolete = not is_of_this_run if moved else is_of_this_run  # half a CSV is none
