@@ -78,6 +78,23 @@ def _role_arn(owner: boto3.Session, logical_id: str) -> str:
     return str(owner.client("iam").get_role(RoleName=name)["Role"]["Arn"])
 
 
+def become(owner: boto3.Session, logical_id: str) -> Any:  # noqa: ANN401 - boto3's own
+    """Take a service's place in the trust of the stack's role for a moment.
+
+    Returns:
+        credentials of the role.
+    """
+    arn = _role_arn(owner, logical_id)
+    iam, name = owner.client("iam"), arn.rpartition("/")[2]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    opened = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
+    session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="service")
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    return session["Credentials"]
+
+
 def _session(credentials: Any) -> boto3.Session:  # noqa: ANN401 - boto3's own
     return boto3.Session(
         credentials["AccessKeyId"],
@@ -137,17 +154,9 @@ def _run_the_job(owner: boto3.Session) -> None:
 def _personalize_reads(owner: boto3.Session) -> None:
     """As a dataset import job does, by its documentation: with the role, list and read the CSVs.
 
-    Personalize is not on the embedded AWS: the owner takes its place in the role's trust.
+    Personalize is not on the embedded AWS.
     """
-    arn = _role_arn(owner, "PersonalizeRole")
-    iam, name = owner.client("iam"), arn.rpartition("/")[2]
-    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    opened = {"Version": "2012-10-17", "Statement": [statement]}
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
-    session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="personalize")
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-    s3 = _session(session["Credentials"]).client("s3")
+    s3 = _session(become(owner, "PersonalizeRole")).client("s3")
     found = s3.list_objects_v2(Bucket=BUCKET, Prefix="transformed/")["Contents"]
     for entry in found:
         assert s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
