@@ -38,6 +38,7 @@ def jars() -> Path:
         JARS.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=JARS.parent) as scratch:
             folder = Path(scratch) / "jars"
+            folder.mkdir()
             _download(folder)
             if not _is_complete(folder):
                 raise ValueError(f"The jars that Maven brought are not those of {CHECKSUMS.name}")

@@ -23,7 +23,8 @@ from tests.infrastructure.conftest import event_template
 from tests.job import s3a
 from tests.job.live_job import DAY, HEADER, HELPER, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
 from tests.job.reference import Result, transform
-from tests.security.playing import become
+from tests.security.denied import ETL
+from tests.security.playing import S3A_RECORDED, become, distinct, written
 from tests.security.recording import Recording
 
 # What the job's S3 calls are decided by, and what it is started with.
@@ -47,6 +48,21 @@ finished = run_script(
 )
 sys.exit(finished.error_message or 0)
 """
+
+
+# The second row breaks when the first one's file has been uploaded.
+FAILS = f"""
+from pyspark.sql import SparkSession
+rows = SparkSession.builder.getOrCreate().range(0, 2, 1, 1)
+rows = rows.selectExpr("IF(id = 1, raise_error('broken'), id) AS id")
+rows.write.option("maxRecordsPerFile", 1).csv("s3://{BUCKET}/transformed-staging/run-1")
+"""
+RUN_SPECIFIC = (
+    (r"segment-logs/website-prod/.*", "segment-logs/website-prod/1466467200000/0.gz"),
+    *(("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "0"), (r"run-\d+", "run-1700000000000")),
+    *((r"(attempt|task)_\d+_\d+_m_\d+(_\d+)?", r"\1_0"), (r"part-(r-)?\d+", r"part-\g<1>00000")),
+    (r"-c\d{3}", "-c000"),
+)
 
 
 @dataclass(frozen=True)
@@ -185,6 +201,34 @@ def glue(recording: tuple[Recording, boto3.Session], folders: Folders) -> Iterat
         yield Glue(live, settings, arguments, server, bucket)
 
 
+@pytest.mark.parametrize(
+    ("maven", "error"),
+    [
+        (None, s3a.NotToBeHadError("there is no Maven")),
+        ("echo '[ERROR] offline'; exit 1", s3a.NotToBeHadError("offline")),
+        # Another file than the one that was tried: that is no reason to skip anything.
+        (
+            'for folder; do :; done; cd "${folder#*=}"; echo evil > hadoop-aws.jar',
+            ValueError(s3a.CHECKSUMS.name),
+        ),
+    ],
+)
+def test_jars_that_cannot_be_had_are_not_used(
+    maven: str | None, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests below would fail without saying why, or run what nobody has tried."""
+    monkeypatch.setattr(s3a, "JARS", tmp_path / "build" / "s3a")
+    path = [str(tmp_path), "/usr/bin", "/bin"] if maven else [str(tmp_path)]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    if maven:
+        program = tmp_path / "mvn"
+        program.write_text(f"#!/bin/sh\n{maven}\n", encoding="utf-8")
+        program.chmod(0o700)
+    with pytest.raises(type(error), match=str(error)):
+        s3a.jars()
+    assert not s3a.JARS.exists()
+
+
 def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -> None:
     """A committer or a connector that the job was never tried with would be met at the event."""
     for _ in range(2):  # the second run removes what the first one wrote
@@ -214,13 +258,34 @@ def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -
 
 def test_a_run_that_fails_leaves_the_csv_and_nothing_else(glue: Glue) -> None:
     """The next run would find half a CSV in the staging folder, or S3 bill for unseen parts."""
-    assert glue.run().error == ""
-    before = glue.bucket.csv()
+    before = {**glue.bucket.csv(), "transformed/run-1-part-r-00000.csv": [HEADER, "1,2,3,4"]}
+    for key, lines in before.items():
+        glue.bucket.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(lines).encode())
     outcome = glue.run(SUPPORTED_EVENTS="No Such Event")
     assert outcome.error.startswith("ValueError: No record was kept"), outcome
     assert glue.bucket.csv() == before
     assert glue.bucket.leftovers() == []
     assert glue.recording.refused() == []
+
+
+def test_a_write_that_fails_aborts_its_uploads(glue: Glue, tmp_path: Path) -> None:
+    """Without the right to, S3A reports that in place of what went wrong, and S3 bills for them."""
+    script = tmp_path / "fails.py"
+    script.write_text(FAILS, encoding="utf-8")
+    outcome = glue.job.run(glue.bucket.folders, script)
+    assert "broken" in outcome.error
+    assert glue.bucket.leftovers() == ["transformed-staging/run-1/"]  # the job removes its own
+    assert glue.recording.refused() == []
+
+
+def test_s3a_calls_what_the_recording_says(glue: Glue) -> None:
+    """The roles' rights are held against the recording: see `test_least_privilege.py`.
+
+    This needs the tests above. When it fails for a good reason, copy what it wrote.
+    """
+    calls = {ETL: distinct(glue.recording.calls(), RUN_SPECIFIC)[ETL]}
+    (s3a.JARS.parent / S3A_RECORDED.name).write_text(written(calls), encoding="utf-8")
+    assert calls == json.loads(S3A_RECORDED.read_text(encoding="utf-8"))
 
 
 def uploading(bucket: Bucket, number: int) -> bool:
@@ -259,7 +324,7 @@ def check_left(bucket: Bucket, before: dict[str, list[str]], rows: list[str]) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 def test_a_run_that_is_ended_leaves_what_the_next_run_and_the_bucket_clean_up(
     glue: Glue, expected: Result, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -269,7 +334,7 @@ def test_a_run_that_is_ended_leaves_what_the_next_run_and_the_bucket_clean_up(
     before = bucket.csv()
     moments = [partial(uploading, bucket, n) for n in (1, 8, 16, 24)]
     moments.append(partial(moving, bucket, before))
-    for n, moment in enumerate(moments):
+    for n, moment in list(enumerate(moments))[:: int(os.environ.get("STEP", "1"))]:
         end(glue, tmp_path / str(n), number, moment)
         print(n, number, "AFTER", len(bucket.csv()), bucket.leftovers())
         check_left(bucket, before, rows)

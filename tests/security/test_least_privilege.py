@@ -1,7 +1,8 @@
 """Every role can do what it was seen to do, nothing that it must not, and no more than it needs.
 
 What was seen is `calls.json`: each call that the embedded AWS's evaluation allowed while everybody
-played their part (`playing.py`); a slow test plays it again. What decides here is another engine,
+played their part (`playing.py`); a slow test plays it again. What the job calls through S3A, as on
+Glue, is `s3a_calls.json`; `tests/job/test_s3a.py` plays that. What decides here is another engine,
 on the policies as they are synthesized.
 """
 
@@ -37,7 +38,7 @@ from tests.security.evaluation import (
     decide,
     unneeded,
 )
-from tests.security.playing import RECORDED, WORKSPACE, play
+from tests.security.playing import RECORDED, S3A_RECORDED, WORKSPACE, play
 
 RESULTS = f"{BUCKET_ARN}/athena-results/0.csv"
 WORKGROUP_ARN = f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/segment-personalize"
@@ -49,14 +50,6 @@ CATALOG_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"
 TABLE_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/segment_personalize/segment_logs"
 # Calls that are made on AWS and cannot be seen on the embedded AWS, and how they are known.
 NOT_CALLED = [
-    # The job's S3A uploads every file in parts, and lists and aborts what a failed or stopped run
-    # has left; here its files lie in folders. Source: Cloudera Data Platform, "IAM role permissions
-    # for working with S3", the permissions for read and write access.
-    Call(ETL, "s3:ListBucketMultipartUploads", BUCKET_ARN),
-    *(
-        Call(ETL, "s3:AbortMultipartUpload", f"{BUCKET_ARN}/{folder}/run-1700000000000/part-0")
-        for folder in ("transformed-staging", "rejected")
-    ),
     # Glue's log agent may ask for the group and its streams before it writes. Source: AWS Glue
     # Developer Guide, "AWS managed policies for AWS Glue", AWSGlueServiceRole;
     # github.com/aws/amazon-cloudwatch-agent, pull request 85: without the right to make the group
@@ -141,11 +134,16 @@ def environment(target: str) -> Environment:
 def seen(environment: Environment, target: str) -> list[Call]:
     """The recorded calls, as they are on a target.
 
-    They were recorded on the event target. `cdk deploy` brings the job's script as an asset: there
-    the job reads that, and the Lambda has nothing to do with a script.
+    They were recorded on the event target, those of S3A apart. `cdk deploy` brings the job's script
+    as an asset: there the job reads that, and the Lambda has nothing to do with a script.
     """
-    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
-    calls = [Call(who, *call) for who, found in recorded.items() for call in found]
+    recordings = [json.loads(file.read_text(encoding="utf-8")) for file in (RECORDED, S3A_RECORDED)]
+    calls = [
+        Call(who, *call)
+        for recorded in recordings
+        for who, found in recorded.items()
+        for call in found
+    ]
     if target == "event":
         return calls
     files = {
