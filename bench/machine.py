@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
             "java": (re.findall(r'version "([^"]+)', java) or ["?"])[0],
             **{package: version(package) for package in PACKAGES},
         },
-        "job": hashlib.sha256(job.SCRIPT.read_bytes()).hexdigest()[:12],
+        "job": hashlib.sha256(job.SCRIPT.read_bytes() + job.HELPER.read_bytes()).hexdigest()[:12],
     }
 
 

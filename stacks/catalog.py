@@ -203,6 +203,7 @@ class Catalog(Construct):
             # no encryption on the client (the bucket encrypts).
             for path in (
                 "StorageDescriptor.StoredAsSubDirectories",
+                *(["StorageDescriptor.Compressed"] if table is interactions else []),
                 "Parameters.has_encrypted_data",
             ):
                 resource.add_property_deletion_override(f"TableInput.{path}")

@@ -5,5 +5,6 @@ It prints a line for each, `kept 25001 in all`, and one for each reason: `filter
 
 OUTCOMES = ("kept", "duplicates", "filtered", "rejected")
 COUNTS = ("records_read", *OUTCOMES, "rows_written")
-# And one when it begins, `started 1 run-1700000000000`, one when all is done, `seconds 63 in all`.
+# And one when it begins, `run-1700000000000 started`, and one when all is done,
+# `run-1700000000000 finished after 63 seconds`.
 STARTED, SECONDS = "started", "seconds"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -11,10 +11,14 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, acknowledge_objects, acknowledge_own_key
+from stacks.own_account import FROM_OWN_ACCOUNT, OWN_ACCOUNT
 from stacks.parameters import WorkshopParameters
 from stacks.storage import REJECTED, SCRIPTS, SEGMENT_LOGS, TRANSFORMED, DataBucket
 
-SCRIPT = Path(__file__).parent.parent / "glue_scripts" / "segment_events_to_csv.py"
+SCRIPTS_FOLDER = Path(__file__).parent.parent / "glue_scripts"
+# The script is what participants read; the helper is the module that it imports.
+SCRIPT = SCRIPTS_FOLDER / "segment_events_to_csv.py"
+HELPER = SCRIPTS_FOLDER / "segment_io.py"
 
 
 class SegmentEtl(Construct):
@@ -25,6 +29,7 @@ class SegmentEtl(Construct):
         output_log: the log group of what the script prints.
         objects: what the job needs in the data bucket, texts by their keys: its script, where
             there is no asset bucket to bring it.
+        modules: likewise the module that the script imports.
     """
 
     def __init__(
@@ -43,15 +48,21 @@ class SegmentEtl(Construct):
         )
         # Where the job finds its script is decided here and nowhere else.
         self.objects: dict[str, str] = {}
+        self.modules: dict[str, str] = {}
         if target == "event":
             script_bucket: s3.IBucket = bucket
-            script_key = SCRIPTS + SCRIPT.name
+            script_key, helper_key = SCRIPTS + SCRIPT.name, SCRIPTS + HELPER.name
             self.objects[script_key] = SCRIPT.read_text(encoding="utf-8")
+            self.modules[helper_key] = HELPER.read_text(encoding="utf-8")
         else:
             script = assets.Asset(self, "Script", path=str(SCRIPT))
+            # A folder becomes a zip, in which the module keeps its name; a file would lose it.
+            helper = assets.Asset(
+                self, "Helper", path=str(SCRIPTS_FOLDER), exclude=["*", f"!{HELPER.name}"]
+            )
             script_bucket, script_key = script.bucket, script.s3_object_key
-        # Glue would make these groups itself, never delete them and make them again after the
-        # stack has gone: they are the stack's, and the role cannot make any.
+            helper_key = helper.s3_object_key
+        # Glue would make these groups itself and never delete them: they are the stack's.
         log_prefix = f"/aws-glue/{parameters.job_name}"
         log_groups = [
             logs.LogGroup(
@@ -63,31 +74,50 @@ class SegmentEtl(Construct):
             )
             for stream in ("output", "error")
         ]
+        # S3A, Glue's S3 connector, uploads every file in parts: what a failed or stopped run has
+        # not finished, it lists and aborts. Source: Cloudera, "IAM role permissions for working
+        # with S3": a set of rights between reading and this one fails "partway through".
         policy = iam.ManagedPolicy(
             self,
             "Policy",
             statements=[
-                iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn]),
                 iam.PolicyStatement(
-                    actions=["s3:GetObject"],
+                    actions=["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetObject"],
                     resources=[
+                        bucket.bucket_arn,
                         # The folder's own name, too: Hadoop's S3 connectors first ask whether an
                         # object has it (or it with `_$folder$`), and are refused without the right.
                         bucket.arn_for_objects(f"{logs_folder}*"),
                         script_bucket.arn_for_objects(script_key),
+                        script_bucket.arn_for_objects(helper_key),
                     ],
+                    conditions=OWN_ACCOUNT,
                 ),
                 # `transformed/`, and beside it `transformed-staging/`, where a run's CSV is written
                 # before it is moved into place.
                 iam.PolicyStatement(
-                    actions=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+                    actions=[
+                        "s3:GetObject",
+                        "s3:PutObject",
+                        "s3:DeleteObject",
+                        "s3:AbortMultipartUpload",
+                    ],
                     resources=[
                         bucket.arn_for_objects(f"{output}*"),
                         bucket.arn_for_objects(f"{rejected}*"),
                     ],
+                    conditions=OWN_ACCOUNT,
                 ),
+                # AWS's own policies for Glue may make the group and look for streams, too; whether
+                # Glue's log agent gives up without is not documented. Source: AWS Glue Developer
+                # Guide, "AWSGlueServiceRole"; amazon-cloudwatch-agent, pull request 85.
                 iam.PolicyStatement(
-                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    actions=[
+                        "logs:CreateLogGroup",
+                        "logs:CreateLogStream",
+                        "logs:DescribeLogStreams",
+                        "logs:PutLogEvents",
+                    ],
                     resources=[group.log_group_arn for group in log_groups],
                 ),
             ],
@@ -95,7 +125,7 @@ class SegmentEtl(Construct):
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("glue.amazonaws.com"),
+            assumed_by=iam.ServicePrincipal("glue.amazonaws.com", conditions=FROM_OWN_ACCOUNT),
             managed_policies=[policy],
         )
         self.output_log = log_groups[0]
@@ -107,6 +137,7 @@ class SegmentEtl(Construct):
             # The policy above is complete; CDK would add read access to the whole asset bucket.
             role=iam.Role.from_role_arn(self, "JobRole", role.role_arn, mutable=False),
             script=glue.Code.from_bucket(script_bucket, script_key),
+            extra_python_files=[glue.Code.from_bucket(script_bucket, helper_key)],
             glue_version=glue.GlueVersion.V6_0,
             worker_configuration=glue.WorkerConfiguration(
                 worker_type=glue.WorkerType.G_1X, number_of_workers=2
@@ -124,6 +155,9 @@ class SegmentEtl(Construct):
                 "--S3_JSON_INPUT_PATH": bucket.s3_url_for_object(SEGMENT_LOGS),
                 "--S3_CSV_OUTPUT_PATH": bucket.s3_url_for_object(output),
                 "--S3_REJECTED_PATH": bucket.s3_url_for_object(rejected),
+                # Without it S3A's first calls go to us-east-2, which a policy may deny. Source: AWS
+                # Glue Developer Guide, "Migrating AWS Glue jobs to AWS Glue version 5.1".
+                "--conf": f"spark.hadoop.fs.s3a.endpoint.region={Aws.REGION}",
                 "--custom-logGroup-prefix": log_prefix,
                 "--enable-auto-scaling": "true",
             },

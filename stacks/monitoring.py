@@ -29,8 +29,20 @@ class Monitoring(Construct):
         self._job = etl.job.job_name
         self._workgroup = exploration.workgroup.ref
         records = {name: self._count_of(etl.output_log, name) for name in COUNTS}
-        started = self._count_of(etl.output_log, STARTED)
-        seconds = self._count_of(etl.output_log, SECONDS)
+        started = self._metric(
+            etl.output_log,
+            STARTED,
+            logs.FilterPattern.space_delimited("run", "state").where_string("state", "=", STARTED),
+            "1",
+        )
+        seconds = self._metric(
+            etl.output_log,
+            SECONDS,
+            logs.FilterPattern.space_delimited("run", "state", "after", "number", "unit")
+            .where_string("state", "=", "finished")
+            .where_string("unit", "=", SECONDS),
+            "$number",
+        )
         read, written = records["records_read"], records["rows_written"]
         self.dashboard = cloudwatch.Dashboard(self, "Dashboard", default_interval=Duration.days(1))
         title = cloudwatch.TextWidget(
@@ -90,14 +102,20 @@ class Monitoring(Construct):
     def _count_of(self, log: logs.ILogGroup, name: str) -> cloudwatch.Metric:
         """A count that the job prints, as a metric."""
         pattern = logs.FilterPattern.space_delimited("count", "records", "...")
+        return self._metric(log, name, pattern.where_string("count", "=", name), "$records")
+
+    def _metric(
+        self, log: logs.ILogGroup, name: str, pattern: logs.IFilterPattern, value: str
+    ) -> cloudwatch.Metric:
+        """What the job's log lines of this pattern say, as a metric."""
         return logs.MetricFilter(
             self,
             name.title().replace("_", ""),
             log_group=log,
-            filter_pattern=pattern.where_string("count", "=", name),
+            filter_pattern=pattern,
             metric_namespace=self._job,
             metric_name=name,
-            metric_value="$records",
+            metric_value=value,
         ).metric(label=name.replace("_", " "), period=MINUTES, statistic=cloudwatch.Stats.SUM)
 
     def _scanned(self, state: str) -> cloudwatch.Metric:

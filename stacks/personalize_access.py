@@ -6,6 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge_objects
+from stacks.own_account import FROM_OWN_ACCOUNT
 from stacks.storage import TRANSFORMED, DataBucket
 
 
@@ -26,7 +27,7 @@ class PersonalizeAccess(Construct):
         principal = iam.ServicePrincipal(
             "personalize.amazonaws.com",
             conditions={
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                **FROM_OWN_ACCOUNT,
                 "ArnLike": {
                     "aws:SourceArn": (
                         f"arn:{Aws.PARTITION}:personalize:{Aws.REGION}:{Aws.ACCOUNT_ID}:*"

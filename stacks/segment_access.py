@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge_objects
+from stacks.own_account import OWN_ACCOUNT
 from stacks.parameters import WorkshopParameters
 from stacks.storage import SEGMENT_LOGS, DataBucket
 
@@ -39,6 +40,7 @@ class SegmentAccess(Construct):
                     # the destination asks for it.
                     actions=["s3:PutObject", "s3:PutObjectAcl"],
                     resources=[data_bucket.bucket.arn_for_objects(f"{SEGMENT_LOGS}*")],
+                    conditions=OWN_ACCOUNT,
                 )
             ],
         )

@@ -50,6 +50,7 @@ class WorkshopStack(Stack):
             "Contents",
             data_bucket=data_bucket,
             objects=etl.objects,
+            modules=etl.modules,
             removal_policy=removal_policy,
         )
         # Deletion runs backwards: with the contents last to come they are first to go, and what

@@ -540,9 +540,10 @@ def transform(
         raise WorkshopError(f"{input_dir} is not a folder.", "Name a folder with Segment logs")
     arguments = {
         "--JOB_NAME": "transform",
-        "--S3_JSON_INPUT_PATH": input_dir.resolve().as_uri(),
-        "--S3_CSV_OUTPUT_PATH": output_dir.resolve().as_uri(),
-        "--S3_REJECTED_PATH": f"{output_dir.resolve().as_uri()}-rejected",
+        # As they are: Hadoop takes a URI's %20 for a part of the name.
+        "--S3_JSON_INPUT_PATH": str(input_dir.resolve()),
+        "--S3_CSV_OUTPUT_PATH": str(output_dir.resolve()),
+        "--S3_REJECTED_PATH": f"{output_dir.resolve()}-rejected",
         **_job_arguments(context.args),
     }
     output, errors = job.Log(), job.Log()
@@ -554,7 +555,9 @@ def transform(
     steps = console.Steps()
     with steps.step("Transform") as step:
         words = [word for pair in arguments.items() for word in pair]
-        finished = spark.run_script(deployment.SCRIPT, words, log=follow)
+        finished = spark.run_script(
+            deployment.SCRIPT, words, python_files=[deployment.HELPER], log=follow
+        )
         if not finished.succeeded:
             tail = "\n  ".join(errors.tail)
             raise WorkshopError(

@@ -20,6 +20,7 @@ CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 BUILD = PROJECT / "build"
 ASSEMBLY = PROJECT / "cdk.out"
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
+HELPER = PROJECT / "glue_scripts" / "segment_io.py"
 # The CLI reports nothing, asks for no newer version, and keeps its cache out of the user's home.
 QUIET = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",

@@ -1,5 +1,8 @@
 """What must be in the bucket, put there on creation and taken out on deletion."""
 
+import ast
+import base64
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,43 +20,65 @@ from stacks.acknowledgements import (
     acknowledge_own_key,
     everywhere,
 )
+from stacks.own_account import FROM_OWN_ACCOUNT, OWN_ACCOUNT
 from stacks.storage import SCRIPTS, SEGMENT_LOGS, DataBucket
 
 _HERE = Path(__file__).parent
-# The line of handler.py that goes when both files become the Lambda's one `index.py`.
+GENERATOR = _HERE / "simulated_shop.py"
+# The line of handler.py for which the generator stands when both become the one `index.py`.
 _IMPORT = "from stacks.bucket_contents.simulated_shop import log_files\n"
+_UNPACK = """\
+# stacks/bucket_contents/simulated_shop.py
+exec(zlib.decompress(base64.b85decode("${Generator}")))
+"""
 
 
 def inline_source() -> str:
-    """The Lambda's code: the generator and the handler as one module.
+    """The Lambda's code: the handler as it is; `${Generator}` is where the generator comes in.
 
     Inline code is a single file, and needs no asset bucket: the same on every target.
     """
     handler = (_HERE / "handler.py").read_text(encoding="utf-8")
     if handler.count(_IMPORT) != 1:
         raise ValueError(f"handler.py must contain this line once: {_IMPORT!r}")
-    generator = (_HERE / "simulated_shop.py").read_text(encoding="utf-8")
-    return generator + "\n\n" + handler.replace(_IMPORT, "")
+    return handler.replace(_IMPORT, _UNPACK)
+
+
+def compressed(text: str) -> str:
+    """A text that nobody reads in the template: the Lambda decodes it."""
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def minified(code: str) -> str:
+    """Python code without its comments and docstrings."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            del node.body[0]
+    return ast.unparse(tree)
 
 
 class BucketContents(Construct):
     """Writes the sample logs when the stack is made; empties the bucket when it is deleted.
 
-    It also writes `objects`, texts by their keys, and writes them again when they change. CDK's
-    own `auto_delete_objects` and `BucketDeployment` would bring file assets, and a log group that
-    stays; see docs/decisions/0001.
+    It also writes `objects` and `modules`, texts by their keys, and writes them again when they
+    change; the modules travel compressed. CDK's own `auto_delete_objects` and `BucketDeployment`
+    would bring file assets, and a log group that stays; see docs/decisions/0001.
 
     Attributes:
         resource: the custom resource; whatever it depends on comes before it and goes after it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is to be read, and what is not
         self,
         scope: Construct,
         construct_id: str,
         *,
         data_bucket: DataBucket,
         objects: Mapping[str, str],
+        modules: Mapping[str, str],
         removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -69,34 +94,33 @@ class BucketContents(Construct):
             self,
             "Policy",
             statements=[
+                # To close the bucket and to empty it.
                 iam.PolicyStatement(
                     actions=[
                         "s3:ListBucketVersions",
                         "s3:ListBucketMultipartUploads",
                         "s3:PutBucketPolicy",
+                        "s3:DeleteObject",
+                        "s3:DeleteObjectVersion",
+                        "s3:AbortMultipartUpload",
                     ],
-                    resources=[bucket.bucket_arn],
+                    resources=[bucket.bucket_arn, bucket.arn_for_objects("*")],
+                    conditions=OWN_ACCOUNT,
                 ),
                 iam.PolicyStatement(
                     actions=["s3:PutObject"],
                     resources=[bucket.arn_for_objects(f"{name}*") for name in folders],
+                    conditions=OWN_ACCOUNT,
                 ),
                 # To find and copy what somebody has edited, before an update replaces it.
                 *(
                     iam.PolicyStatement(
                         actions=["s3:ListBucket", "s3:GetObject"],
                         resources=[bucket.bucket_arn, bucket.arn_for_objects(f"{name}*")],
+                        conditions=OWN_ACCOUNT,
                     )
                     for name in folders
                     if name != SEGMENT_LOGS
-                ),
-                iam.PolicyStatement(
-                    actions=[
-                        "s3:DeleteObject",
-                        "s3:DeleteObjectVersion",
-                        "s3:AbortMultipartUpload",
-                    ],
-                    resources=[bucket.arn_for_objects("*")],
                 ),
                 # Streams only: a role that may make the group makes it again after the stack has
                 # gone.
@@ -109,7 +133,7 @@ class BucketContents(Construct):
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com", conditions=FROM_OWN_ACCOUNT),
             managed_policies=[policy],
         )
         function = lambda_.Function(
@@ -120,7 +144,13 @@ class BucketContents(Construct):
             # The bucket's name is part of the code: nothing that the function is sent, or
             # configured with, can name another one.
             code=lambda_.Code.from_inline(
-                Fn.sub(inline_source(), {"DataBucket": bucket.bucket_name})
+                Fn.sub(
+                    inline_source(),
+                    {
+                        "DataBucket": bucket.bucket_name,
+                        "Generator": compressed(minified(GENERATOR.read_text(encoding="utf-8"))),
+                    },
+                )
             ),
             log_group=log_group,
             # One whole vCPU, which the sample data is made on.
@@ -135,7 +165,12 @@ class BucketContents(Construct):
             service_token=function.function_arn,
             service_timeout=Duration.minutes(15),
             removal_policy=removal_policy,
-            properties={"Objects": dict(objects)} if objects else None,
+            properties={
+                "Objects": dict(objects),
+                "Modules": {key: compressed(text) for key, text in modules.items()},
+            }
+            if objects
+            else None,
         )
         acknowledge_objects(
             policy,

@@ -4,8 +4,10 @@ It works on the bucket that its code names, whatever an event says, and answers 
 every time: a resource that never answers blocks its stack for hours.
 """
 
+import base64
 import json
 import urllib.request
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,8 +35,8 @@ def handler(event: dict[str, Any], _context: object) -> None:
             if event["RequestType"] == "Create":
                 answer["Data"] = fill(bucket)
             # An update leaves what participants and Segment have put there as it is.
-            before = event.get("OldResourceProperties", {}).get("Objects", {})
-            write(bucket, event["ResourceProperties"].get("Objects", {}), before)
+            before = texts(event.get("OldResourceProperties", {}))
+            write(bucket, texts(event["ResourceProperties"]), before)
     except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation must hear of it
         # CloudFormation takes 4,096 bytes.
         reason = f"bucket {BUCKET}: {type(error).__name__}: {error}"[:500]
@@ -44,6 +46,14 @@ def handler(event: dict[str, Any], _context: object) -> None:
     request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")
     with urllib.request.urlopen(request, timeout=30):
         pass
+
+
+def texts(properties: dict[str, Any]) -> dict[str, str]:
+    """The texts for the bucket by their keys; modules come compressed."""
+    return properties.get("Objects", {}) | {
+        key: zlib.decompress(base64.b85decode(text)).decode()
+        for key, text in properties.get("Modules", {}).items()
+    }
 
 
 def fill(bucket: Any) -> dict[str, str]:
@@ -57,9 +67,9 @@ def fill(bucket: Any) -> dict[str, str]:
     return {"Files": str(files), "Events": str(events)}
 
 
-def write(bucket: Any, texts: dict[str, str], before: dict[str, str]) -> None:
+def write(bucket: Any, after: dict[str, str], before: dict[str, str]) -> None:
     """Write the texts that are new; keep what somebody has made of the one before."""
-    for key, text in texts.items():
+    for key, text in after.items():
         if text == before.get(key):
             continue
         for found in bucket.objects.filter(Prefix=key):

@@ -5,15 +5,20 @@ tests are slow (`make test-slow`): they make a whole environment each.
 """
 
 import copy
+import json
+import lzma
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from stacks.etl import HELPER as HELPER_FILE
+from stacks.etl import SCRIPT as SCRIPT_FILE
 from stacks.event_template import body
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.end_to_end.failing_aws import Failing
@@ -26,6 +31,11 @@ TEMPLATE = event_template()
 ((SCRIPT, SCRIPT_TEXT),) = TEMPLATE["Resources"]["ContentsSampleData"]["Properties"][
     "Objects"
 ].items()
+HELPER = f"scripts/{HELPER_FILE.name}"
+# The template as it was handed out before the job had a module of its own.
+EARLIER: Template = json.loads(
+    lzma.decompress(Path(__file__).with_name("earlier.template.json.xz").read_bytes())
+)
 DATABASE, WORKGROUP = "segment_personalize", "segment-personalize"
 BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
 LONGEST_NAME = "Event" + "x" * 123
@@ -210,10 +220,8 @@ def newer() -> Template:
 def test_the_template_is_all_that_an_account_needs(cloud: Cloud) -> None:
     """Else an event's accounts, which have no bootstrap, stay empty; and a second copy clashes."""
     assert cloud.create(TEMPLATE, LONGEST_NAME) == "CREATE_COMPLETE"
-    assert (
-        cloud.get(SCRIPT)
-        == TEMPLATE["Resources"]["ContentsSampleData"]["Properties"]["Objects"][SCRIPT]
-    )
+    assert cloud.get(SCRIPT) == SCRIPT_FILE.read_text(encoding="utf-8")
+    assert cloud.get(HELPER) == HELPER_FILE.read_text(encoding="utf-8")
     location = cloud.client("glue").get_job(JobName="SegmentEventsJsonToCsv")["Job"]["Command"]
     assert location["ScriptLocation"] == f"s3://{BUCKET}/{SCRIPT}"
     assert len(cloud.keys("segment-logs/")) >= 90
@@ -238,7 +246,7 @@ def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     cloud.work_is_there()
     assert cloud.keys("segment-logs/") == logs
     assert cloud.get(SCRIPT) == "# newer\n"
-    (edited,) = set(cloud.keys("scripts/")) - {SCRIPT}
+    (edited,) = set(cloud.keys("scripts/")) - {SCRIPT, HELPER}
     assert cloud.get(edited) == "print('edited')"
     assert sorted(cloud.queries().values()) == ["SELECT 'newer'"] * 17 + ["SELECT 42", "SELECT 99"]
     assert cloud.delete() == "DELETE_COMPLETE"
@@ -250,6 +258,32 @@ def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     bucket.delete()
     assert cloud.delete() == "DELETE_COMPLETE"
     cloud.client("cloudformation").delete_stack(StackName="Event")  # twice
+
+
+def test_an_update_from_the_template_before_brings_both_files(cloud: Cloud) -> None:
+    """Accounts that were prepared with the older file get the newer job, and lose nothing."""
+    assert cloud.create(EARLIER) == "CREATE_COMPLETE"
+    cloud.participate()
+    cloud.put(SCRIPT, b"print('edited')")
+    logs, queries = cloud.keys("segment-logs/"), cloud.queries()
+
+    assert cloud.update(TEMPLATE) == "UPDATE_COMPLETE"
+
+    cloud.work_is_there()
+    assert cloud.keys("segment-logs/") == logs
+    assert cloud.queries().keys() == queries.keys()
+    assert cloud.get(SCRIPT) == SCRIPT_FILE.read_text(encoding="utf-8")
+    assert cloud.get(HELPER) == HELPER_FILE.read_text(encoding="utf-8")
+    (edited,) = set(cloud.keys("scripts/")) - {SCRIPT, HELPER}
+    assert cloud.get(edited) == "print('edited')"
+    glue, job = cloud.client("glue"), "SegmentEventsJsonToCsv"
+    run = glue.start_job_run(JobName=job)["JobRunId"]
+    state = "STARTING"
+    while state in {"STARTING", "RUNNING"}:
+        time.sleep(0.5)
+        state = glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"]
+    assert state == "SUCCEEDED"
+    assert cloud.delete() == "DELETE_COMPLETE"
 
 
 def test_a_lambda_that_fails_half_way_leaves_nothing(cloud: Cloud) -> None:

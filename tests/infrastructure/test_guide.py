@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import subprocess
+import textwrap
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, ClassVar
 import pytest
 
 from stacks.bucket_contents.simulated_shop import log_files
+from stacks.etl import SCRIPT
 from stacks.event_package import DIAGRAMS
 from tests.end_to_end import expected_answers as answers
 from tests.guide import PAGES, blocks
@@ -31,17 +33,19 @@ MADE_ON = date(2026, 3, 1)
 
 
 @pytest.fixture(scope="module")
-def script() -> str:
-    """The job's script as the Glue console shows it: the template's, which the guide is for."""
+def scripts() -> list[str]:
+    """The job's script as the Glue console shows it: the template's and that of `cdk deploy`."""
     objects = event_template()["Resources"]["ContentsSampleData"]["Properties"]["Objects"]
     (text,) = objects.values()
-    return str(text)
+    return [str(text), SCRIPT.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("quoted", blocks("python"))
-def test_the_script_is_quoted_as_it_is(script: str, quoted: str) -> None:
-    """Else participants look for lines that are not there."""
-    assert quoted in script
+def test_the_script_is_quoted_as_it_is(scripts: list[str], quoted: str) -> None:
+    """Participants look for the lines that the guide shows, which it moves to the margin."""
+    lines = textwrap.dedent(quoted)
+    for script in scripts:
+        assert any(textwrap.indent(lines, " " * blanks) in script for blanks in (0, 4, 8))
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +127,9 @@ def accounting(log: str) -> dict[str, Any]:
         name, number, reason = line.split(" ", 2)
         if reason == "in all":
             counts[name] = int(number)
+        elif name == "other_events":
+            counts[name] = json.loads(reason.partition(": ")[2])
+            assert len(counts[name]) == int(number)
         else:
             counts.setdefault(name, {})[reason] = int(number)
     return counts

@@ -156,14 +156,50 @@ def test_job_is_small_short_and_has_its_arguments(resources: Resources) -> None:
     assert arguments["--enable-auto-scaling"] == "true"
 
 
-def test_the_job_script_is_the_only_asset(template: Template, resources: Resources) -> None:
+def test_the_job_and_its_module_are_the_only_assets(
+    template: Template, resources: Resources
+) -> None:
     """Any other asset would need the bootstrap bucket of every account at an event."""
     (job,) = of_type(resources, "AWS::Glue::Job")
     assert text(job["Properties"]["Command"]["ScriptLocation"]).endswith(".py")
+    # A zip, in which the module has its name: as a file it would be named by its hash.
+    assert text(job["Properties"]["DefaultArguments"]["--extra-py-files"]).endswith(".zip")
     (function,) = of_type(resources, "AWS::Lambda::Function")
     code, _ = function["Properties"]["Code"]["ZipFile"]["Fn::Sub"]
     assert "def handler" in code
-    assert json.dumps(template.to_json()).count("cdk-hnb659fds-assets") == 2  # location and grant
+    # Location and grant, of each.
+    assert json.dumps(template.to_json()).count("cdk-hnb659fds-assets") == 4
+
+
+def test_the_job_names_its_own_region_to_s3a(resources: Resources) -> None:
+    """S3A would send its first calls to us-east-2, which an account may deny.
+
+    Source: AWS Glue Developer Guide, "Migrating AWS Glue jobs to AWS Glue version 5.1".
+    """
+    (job,) = of_type(resources, "AWS::Glue::Job")
+    conf = text(job["Properties"]["DefaultArguments"]["--conf"])
+    assert conf == 'spark.hadoop.fs.s3a.endpoint.region={"Ref": "AWS::Region"}'
+
+
+@pytest.mark.parametrize("target", ["account", "event"])
+def test_roles_stay_within_the_account(target: str) -> None:
+    """A bucket's name may be taken by another account, and a service may be asked by one.
+
+    Sources: AWS IAM User Guide, "AWS global condition context keys": aws:ResourceAccount,
+    aws:SourceAccount.
+    """
+    own = {"Ref": "AWS::AccountId"}
+    resources = synthesize(WorkshopConfig(target=target)).to_json()["Resources"]
+    for name in ("EtlRole", "ContentsRole", "PersonalizeRole"):
+        (trust,) = resources[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": own}
+    checked = 0
+    for name in ("EtlPolicy", "ContentsPolicy", "SegmentPolicy"):
+        for statement in resources[name]["Properties"]["PolicyDocument"]["Statement"]:
+            if any(action.startswith("s3:") for action in actions(statement)):
+                assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": own}}
+                checked += 1
+    assert checked >= 5
 
 
 def test_no_log_group_can_come_back(resources: Resources) -> None:
@@ -173,8 +209,11 @@ def test_no_log_group_can_come_back(resources: Resources) -> None:
     for group in groups:
         assert group["DeletionPolicy"] == "Delete"
         assert group["Properties"]["RetentionInDays"] == 14
+    own = {name for name, r in resources.items() if r["Type"] == "AWS::Logs::LogGroup"}
     for statement in statements(resources):
-        assert not any("CreateLogGroup" in action for action in actions(statement))
+        if any("CreateLogGroup" in action for action in actions(statement)):
+            # Glue's log agent may ask for its groups: for those of the stack, and for no others.
+            assert {r["Fn::GetAtt"][0] for r in statement["Resource"]} <= own
     for role in of_type(resources, "AWS::IAM::Role"):
         assert "Policies" not in role["Properties"]
         (policy,) = role["Properties"]["ManagedPolicyArns"]  # the stack's own, not one of AWS's

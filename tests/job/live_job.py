@@ -21,6 +21,7 @@ from tests.job.reference import Rejected, Row
 from workshop.local.spark import QUICK_START, ScriptRun
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
+HELPER = SCRIPT.with_name("segment_io.py")
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP"
 DAY = "website-prod/1466467200000"  # 2016-06-21
 
@@ -137,15 +138,16 @@ class LiveJob:
             self._run = ScriptRun(
                 _RUNNER,
                 [str(pipe), json.dumps(dict(environment or {}))],
+                python_files=[HELPER],
                 java_options=QUICK_START,
                 settings={"spark.sql.shuffle.partitions": "2"} | dict(settings or {}),
                 log=self._read,
             )
             self._ask("/dev/null")  # the process has opened the pipe
 
-    def run(self, folders: Folders, **options: object) -> Outcome:
+    def run(self, folders: Folders, script: Path = SCRIPT, **options: object) -> Outcome:
         """Run the script on the folders."""
-        error, output = self._ask(str(SCRIPT), *folders.arguments(**options))
+        error, output = self._ask(str(script), *folders.arguments(**options))
         return Outcome(error, output.splitlines())
 
     def close(self) -> None:

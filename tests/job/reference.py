@@ -3,20 +3,24 @@
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 EVENTS = ("Product Clicked", "Product Added", "Order Completed")
 FILTERED = OTHER_EVENT, NO_USER, NO_SKU = "other event", "no userId", "no SKU"
-REJECTED = NOT_JSON, TRUNCATED, BAD_TIMESTAMP, BAD_IDENTIFIER = (
-    *("not JSON", "truncated gzip", "unusable timestamp", "unusable identifier"),
+REJECTED = NOT_JSON, BAD_TIMESTAMP, BAD_IDENTIFIER, TRUNCATED, TOO_LONG = (
+    *("not JSON", "unusable timestamp", "unusable identifier", "truncated gzip", "line too long"),
 )
+MAX_LINE_BYTES = 8 * 2**20  # with the end of the line
 EARLIEST, DAY, MAXIMUM_OFFSET = datetime(2000, 1, 1, tzinfo=UTC), timedelta(1), timedelta(hours=18)
-SECOND, OFFSET = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", r"([+-])(\d\d)(?::?([0-5]\d))?"
-ISO_8601 = re.compile(rf"({SECOND})(?:\.\d{{1,9}})?(?:Z|{OFFSET})?", re.ASCII)
+MINUTE, OFFSET = r"\d{4}-\d\d-\d\dT\d\d:\d\d", r"([+-])(\d\d)(?::?([0-5]\d))?"
+ISO_8601 = re.compile(rf"({MINUTE})(?:(:\d\d)(?:\.\d{{1,9}})?)?(?:Z|{OFFSET})?", re.ASCII)
 # A control character, what stands for bytes that are not UTF-8, or over 256 characters.
+UNREADABLE = "\ufffd"
 UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]|.{257}")
 
 Row = tuple[int, str, str, str]  # TIMESTAMP, USER_ID, ITEM_ID, EVENT_TYPE: rows in their order
@@ -42,6 +46,7 @@ def transform(
     """Say what the job makes of the files below the folder when it starts at that moment."""
     kept: list[tuple[str | None, Kept]] = []
     filtered, rejected = dict.fromkeys(FILTERED, 0), list[Rejected]()
+    others = Counter[str]()
     for file in files(source, start, end):
         records, broken = lines(file)
         for record in records:
@@ -50,6 +55,12 @@ def transform(
                 kept.append(became)
             elif became in filtered:
                 filtered[became] += 1
+                if became == OTHER_EVENT and isinstance(
+                    name := (parsed(record) or {}).get("event"), str
+                ):
+                    others[name[:100]] += 1
+            elif became == TOO_LONG:
+                rejected.append((became, file, None))
             else:
                 rejected.append((became, file, record.decode(errors="replace")))
         rejected += [(TRUNCATED, file, None)] * broken
@@ -65,6 +76,7 @@ def transform(
         "filtered": filtered,
         "rejected": {reason: reasons.count(reason) for reason in REJECTED},
         "rows_written": len(rows),
+        "other_events": dict(sorted(others.items(), key=lambda each: (-each[1], each[0]))[:10]),
     }
     return Result(rows, accounting, rejected)
 
@@ -98,6 +110,8 @@ def lines(file: Path) -> tuple[list[bytes], bool]:
 
 def judge(line: bytes, events: Collection[str], now: datetime) -> str | tuple[str | None, Kept]:
     """Give the reason why the record is not kept or, when it is, its messageId and itself."""
+    if len(line) + 1 >= MAX_LINE_BYTES:
+        return TOO_LONG
     if (record := parsed(line)) is None:
         return NOT_JSON
     event, user = record.get("event"), identifier(record.get("userId")) or ""
@@ -112,7 +126,8 @@ def judge(line: bytes, events: Collection[str], now: datetime) -> str | tuple[st
     if reason := next((reason for reason, applies in reasons.items() if applies), None):
         return reason
     assert at is not None
-    return identifier(record.get("messageId")), (int(at.timestamp()), user, str(event), skus)
+    message = identifier(record.get("messageId"))
+    return None if message == UNREADABLE else message, (int(at.timestamp()), user, str(event), skus)
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
@@ -144,10 +159,21 @@ def parsed(line: bytes) -> dict[str, Any] | None:
 def identifier(value: object) -> str | None:
     if value is None or isinstance(value, dict | list):
         return None
+    if isinstance(value, float):
+        return digits(value)
     text = value.decode() if isinstance(value, bytes) else str(value)
     text = "0" if value == b"-0" else text
     text = (text.lower() if isinstance(value, bool) else text).strip(" ")
     return None if is_nested(text) else text or None
+
+
+def digits(number: float) -> str:
+    """A number as Java writes it; where that has an exponent, its digits, if they are exact."""
+    if number == 0 or 1e-3 <= abs(number) < 1e7:
+        return str(number)
+    decimal = Decimal(repr(number))
+    is_exact = abs(number) < 2**53 and float(round(decimal, 18)) == number
+    return f"{round(decimal, 18).normalize():f}" if is_exact else UNREADABLE
 
 
 def is_nested(text: str) -> bool:
@@ -175,10 +201,12 @@ def moment(value: object) -> datetime | None:
     match = ISO_8601.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    second, sign, hours, minutes = match.groups()
+    minute, second, sign, hours, minutes = match.groups()
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        utc = datetime.fromisoformat(f"{second}+00:00") - (-offset if sign == "-" else offset)
+        utc = datetime.fromisoformat(f"{minute}{second or ':00'}+00:00") - (
+            -offset if sign == "-" else offset
+        )
     except (ValueError, OverflowError):
         return None
     return utc if offset <= MAXIMUM_OFFSET else None

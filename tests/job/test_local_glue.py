@@ -1,8 +1,10 @@
 """The embedded AWS's Glue, by its own API: what it does with a job that Glue would do too."""
 
+import io
 import json
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from workshop.account import EMBEDDED_ACCOUNT
 from workshop.local.server import EmbeddedAws
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
+HELPER = SCRIPT.with_name("segment_io.py")
 BUCKET = "personalize-data-test"
 LOGS = "/aws-glue/test-job"
 EVENT = {
@@ -78,6 +81,7 @@ class Aws:
             "--enable-metrics": "",
             "--TempDir": f"s3://{BUCKET}/not-for-the-role/",
             "--custom-logGroup-prefix": LOGS,
+            "--extra-py-files": f"s3://{BUCKET}/scripts/{HELPER.name}",
             "--S3_JSON_INPUT_PATH": f"s3://{BUCKET}/segment-logs/",
             "--S3_CSV_OUTPUT_PATH": f"s3://{BUCKET}/transformed",
             "--S3_REJECTED_PATH": f"s3://{BUCKET}/rejected",
@@ -137,6 +141,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         aws.role("Job", "segment-logs*", "scripts/*", "transformed*", "rejected*")
         body = json.dumps(EVENT).encode()
         aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
+        aws.s3.put_object(Bucket=BUCKET, Key=f"scripts/{HELPER.name}", Body=HELPER.read_bytes())
         yield aws
 
 
@@ -160,9 +165,10 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
     assert aws.keys("segment-logs") == ["segment-logs/web/1/a.json"]
     run_name = key.removeprefix("transformed/").removesuffix("-part-r-00000.csv")
     assert aws.keys("rejected") == [f"rejected/{run_name}/accounting.json"]
-    *_, accounting, seconds = aws.log(run, "output")
+    started, *_, accounting, finished = aws.log(run, "output")
+    assert started == f"{run_name} started"
     assert accounting.startswith('ACCOUNTING {"records_read": 1, "kept": 1')
-    assert re.fullmatch(r"seconds \d+ in all", seconds)
+    assert re.fullmatch(rf"{run_name} finished after \d+ seconds", finished)
 
 
 def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
@@ -205,7 +211,11 @@ def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws
 def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
     """Else a parameter that was forgotten in the template is found at the event."""
     run = aws.run(
-        aws.job("NoOptions", SCRIPT.read_text(encoding="utf-8"), DefaultArguments={}),
+        aws.job(
+            "NoOptions",
+            SCRIPT.read_text(encoding="utf-8"),
+            DefaultArguments={"--extra-py-files": f"s3://{BUCKET}/scripts/{HELPER.name}"},
+        ),
         Arguments={"--S3_CSV_OUTPUT": f"s3://{BUCKET}/transformed"},
     )
     assert run["ErrorMessage"] == (
@@ -315,3 +325,66 @@ def test_a_run_writes_no_file_outside_its_folder(aws: Aws, tmp_path: Path) -> No
     aws.s3.delete_object(Bucket=BUCKET, Key=key)
     assert run["JobRunState"] == "FAILED"
     assert list(tmp_path.iterdir()) == []
+
+
+IMPORTS = "import helper, sys\nprint(helper.__file__)\nprint(helper.WHAT)\n"
+
+
+def test_a_script_imports_its_extra_python_files(aws: Aws) -> None:
+    """On Glue they lie on the Python path: a module as a file, or in a zip as `cdk deploy` has."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("helper.py", "WHAT = 'from a zip'\n")
+    for name, body in (("helper.py", b"WHAT = 'from a file'\n"), ("abc.zip", packed.getvalue())):
+        aws.s3.put_object(Bucket=BUCKET, Key=f"scripts/{name}", Body=body)
+        paths = {
+            "--extra-py-files": f"s3://{BUCKET}/scripts/{HELPER.name},s3://{BUCKET}/scripts/{name}"
+        }
+        run = aws.run(aws.job(f"Imports-{name[:3]}", IMPORTS), Arguments=paths)
+        assert run["JobRunState"] == "SUCCEEDED", run
+        assert aws.log(run, "output")[1] == f"from a {'zip' if name == 'abc.zip' else 'file'}"
+
+
+def test_extra_python_files_are_read_with_the_jobs_role(aws: Aws) -> None:
+    """A role that may not read the module fails the run, as on Glue."""
+    role = aws.role("NoModule", "segment-logs*", "transformed*", "rejected*", "scripts/NoModule.py")
+    run = aws.run(aws.job("NoModule", "print('ran')", role))
+    assert run["JobRunState"] == "FAILED"
+    assert "AccessDenied (GetObject)" in run["ErrorMessage"]
+
+
+def test_the_conf_argument_sets_sparks_configuration(aws: Aws) -> None:
+    """What `--conf` says, like the region of S3A, reaches Spark; more settings follow in it."""
+    script = (
+        "from pyspark import SparkContext\n"
+        "conf = SparkContext.getOrCreate().getConf()\n"
+        "print(conf.get('spark.hadoop.fs.s3a.endpoint.region'), conf.get('spark.task.cpus'))\n"
+    )
+    value = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1 --conf spark.task.cpus=2"
+    run = aws.run(aws.job("Conf", script), Arguments={"--conf": value})
+    assert run["JobRunState"] == "SUCCEEDED", run
+    assert aws.log(run, "output") == ["eu-west-1 2"]
+
+
+def test_paths_with_any_character(aws: Aws) -> None:
+    """A prefix that somebody gave a blank or a bracket is read and written where it says.
+
+    All but a colon: the file system that stands for S3 here cannot have one. S3A can.
+    """
+    folder = "odd (a) [b] {c,d} + @ & = ' % # %20 größe*"
+    key = f"{folder}/in/web/1466467200000/a b?.json"
+    aws.role("Odd", f"{folder.replace('*', '?')}*", "scripts/*")
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(EVENT).encode() + b"\n{")
+    job = aws.job("Odd", SCRIPT.read_text(encoding="utf-8"), "Odd")
+    names = ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH")
+    paths = {
+        f"--{name}": f"s3://{BUCKET}/{folder}/{kind}"
+        for name, kind in zip(names, ("in", "out", "rejected"), strict=True)
+    }
+
+    run = aws.run(job, Arguments={**paths, "--START_DATE": "2016-06-21"})
+
+    assert run.get("ErrorMessage") is None
+    (csv,) = aws.keys(f"{folder}/out")
+    assert aws.s3.get_object(Bucket=BUCKET, Key=csv)["Body"].read().count(b"anna") == 1
+    assert len(aws.keys(f"{folder}/rejected")) == 2

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -9,8 +10,9 @@ from datetime import UTC, date, datetime
 import psutil
 import pytest
 
-from tests.job.live_job import DAY, Folders, LiveJob, Outcome, csv_lines_of
-from tests.job.reference import EVENTS, Result, transform
+from tests.guide import PAGES, blocks
+from tests.job.live_job import DAY, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
+from tests.job.reference import EVENTS, REJECTED, Result, transform
 
 NEXT_DAY, THIRD_DAY = "ios-prod/1466553600000", "android-prod/1466640000000"
 # Product Clicked and Order Completed as the e-commerce v2 specification shows them.
@@ -312,14 +314,25 @@ TIMES = {
     "2016-06-21T10:00:54.5": 1466503254,
     "2016-06-22T04:00:55+18:00": 1466503255,
     "2000-01-01T00:00:00Z": 946684800,
+    # Java's OffsetDateTime leaves out the seconds of a full minute.
+    "2016-06-21T10:01Z": 1466503260,
+    "2016-06-21T10:02": 1466503320,
+    "2016-06-21T12:03+02:00": 1466503380,
+    "2016-06-21T03:04-0700": 1466503440,
     "1999-12-31T23:59:59-00:01": 946684859,
     "2020-02-29T23:59:59Z": 1583020799,
 }
 NO_TIMES: list[object] = [
-    *("", "yesterday", "2016-06-21", "T10:00:00Z", "2016-06-21T10:00Z", "2016-06-21 10:00:00Z"),
+    *("", "yesterday", "2016-06-21", "T10:00:00Z", "T10:00Z", "2016-06-21 10:00:00Z"),
     *("2016-13-21T10:00:00Z", "2019-02-29T00:00:00Z", "2016-06-31T00:00:00Z"),
     *("2016-06-21T24:00:00Z", "2016-06-21T23:59:60Z", "2016-06-21T10:00:00.1234567890Z"),
-    *("2016-06-21T10:00:00+18:01", "2016-06-21T10:00:00+05:60", "2016-06-21T10:00:00.Z"),
+    *(
+        "2016-06-21T10:00.5Z",
+        "2016-06-21T10Z",
+        "2016-06-21T10:00:00+18:01",
+        "2016-06-21T10:00:00+05:60",
+        "2016-06-21T10:00:00.Z",
+    ),
     *(
         " 2016-06-21T10:00:00Z",
         "2016-06-21T10:00:00Z\n",
@@ -509,7 +522,7 @@ def test_without_a_kept_record_the_run_fails_and_the_csv_stays(
     before.write_text("the run before", encoding="utf-8")
     outcome = live_job.run(folders)
     assert outcome.error.startswith("ValueError: ")
-    assert '"other event": 1, "no userId": 1' in outcome.error
+    assert "\n  filtered 1 other event\n  filtered 1 no userId\n" in outcome.error
     assert folders.csvs() == [before]
     assert before.read_text(encoding="utf-8") == "the run before"
     assert folders.accounting()["records_read"] == 3
@@ -559,3 +572,213 @@ def test_an_argument_that_is_missing_is_named(live_job: LiveJob, folders: Folder
         assert live_job.run(folders, **{name: None}).error == (
             f"GlueArgumentError: the following arguments are required: --{name}"
         )
+
+
+# What a folder's name may have, and Hadoop, Spark, a URI or a glob reads as something else.
+ODD_FOLDERS = [
+    "my logs", "größe 日本", "a (b) [c] {d,e}", "*?", "+,@&='", "100% %20 %41", "a#b", "a:b",
+    "back\\slash", 'quo"te', " around ", "$HOME ~ !", "new\nline", "[!a]", "tab\there", "a;b|c<d>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_FOLDERS)
+def test_a_folder_may_have_any_name(live_job: LiveJob, folders: Folders, name: str) -> None:
+    """The job reads, writes and rejects in the folders that it is given, and in no others."""
+    odd = Folders(folders.base / name)
+    odd.put(f"{DAY}/a.gz", event("1"), "\n{\n")
+    odd.put(f"{name}/1466467200000/b.json", event("2"))
+    odd.put(f"{name}/1466553600000/{name}.json", event("3"))
+    for options, kept in (
+        ({}, 3),
+        ({"START_DATE": date(2016, 6, 21), "END_DATE": date(2016, 6, 21)}, 2),
+    ):
+        expected = check(live_job, odd, **options)
+        assert expected.accounting["kept"] == kept
+        assert [path.name for path in folders.base.iterdir()] == [name]
+        assert left(odd) == ["rejected", "segment-logs", "transformed"]
+
+
+def test_names_that_are_found_are_paths_and_not_patterns(
+    live_job: LiveJob, folders: Folders
+) -> None:
+    """A source `a*` is not read instead of, or in addition to, those that it would match."""
+    for source in ("a*", "ab", "shop {eu,us}", "shop eu", "web [prod]", "web p"):
+        folders.put(f"{source}/1466467200000/1.gz", event(source, userId=source))
+    expected = check(live_job, folders, START_DATE=date(2016, 6, 21))
+    assert expected.accounting["kept"] == expected.accounting["records_read"] == 6
+
+
+def test_zeros_in_a_gzip_cost_no_more_than_what_follows_them(
+    live_job: LiveJob, folders: Folders
+) -> None:
+    """Tape, block devices and some tools fill files up with zeros; the run goes on."""
+    good = gzip.compress(lines(event("good")).encode())
+    for number, zeros in enumerate((1, 2, 7, 512, 70_000)):
+        first, second = (
+            gzip.compress(lines(event(f"{number} {which}")).encode()) for which in "ab"
+        )
+        folders.put(f"{DAY}/after{number}.gz").write_bytes(first + bytes(zeros))
+        folders.put(f"{NEXT_DAY}/between{number}.gz").write_bytes(second + bytes(zeros) + good)
+    folders.put(f"{THIRD_DAY}/before.gz").write_bytes(bytes(9) + good)
+    folders.put(f"{THIRD_DAY}/good.gz").write_bytes(good)
+    expected = check(live_job, folders)
+    assert expected.accounting["kept"] == 11
+    assert expected.accounting["rejected"]["truncated gzip"] == 11
+
+
+LIMIT = 8 * 2**20  # bytes of a line that are held in memory
+
+
+def test_a_line_too_long_to_hold_is_rejected_and_the_run_goes_on(
+    live_job: LiveJob, folders: Folders
+) -> None:
+    """Hadoop skips such a line without a word: it would be lost and not be counted."""
+    long = event("long", context={"text": "x" * LIMIT})
+    whole = event("whole", context={"text": "x" * (LIMIT - 1000)})
+    folders.put(f"{DAY}/in-the-middle.gz", lines(event("1"), long, event("2"), long, event("3")))
+    folders.put(f"{DAY}/at-the-end.json", lines(event("4"), whole) + long)
+    folders.put(f"{NEXT_DAY}/alone.gz", long)
+    folders.put(f"{NEXT_DAY}/good.gz", lines(event("5")))
+    cut = folders.put(f"{THIRD_DAY}/cut.gz", lines(event("6"), long, event("7")) + "x" * 999)
+    cut.write_bytes(cut.read_bytes()[:-8])
+    expected = check(live_job, folders)
+    assert expected.accounting["kept"] == 8
+    assert expected.accounting["rejected"] == dict.fromkeys(REJECTED, 0) | {
+        "line too long": 5,
+        "truncated gzip": 1,
+    }
+
+
+def test_a_line_of_gigabytes_does_not_stop_the_run(live_job: LiveJob, folders: Folders) -> None:
+    """A gzip of 1.2 MB that anybody may write into the logs has stopped every run of the job."""
+    bomb = folders.put(f"{DAY}/bomb.gz")
+    with gzip.open(bomb, "wb", compresslevel=1) as file:
+        for _ in range(1200):
+            file.write(b"x" * 2**20)
+    folders.put(f"{DAY}/good.gz", event("good"))
+    outcome = live_job.run(folders)
+    assert outcome.error == ""
+    assert folders.rejected_records() == [("line too long", bomb, None)]
+    assert folders.accounting()["kept"] == 1
+
+
+def test_lines_that_end_in_other_ways_are_not_missing(live_job: LiveJob, folders: Folders) -> None:
+    """Bytes that are not in a line are no reason to look for damage, nor to reject anything."""
+    records = [event(f"{n}") for n in range(50)]
+    folders.put(f"{DAY}/crlf.gz", "\ufeff" + "\r\n".join(records))
+    folders.put(f"{DAY}/blank.json", "\n\n\n".join(records))
+    assert check(live_job, folders).accounting["records_read"] == 100
+
+
+NUMBERS_AS_USERS = {
+    "55520": "55520",
+    "55520.0": "55520.0",
+    "12345678.0": "12345678",
+    "12345678": "12345678",
+    "1.2345678e+7": "12345678",
+    '"1.2345678E7"': "1.2345678E7",
+    "157963456373623802": "157963456373623802",
+    "123456789012345678901234567890": "123456789012345678901234567890",
+    "90071992547409931.0": None,
+    "9007199254740992.0": None,
+    "123456789012345678901234567890.0": None,
+    "1e400": None,
+}
+
+
+def test_numbers_as_identifiers(live_job: LiveJob, folders: Folders) -> None:
+    """A phone sends 12345678.0 for the user 12345678; from 2^53 on two users would become one."""
+    template = event("M", userId="U", properties={"sku": "S"})
+    records = [
+        template.replace('"M"', f'"{where} {n}"').replace('"U"', user).replace('"S"', sku)
+        for n, number in enumerate(NUMBERS_AS_USERS)
+        for where, user, sku in (("user", number, '"s"'), ("sku", '"u"', number))
+    ]
+    folders.put(f"{DAY}/a.gz", lines(*records))
+    expected = check(live_job, folders)
+    good = [text for text in NUMBERS_AS_USERS.values() if text]
+    assert sorted(user for _, user, item, _ in expected.rows if item == "s") == sorted(good)
+    assert sorted(item for _, user, item, _ in expected.rows if user == "u") == sorted(good)
+    assert expected.accounting["rejected"]["unusable identifier"] == 2 * (
+        len(NUMBERS_AS_USERS) - len(good)
+    )
+
+
+def test_message_ids_that_are_large_numbers_are_not_taken_for_one(
+    live_job: LiveJob, folders: Folders
+) -> None:
+    """Different messages whose numbers are one double are all kept; equal exact ones are not."""
+    template = event("M")
+    ids = ("90071992547409931.0", "90071992547409932.0", "12345678.0", "1.2345678E7")
+    folders.put(f"{DAY}/a.gz", lines(*(template.replace('"M"', each) for each in ids)))
+    counts = check(live_job, folders).accounting
+    assert (counts["kept"], counts["duplicates"]) == (3, 1)
+
+
+def test_the_accounting_names_the_most_frequent_other_events(
+    live_job: LiveJob, folders: Folders
+) -> None:
+    """Who misses a supported name need not guess; a name is data, and cannot forge a line."""
+    forged = "x\nkept 1000000 in all\nACCOUNTING {}\nrun-1 started"
+    records = [
+        *[event(None, event=f"Event {n:02}") for n in range(14) for _ in range(20 - n)],
+        *[event(None, event=forged)] * 30,
+        event(None, event="y" * 5000),
+        event(None, event=None),
+        event("kept"),
+    ]
+    folders.put(f"{DAY}/a.gz", lines(*records))
+    outcome = live_job.run(folders)
+    assert outcome.error == ""
+    others = folders.accounting()["other_events"]
+    assert list(others.items()) == [(forged, 30), *((f"Event {n:02}", 20 - n) for n in range(9))]
+    assert printed(outcome) == folders.accounting()
+    assert [line for line in outcome.output if line.startswith("kept ")] == ["kept 1 in all"]
+    (line,) = [line for line in outcome.output if "add them by --SUPPORTED_EVENTS" in line]
+    assert "Event 00" in line
+
+
+def test_a_run_that_reads_nothing_says_which_days_there_are(
+    live_job: LiveJob, folders: Folders
+) -> None:
+    """A typing error in a date is found without a look into the bucket."""
+    for day in (DAY, NEXT_DAY, THIRD_DAY):
+        folders.put(f"{day}/a.gz", event("1"))
+    error = live_job.run(folders, START_DATE="2017-01-01").error
+    assert "2017-01-01 to 9999-12-31" in error
+    assert "days from 2016-06-21 to 2016-06-23" in error
+    assert (
+        "no day's folder"
+        in live_job.run(
+            Folders(folders.source / "website-prod"),
+            S3_JSON_INPUT_PATH=folders.source / "website-prod",
+            START_DATE="2017-01-01",
+        ).error
+    )
+
+
+def test_the_guides_exercises(live_job: LiveJob, folders: Folders) -> None:
+    """Participants see the numbers change as the guide's page on the job says."""
+    page = PAGES["50-read-the-job"]
+    folders.put(f"{DAY}/a.gz", lines(*(record for record, _ in SHAPES.values())))
+    before = check(live_job, folders).accounting
+
+    (events,) = re.findall(r"`--SUPPORTED_EVENTS` to `(.+?)`", page)
+    without_clicks = check(live_job, folders, SUPPORTED_EVENTS=events).accounting
+    assert without_clicks["kept"] < before["kept"]
+    assert next(iter(without_clicks["other_events"])) == "Product Clicked"
+
+    (rule,) = [
+        line.strip()
+        for line in blocks("python")
+        if line.strip().count("\n") == 0 and "NO_SKU" in line
+    ]
+    assert "write `!= 1` instead of `== 0`" in page
+    edited = folders.base / "script.py"
+    text = SCRIPT.read_text(encoding="utf-8")
+    edited.write_text(text.replace(rule, rule.replace("== 0", "!= 1")), encoding="utf-8")
+    assert live_job.run(folders, script=edited).error == ""
+    of_single_products = folders.accounting()
+    assert of_single_products["rows_written"] == of_single_products["kept"]
+    assert of_single_products["filtered"]["no SKU"] > before["filtered"]["no SKU"]
+    assert check(live_job, folders).accounting == before

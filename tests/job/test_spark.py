@@ -75,6 +75,10 @@ FRAMES = ["Traceback (most recent call last):", '  File "a.py", line 1, in <modu
             [*FRAMES, "pyspark.errors.AnalysisException: [PATH_NOT_FOUND] s3://a;", "'Plan", ""],
             "AnalysisException: [PATH_NOT_FOUND] s3://a;",
         ),
+        (
+            [*FRAMES, "ValueError: No record was kept.", "  kept 0 in all", "26/11/23 WARN x: y"],
+            "ValueError: No record was kept.\n  kept 0 in all",
+        ),
         (['  File "a.py", line 1', "    )", "    ^", "SyntaxError: unmatched ')'"], None),
         (["26/11/23 WARN Something: else"], "SystemExit: 3"),
     ],

@@ -15,7 +15,7 @@ OTHER_ACCOUNT = "444455556666"
 OTHER_BUCKET = "arn:aws:s3:::somebody-elses-bucket"
 PLAIN_HTTP = {"aws:SecureTransport": "false"}
 LOG = "segment-logs/website-prod/1700000000000/1700086400000.00000000.gz"
-SCRIPT = "scripts/segment_events_to_csv.py"
+SCRIPT, HELPER = "scripts/segment_events_to_csv.py", "scripts/segment_io.py"
 ROLES = ETL, CONTENTS, PERSONALIZE, SEGMENT = (
     "EtlRole",
     "ContentsRole",
@@ -197,6 +197,7 @@ _OF_SERVICES_AND_OTHER_ACCOUNTS = [
         Call(who, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}-0")
         for who, role in (
             ("lambda.amazonaws.com", ETL),
+            ("glue.amazonaws.com", ETL),  # for nobody
             ("ec2.amazonaws.com", ETL),
             ("glue.amazonaws.com", CONTENTS),
             ("glue.amazonaws.com", PERSONALIZE),
@@ -205,6 +206,30 @@ _OF_SERVICES_AND_OTHER_ACCOUNTS = [
             (f"arn:aws:iam::{OTHER_ACCOUNT}:root", CONTENTS),
         )
     ),
+    *(
+        Call(
+            who,
+            "sts:AssumeRole",
+            f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}-0",
+            {"aws:SourceAccount": OTHER_ACCOUNT},
+        )
+        for who, role in (("glue.amazonaws.com", ETL), ("lambda.amazonaws.com", CONTENTS))
+    ),
+    # A bucket of this name that is another account's.
+    *(
+        Call(who, action, f"{BUCKET_ARN}/{key}", {"aws:ResourceAccount": OTHER_ACCOUNT})
+        for who, action, key in (
+            (ETL, "s3:GetObject", LOG),
+            (ETL, "s3:GetObject", HELPER),
+            (ETL, "s3:PutObject", "transformed/1.csv"),
+            (CONTENTS, "s3:PutObject", SCRIPT),
+            (SEGMENT, "s3:PutObject", LOG),
+            (PARTICIPANT, "s3:GetObject", LOG),
+            (PARTICIPANT, "s3:PutObject", "athena-results/0.csv"),
+            (PARTICIPANT, "s3:PutObject", SCRIPT),
+        )
+    ),
+    Call(PARTICIPANT, "s3:ListBucket", BUCKET_ARN, {"aws:ResourceAccount": OTHER_ACCOUNT}),
     # Whom the bucket lets in.
     *(
         Call(

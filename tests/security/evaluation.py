@@ -104,8 +104,12 @@ class Environment:
         ((_, bucket_policy),) = self._of_type("AWS::S3::BucketPolicy")
         self.bucket: Policy = self.resolve(bucket_policy["PolicyDocument"])
         ((_, job),) = self._of_type("AWS::Glue::Job")
-        self.script = str(self.resolve(job["Command"]["ScriptLocation"])).replace(
-            "s3://", "arn:aws:s3:::"
+        self.script, self.helper = (
+            str(self.resolve(path)).replace("s3://", "arn:aws:s3:::")
+            for path in (
+                job["Command"]["ScriptLocation"],
+                job["DefaultArguments"]["--extra-py-files"],
+            )
         )
 
     def _of_type(self, kind: str) -> Iterator[tuple[str, Any]]:
@@ -163,15 +167,22 @@ class Environment:
             arn = f"arn:aws:iam::{ACCOUNT}:user/{call.principal}"
         elif call.principal.startswith("arn:"):
             own = self.identity[ADMINISTRATOR]
-        context = {"aws:SecureTransport": "true", **call.context}
+        owner = call.resource.split(":")[4] if call.resource.startswith("arn:") else ""
+        context = {
+            "aws:SecureTransport": "true",
+            "aws:ResourceAccount": owner or ACCOUNT,
+            **call.context,
+        }
         if arn.startswith("arn:"):
             context |= {"aws:PrincipalArn": arn, "aws:PrincipalAccount": arn.split(":")[4]}
-        owner = call.resource.split(":")[4] if call.resource.startswith("arn:") else ""
         found: dict[str, Any] = {
             "request": {
                 "principal": arn,
                 "action": call.action,
-                "resource": {"resource": call.resource, "accountId": owner or ACCOUNT},
+                "resource": {
+                    "resource": call.resource,
+                    "accountId": context["aws:ResourceAccount"],
+                },
                 "contextVariables": context,
             },
             "identityPolicies": [{"name": call.principal, "policy": own}] if own else [],

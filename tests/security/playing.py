@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.security.recording import Recording
 from workshop.account import EMBEDDED_REGION
 
 RECORDED = Path(__file__).parent / "calls.json"
+# What the job's role calls on Glue, where its S3 connector is S3A: tests/job/test_s3a.py.
+S3A_RECORDED = Path(__file__).parent / "s3a_calls.json"
 WORKSPACE = "workspace1"
 # What differs from one time to the next, and what stands for it.
 RUN_SPECIFIC = (
@@ -54,7 +57,7 @@ def play(folder: Path) -> Calls:
         do_the_exercise(participant(owner))
         _update(owner)
         _delete(owner)
-        return _distinct(recording.calls())
+        return distinct(recording.calls())
 
 
 def _create(owner: boto3.Session) -> None:
@@ -76,6 +79,23 @@ def _role_arn(owner: boto3.Session, logical_id: str) -> str:
     )
     name = found["StackResourceDetail"]["PhysicalResourceId"]
     return str(owner.client("iam").get_role(RoleName=name)["Role"]["Arn"])
+
+
+def become(owner: boto3.Session, logical_id: str) -> Any:  # noqa: ANN401 - boto3's own
+    """Take a service's place in the trust of the stack's role for a moment.
+
+    Returns:
+        credentials of the role.
+    """
+    arn = _role_arn(owner, logical_id)
+    iam, name = owner.client("iam"), arn.rpartition("/")[2]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    opened = {"Version": "2012-10-17", "Statement": [statement]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
+    session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="service")
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    return session["Credentials"]
 
 
 def _session(credentials: Any) -> boto3.Session:  # noqa: ANN401 - boto3's own
@@ -137,17 +157,9 @@ def _run_the_job(owner: boto3.Session) -> None:
 def _personalize_reads(owner: boto3.Session) -> None:
     """As a dataset import job does, by its documentation: with the role, list and read the CSVs.
 
-    Personalize is not on the embedded AWS: the owner takes its place in the role's trust.
+    Personalize is not on the embedded AWS.
     """
-    arn = _role_arn(owner, "PersonalizeRole")
-    iam, name = owner.client("iam"), arn.rpartition("/")[2]
-    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    opened = {"Version": "2012-10-17", "Statement": [statement]}
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
-    session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="personalize")
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-    s3 = _session(session["Credentials"]).client("s3")
+    s3 = _session(become(owner, "PersonalizeRole")).client("s3")
     found = s3.list_objects_v2(Bucket=BUCKET, Prefix="transformed/")["Contents"]
     for entry in found:
         assert s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
@@ -179,12 +191,15 @@ def _delete(owner: boto3.Session) -> None:
     )
 
 
-def _distinct(calls: list[dict[str, str]]) -> Calls:
+def distinct(
+    calls: list[dict[str, str]], run_specific: Iterable[tuple[str, str]] = RUN_SPECIFIC
+) -> Calls:
+    """Say who called what: sorted, and without what differs from one time to the next."""
     found: dict[str, set[tuple[str, str]]] = {}
     for call in calls:
         if name := _principal(call["principal"]):
             resource = call["resource"]
-            for pattern, stand_in in RUN_SPECIFIC:
+            for pattern, stand_in in run_specific:
                 resource = re.sub(pattern, stand_in, resource)
             found.setdefault(name, set()).add((call["action"], resource))
     return {name: [list(call) for call in sorted(found[name])] for name in sorted(found)}
@@ -198,10 +213,13 @@ def _principal(arn: str) -> str | None:
     return role[1] if role else None
 
 
+def written(calls: Calls) -> str:
+    """Write calls as JSON, one call a line."""
+    lines = json.dumps(calls, indent=1)
+    return re.sub(r'\[\s+("[^"]+"),\s+("[^"]+")\s+\]', r"[\1, \2]", lines) + "\n"
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         calls = play(Path(folder))
-    lines = json.dumps(calls, indent=1)
-    # One call a line.
-    lines = re.sub(r'\[\s+("[^"]+"),\s+("[^"]+")\s+\]', r"[\1, \2]", lines)
-    RECORDED.write_text(lines + "\n", encoding="utf-8")
+    RECORDED.write_text(written(calls), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The embedded AWS that notes which call of which principal its IAM evaluation has allowed.
+"""The embedded AWS that notes which call of which principal its IAM evaluation allows or refuses.
 
 Run: python -m tests.security.recording FOLDER PORT
 """
@@ -10,25 +10,35 @@ from typing import Any
 
 from workshop.local import iam, server
 
-CALLS = "calls.jsonl"
+CALLS, REFUSED = "calls.jsonl", "refused.jsonl"
 
 
 class Recording(server.EmbeddedAws):
-    """Keeps a list of the calls that were allowed; the account's owner's are not in it."""
+    """Keeps lists of the calls; the account's owner's are not in them."""
 
     module = "tests.security.recording"
 
     def calls(self) -> list[dict[str, str]]:
         """The calls so far: who called (ARN), the action, and the resource (ARN or `*`)."""
-        lines = (self.folder / CALLS).read_text(encoding="utf-8").splitlines()
+        return self._read(CALLS)
+
+    def refused(self) -> list[dict[str, str]]:
+        """The calls that were not allowed."""
+        return self._read(REFUSED)
+
+    def _read(self, name: str) -> list[dict[str, str]]:
+        lines = (self.folder / name).read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
 
-def _record(file: Path) -> None:
+def _record(folder: Path) -> None:
     """Note every call where MiniStack decides on it."""
     from ministack.core import iam_evaluator  # noqa: PLC0415 - once it is set up
 
     enforce = iam_evaluator.enforce
+    allowed, refused = folder / CALLS, folder / REFUSED
+    for file in (allowed, refused):
+        file.write_text("", encoding="utf-8")
 
     def noting_enforce(
         access_key: str,
@@ -39,9 +49,9 @@ def _record(file: Path) -> None:
     ) -> object:
         denied = enforce(access_key, action, *request, resource_arn=resource_arn, **more)
         caller = iam_evaluator.caller_arn()
-        if denied is None and not caller.endswith(":root"):
+        if not caller.endswith(":root"):
             call = {"principal": caller, "action": action, "resource": resource_arn}
-            with file.open("a", encoding="utf-8") as calls:
+            with (allowed if denied is None else refused).open("a", encoding="utf-8") as calls:
                 calls.write(json.dumps(call) + "\n")
         return denied
 
@@ -55,7 +65,7 @@ if __name__ == "__main__":
     def install_and_record() -> None:
         """As the embedded AWS does, and the recorder on top."""
         install()
-        _record(folder / CALLS)
+        _record(folder)
 
     iam.install = install_and_record
     server.main(folder, port)

@@ -264,6 +264,34 @@ def test_what_a_browser_sends_is_refused_unread(
 
 
 @pytest.mark.parametrize(
+    ("header", "signed", "status"),
+    [
+        ("Referer", "https://audit.example.org/hadoop", 200),
+        ("Referer", "https://evil.example/", 403),  # another than the one that was signed
+        ("Origin", "https://audit.example.org/hadoop", 403),
+    ],
+)
+def test_only_a_referer_may_be_signed(
+    signer: Signer, header: str, signed: str, status: int
+) -> None:
+    """S3A names what it does in one, so Glue's connector would not get in; a page cannot sign."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    request = signer.signed(headers={header: signed, **form})
+    assert f"{header.lower()};" in request.headers["Authorization"]
+    request.headers.replace_header(header, "https://audit.example.org/hadoop")
+    assert signer.send(request).status_code == status
+
+
+def test_a_referer_that_is_said_to_be_signed_is_not_believed(signer: Signer) -> None:
+    """A name in the list of signed headers costs a caller nothing."""
+    request = signer.signed()
+    named = request.headers["Authorization"].replace("SignedHeaders=", "SignedHeaders=referer;")
+    request.headers.replace_header("Authorization", named)
+    request.headers["Referer"] = "https://evil.example/"
+    assert signer.send(request).status_code == 403
+
+
+@pytest.mark.parametrize(
     "host",
     [
         *("evil.example", "evil.example:PORT", "127.0.0.1", "127.0.0.1:1", "127.0.0.1:PORT.evil"),

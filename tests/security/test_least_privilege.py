@@ -1,7 +1,8 @@
 """Every role can do what it was seen to do, nothing that it must not, and no more than it needs.
 
 What was seen is `calls.json`: each call that the embedded AWS's evaluation allowed while everybody
-played their part (`playing.py`); a slow test plays it again. What decides here is another engine,
+played their part (`playing.py`); a slow test plays it again. What the job calls through S3A, as on
+Glue, is `s3a_calls.json`; `tests/job/test_s3a.py` plays that. What decides here is another engine,
 on the policies as they are synthesized.
 """
 
@@ -19,6 +20,7 @@ from tests.security.denied import (
     CONTENTS,
     DENIED,
     ETL,
+    HELPER,
     LOG,
     PERSONALIZE,
     ROLES,
@@ -36,7 +38,7 @@ from tests.security.evaluation import (
     decide,
     unneeded,
 )
-from tests.security.playing import RECORDED, WORKSPACE, play
+from tests.security.playing import RECORDED, S3A_RECORDED, WORKSPACE, play
 
 RESULTS = f"{BUCKET_ARN}/athena-results/0.csv"
 WORKGROUP_ARN = f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/segment-personalize"
@@ -48,6 +50,19 @@ CATALOG_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"
 TABLE_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/segment_personalize/segment_logs"
 # Calls that are made on AWS and cannot be seen on the embedded AWS, and how they are known.
 NOT_CALLED = [
+    # Glue's log agent may ask for the group and its streams before it writes. Source: AWS Glue
+    # Developer Guide, "AWS managed policies for AWS Glue", AWSGlueServiceRole;
+    # github.com/aws/amazon-cloudwatch-agent, pull request 85: without the right to make the group
+    # an agent stopped writing to one that was there.
+    *(
+        Call(
+            ETL,
+            action,
+            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws-glue/{JOB}/{group}:log-stream:",
+        )
+        for action in ("logs:CreateLogGroup", "logs:DescribeLogStreams")
+        for group in ("output", "error")
+    ),
     # Lambda writes its log with the function's role. Source: AWS Lambda Developer Guide, "Sending
     # Lambda function logs to CloudWatch Logs".
     *(
@@ -95,8 +110,8 @@ NOT_CALLED = [
 BECOME = [
     Call(who, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}-0", context)
     for who, role, context in (
-        ("glue.amazonaws.com", ETL, {}),
-        ("lambda.amazonaws.com", CONTENTS, {}),
+        ("glue.amazonaws.com", ETL, {"aws:SourceAccount": ACCOUNT}),
+        ("lambda.amazonaws.com", CONTENTS, {"aws:SourceAccount": ACCOUNT}),
         ("personalize.amazonaws.com", PERSONALIZE, PERSONALIZES_OWN),
         (SEGMENT_PRINCIPAL, SEGMENT, {"sts:ExternalId": WORKSPACE}),
     )
@@ -119,21 +134,29 @@ def environment(target: str) -> Environment:
 def seen(environment: Environment, target: str) -> list[Call]:
     """The recorded calls, as they are on a target.
 
-    They were recorded on the event target. `cdk deploy` brings the job's script as an asset: there
-    the job reads that, and the Lambda has nothing to do with a script.
+    They were recorded on the event target, those of S3A apart. `cdk deploy` brings the job's script
+    as an asset: there the job reads that, and the Lambda has nothing to do with a script.
     """
-    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
-    calls = [Call(who, *call) for who, found in recorded.items() for call in found]
+    recordings = [json.loads(file.read_text(encoding="utf-8")) for file in (RECORDED, S3A_RECORDED)]
+    calls = [
+        Call(who, *call)
+        for recorded in recordings
+        for who, found in recorded.items()
+        for call in found
+    ]
     if target == "event":
         return calls
-    script = f"{BUCKET_ARN}/{SCRIPT}"
+    files = {
+        f"{BUCKET_ARN}/{SCRIPT}": environment.script,
+        f"{BUCKET_ARN}/{HELPER}": environment.helper,
+    }
     return [
-        Call(call.principal, call.action, environment.script)
-        if (call.principal, call.resource) == (ETL, script)
+        Call(call.principal, call.action, files[call.resource])
+        if call.principal == ETL and call.resource in files
         else call
         for call in calls
         if call.principal != CONTENTS
-        or not (call.resource.startswith(script) or call.action == "s3:ListBucket")
+        or not (call.resource.startswith(tuple(files)) or call.action == "s3:ListBucket")
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.bucket_contents import handler
-from stacks.bucket_contents.construct import inline_source
+from stacks.bucket_contents.construct import compressed, inline_source
 from tests.end_to_end.conftest import free_port, owner_of
 from workshop.local.server import EmbeddedAws
 
@@ -174,6 +174,25 @@ def test_objects_come_with_an_update_and_what_was_edited_is_kept(
     assert text == "edited"
     s3.delete_object(Bucket=bucket, Key="scripts/job.py")
     assert update("three", "four")["scripts/job.py"] == "four"
+
+
+def test_modules_come_unpacked_and_beside_an_edited_one(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """What travels compressed lies in the account as in the repository."""
+    old = {"Modules": {"scripts/io.py": compressed("# größer\n")}}
+    new = {"Modules": {"scripts/io.py": compressed("# größer, neuer\n")}}
+    assert ask(cloudformation, "Update", old)["Status"] == "SUCCESS"
+    s3.put_object(Bucket=bucket, Key="scripts/io.py", Body=b"edited")
+    assert ask(cloudformation, "Update", new, OldResourceProperties=old)["Status"] == "SUCCESS"
+    found = {
+        entry["Key"]: s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read().decode()
+        for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]
+    }
+    assert found.pop("scripts/io.py") == "# größer, neuer\n"
+    assert list(found.values()) == ["edited"]
 
 
 def test_an_update_never_answers_with_another_id(

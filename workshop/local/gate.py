@@ -33,6 +33,7 @@ _RESPONSE_URL = re.compile(r"/_ministack/cfn-response/[0-9a-f-]{36}")
 # What MiniStack has for itself: state, resets, settings. AWS has no such paths.
 _OWN_PATHS = "/_"
 _BROWSERS_HEADERS = (b"origin", b"referer", b"sec-fetch-site")
+_SIGNED_HEADERS = re.compile("SignedHeaders=([a-z0-9;_.-]+)")
 _MOST_EXPIRES_SECONDS = 7 * 24 * 3600
 _STREAMED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _UNSIGNED = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
@@ -140,7 +141,11 @@ class Gate:
         """Why a request is not for this server, or comes from a web page; empty otherwise."""
         if request.count(b"host") != 1 or request.headers["host"] not in self._hosts:
             return "The embedded AWS is served as 127.0.0.1 only."
-        if any(request.count(name) for name in _BROWSERS_HEADERS):
+        # Hadoop's S3A names the running operation in a Referer, for S3's access log, and signs it.
+        # A page cannot: whoever does not know the key does not get past the signature.
+        signed = _SIGNED_HEADERS.search(request.headers.get("authorization", ""))
+        own = {b"referer"} if signed and "referer" in signed[1].split(";") else set()
+        if any(request.count(name) for name in _BROWSERS_HEADERS if name not in own):
             return "The embedded AWS does not answer web pages."
         return ""
 

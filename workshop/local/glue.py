@@ -47,7 +47,7 @@ _TRANSFERS_AT_ONCE = 8
 _TICK_SECONDS = 0.1
 _LOG_FLUSH_SECONDS = 1.0
 # Arguments that are paths for Glue itself, not for the script's data.
-_GLUES_OWN_PATHS = ("--TempDir", "--scriptLocation", "--spark-event-logs-path")
+_GLUES_OWN_PATHS = ("--TempDir", "--scriptLocation", "--spark-event-logs-path", "--extra-py-files")
 
 # As S3's rules for bucket names have it (userguide/bucketnamingrules.html).
 _BUCKET_NAME = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -202,12 +202,15 @@ class _Run:
             )
         with tempfile.TemporaryDirectory(prefix="glue-run-") as scratch:
             folder = Path(scratch)
-            script = folder / "script.py"
-            bucket, key = _bucket_and_key(self._job["Command"]["ScriptLocation"])
-            script.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            script = _fetched(s3, self._job["Command"]["ScriptLocation"], folder / "script.py")
+            modules = [
+                _fetched(s3, path, folder / "modules" / path.rpartition("/")[2])
+                for path in arguments.get("--extra-py-files", "").split(",")
+                if path
+            ]
             data = _Data(s3, folder / "buckets", _data_paths(arguments))
             data.copy_down()
-            finished = self._run_script(script, arguments, data, log)
+            finished = self._run_script(script, modules, arguments, data, log)
             data.copy_up()
         if self._stopped.is_set():
             return "STOPPED", ""
@@ -216,11 +219,24 @@ class _Run:
         return ("SUCCEEDED", "") if finished.succeeded else ("FAILED", finished.error_message)
 
     def _run_script(
-        self, script: Path, arguments: Mapping[str, str], data: "_Data", log: "_RunLog"
+        self,
+        script: Path,
+        modules: list[Path],
+        arguments: Mapping[str, str],
+        data: "_Data",
+        log: "_RunLog",
     ) -> Finished | None:
         """Run the script to its end; None when the time was up."""
         words = [word for item in arguments.items() for word in item]
-        run = ScriptRun(script, words, buckets=data.buckets, java_options=QUICK_START, log=log)
+        run = ScriptRun(
+            script,
+            words,
+            python_files=modules,
+            buckets=data.buckets,
+            java_options=QUICK_START,
+            settings=_spark_settings(arguments.get("--conf", "")),
+            log=log,
+        )
         self._script_run = run
         with self._ending:
             if self._stopped.is_set():
@@ -450,6 +466,20 @@ def _role_session(role: str) -> _RoleSession:
         s3=as_role.client("s3", endpoint_url=endpoint, config=config),
         logs=as_role.client("logs", endpoint_url=endpoint, config=config),
     )
+
+
+def _fetched(s3: "S3Client", path: str, file: Path) -> Path:
+    """Copy an object to a file, as the job's role."""
+    bucket, key = _bucket_and_key(path)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return file
+
+
+def _spark_settings(conf: str) -> dict[str, str]:
+    """Read Glue's `--conf`: `name=value`, more of them as ` --conf name=value` behind it."""
+    pairs = [setting.strip().partition("=") for setting in conf.split("--conf")]
+    return {name: value for name, _, value in pairs if name}
 
 
 def _data_paths(arguments: Mapping[str, str]) -> list[tuple[str, str]]:

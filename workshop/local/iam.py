@@ -86,8 +86,33 @@ def _name_resources() -> None:
     Athena calls that name a query by its id are evaluated on the query's workgroup, those that
     name a data catalog on it; Glue calls on the table, database or job that they name.
     Source: docs.aws.amazon.com, service authorization reference, Amazon Athena and AWS Glue.
+
+    A bucket's account is the one that it is in, not the caller's (`aws:ResourceAccount`), and a
+    condition may compare with the caller's account (`${aws:PrincipalAccount}`).
+    Source: IAM User Guide, "Policy variables" and "AWS global condition context keys".
     """
-    from ministack.core import iam_actions
+    from ministack.core import iam_actions, iam_evaluator
+    from ministack.services import s3
+
+    resolve_key, conditions_met = (
+        iam_evaluator._resolve_condition_key,
+        iam_evaluator._conditions_met,
+    )
+
+    def resolve_condition_key(key: str, context: Any) -> Any:
+        arn = context.resource_arn
+        if key.lower() == "aws:resourceaccount" and arn.startswith(_S3):
+            bucket = arn.removeprefix(_S3).partition("/")[0]
+            return s3._bucket_owner_account(bucket) or context.principal_account
+        return resolve_key(key, context)
+
+    def conditions_with_variables_met(conditions: Any, context: Any) -> Any:
+        text = json.dumps(conditions or {})
+        given = text.replace("${aws:PrincipalAccount}", context.principal_account)
+        return conditions_met(json.loads(given), context)
+
+    iam_evaluator._resolve_condition_key = resolve_condition_key
+    iam_evaluator._conditions_met = conditions_with_variables_met
 
     resource_of = iam_actions.extract_resource_arn
 
@@ -108,6 +133,7 @@ def _name_resources() -> None:
     iam_actions.extract_resource_arn = extract_resource_arn
 
 
+_S3 = "arn:aws:s3:::"
 _COLONS_IN_LOG_GROUP_ARN = 6  # arn:aws:logs:<region>:<account>:log-group:<name>
 
 

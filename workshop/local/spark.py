@@ -14,6 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from threading import Thread
 from typing import IO, Literal
@@ -69,6 +70,7 @@ class ScriptRun:
     Args:
         script: the Glue script.
         arguments: what follows the script on its command line: `["--JOB_NAME", "x", ...]`.
+        python_files: what `--extra-py-files` names: `.py` and `.zip` files that it can import.
         buckets: the folder that stands for each bucket in `s3://<bucket>/...`.
         java_options: how Java runs: QUICK_START or THROUGHPUT.
         settings: settings of Spark beside the ones that are made here, or instead of them.
@@ -83,6 +85,7 @@ class ScriptRun:
         script: Path,
         arguments: Sequence[str],
         *,
+        python_files: Sequence[Path] = (),
         buckets: Mapping[str, Path] | None = None,
         java_options: str = THROUGHPUT,
         settings: Mapping[str, str] | None = None,
@@ -95,7 +98,7 @@ class ScriptRun:
         _configure(self._scratch, buckets or {}, java_options, settings or {})
         self._process = subprocess.Popen(
             [sys.executable, str(script.resolve()), *arguments],
-            env=_environment(self._scratch),
+            env=_environment(self._scratch, python_files),
             cwd=self._scratch,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -146,6 +149,7 @@ def run_script(
     script: Path,
     arguments: Sequence[str],
     *,
+    python_files: Sequence[Path] = (),
     buckets: Mapping[str, Path] | None = None,
     java_options: str = THROUGHPUT,
     settings: Mapping[str, str] | None = None,
@@ -157,7 +161,13 @@ def run_script(
         WorkshopError: there is no Java to run Spark with.
     """
     run = ScriptRun(
-        script, arguments, buckets=buckets, java_options=java_options, settings=settings, log=log
+        script,
+        arguments,
+        python_files=python_files,
+        buckets=buckets,
+        java_options=java_options,
+        settings=settings,
+        log=log,
     )
     try:
         return run.wait()
@@ -202,7 +212,8 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
 
     Returns:
         The last line of the last Python traceback without the module of its class, e.g.
-        `ValueError: no record was kept`; for an error in Java the line of its cause too.
+        `ValueError: no record was kept`, with the indented lines that follow it; for an error in
+        Java the line of its cause too.
         Without a traceback, how the script left: `SystemExit: 3`.
     """
     for index in range(len(lines) - 1, -1, -1):
@@ -210,7 +221,10 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
         # Above it, the frames of the traceback: every one of them indented.
         if raised and index and re.match(r"    \S|  File ", lines[index - 1]):
             cause = lines[index + 1] if lines[index + 1 : index + 2] else ""
-            return f"{raised[1]} {cause}".rstrip() if cause.startswith(": ") else raised[1]
+            if cause.startswith(": "):
+                return f"{raised[1]} {cause}".rstrip()
+            more = takewhile(lambda line: line.startswith("  "), lines[index + 1 :])
+            return "\n".join([raised[1], *more])
     return f"SystemExit: {exit_code}" if exit_code > 0 else f"Killed by signal {-exit_code}"
 
 
@@ -244,11 +258,13 @@ def _configure(
     (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
 
 
-def _environment(conf_dir: Path) -> dict[str, str]:
+def _environment(conf_dir: Path, python_files: Sequence[Path]) -> dict[str, str]:
+    # Python imports from a zip as from a folder.
+    modules = [file.parent if file.suffix == ".py" else file for file in python_files]
     return inherited_environment() | {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "PYTHONPATH": str(_RUNTIME),
+        "PYTHONPATH": os.pathsep.join(map(str, [*modules, _RUNTIME])),
         "PYTHONUNBUFFERED": "1",
         "SPARK_CONF_DIR": str(conf_dir),
         "SPARK_LOCAL_DIRS": str(conf_dir),

@@ -1,0 +1,345 @@
+"""The job through S3A, Glue 6.0's S3 connector, with the rights of the stack's role and no more."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+import pytest
+
+from tests.end_to_end.conftest import free_port, owner_of
+from tests.end_to_end.participant import BUCKET, JOB, STACK
+from tests.infrastructure.conftest import event_template
+from tests.job import s3a
+from tests.job.live_job import DAY, HEADER, HELPER, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
+from tests.job.reference import Result, transform
+from tests.security.denied import ETL
+from tests.security.playing import S3A_RECORDED, become, distinct, written
+from tests.security.recording import Recording
+
+# What the job's S3 calls are decided by, and what it is started with.
+OF_THE_JOB = ("DataBucket", "DataBucketPolicy", "EtlOutputLog", "EtlErrorLog") + (
+    ("EtlPolicy", "EtlRole", "EtlJob")
+)
+ROWS_PER_FILE = 500
+# Writes so many files that there is time to end the run between them.
+ROWS_PER_SMALL_FILE = 50
+RUN = f"""
+import json, sys
+from pathlib import Path
+from workshop.local.spark import QUICK_START, run_script
+finished = run_script(
+    Path({str(SCRIPT)!r}),
+    sys.argv[2:],
+    python_files=[Path({str(HELPER)!r})],
+    java_options=QUICK_START,
+    settings=json.loads(Path(sys.argv[1]).read_text()),
+    log=lambda _, line: print(line, file=sys.stderr),
+)
+sys.exit(finished.error_message or 0)
+"""
+
+
+# The second row breaks when the first one's file has been uploaded.
+FAILS = f"""
+from pyspark.sql import SparkSession
+rows = SparkSession.builder.getOrCreate().range(0, 2, 1, 1)
+rows = rows.selectExpr("IF(id = 1, raise_error('broken'), id) AS id")
+rows.write.option("maxRecordsPerFile", 1).csv("s3://{BUCKET}/transformed-staging/run-1")
+"""
+RUN_SPECIFIC = (
+    (r"segment-logs/website-prod/.*", "segment-logs/website-prod/1466467200000/0.gz"),
+    *(("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "0"), (r"run-\d+", "run-1700000000000")),
+    *((r"(attempt|task)_\d+_\d+_m_\d+(_\d+)?", r"\1_0"), (r"part-(r-)?\d+", r"part-\g<1>00000")),
+    (r"-c\d{3}", "-c000"),
+)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The stack's data bucket, as its owner sees it."""
+
+    s3: Any
+    folders: Folders  # the input as files, for the reference
+
+    def fill(self, folders: Folders) -> None:
+        """Upload the input."""
+        for file in filter(Path.is_file, folders.source.rglob("*")):
+            key = f"segment-logs/{file.relative_to(folders.source).as_posix()}"
+            self.s3.upload_file(str(file), BUCKET, key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the objects whose key starts with the prefix."""
+        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return [each["Key"] for each in found]
+
+    def lines(self, key: str) -> list[str]:
+        """Read an object's lines."""
+        body = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+        return list(body.removesuffix("\n").split("\n"))
+
+    def csv(self) -> dict[str, list[str]]:
+        """Everything in the output folder: lines by key."""
+        return {key: self.lines(key) for key in self.keys("transformed/")}
+
+    def unfinished(self) -> list[str]:
+        """The keys of unfinished uploads."""
+        uploads = self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        return [upload["Key"] for upload in uploads]
+
+    def leftovers(self) -> list[str]:
+        """What there is beside input, output and report: staged objects, unfinished uploads."""
+        own = tuple(f"{folder}/" for folder in ("segment-logs", "transformed", "rejected"))
+        return [key for key in self.keys("") if not key.startswith(own)] + self.unfinished()
+
+
+@dataclass(frozen=True)
+class Glue:
+    """The job as Glue 6.0 runs it, as often as it is asked to, in one Spark."""
+
+    job: LiveJob
+    settings: dict[str, str]
+    arguments: dict[str, str]
+    recording: Recording
+    bucket: Bucket
+
+    def run(self, **options: object) -> Outcome:
+        """Run the script with the job's own arguments, and these."""
+        return self.job.run(self.bucket.folders, **self._given(options))
+
+    def start(self, scratch: Path, **options: object) -> subprocess.Popen[bytes]:
+        """Start a run in a process group of its own, which one signal ends."""
+        (scratch / "settings.json").write_text(json.dumps(self.settings), encoding="utf-8")
+        words = self.bucket.folders.arguments(**self._given(options))
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, str(scratch / "settings.json"), *words],
+            cwd=s3a.PROJECT,
+            env=os.environ | {"TMPDIR": str(scratch)},
+            start_new_session=True,
+        )
+
+    def _given(self, options: dict[str, object]) -> dict[str, object]:
+        return {"JOB_NAME": JOB, "MAX_ROWS_PER_FILE": ROWS_PER_FILE} | self.arguments | options
+
+
+def fill(folders: Folders) -> None:
+    """Write input of every kind, more than a part's worth of it rejected."""
+    for number in range(4):
+        records = [
+            {
+                "messageId": f"{n % 1900}",  # some of them twice
+                "event": "Product Viewed" if n % 10 == 0 else "Product Clicked",
+                "userId": f"user {n % 97}",
+                "timestamp": f"2016-06-{n % 28 + 1:02}T10:00:{n % 60:02}Z",
+                "properties": {"sku": f"sku {n % 89}"},
+            }
+            for n in range(number, 2000, 4)
+        ]
+        folders.put(f"{DAY}/{number}.gz", "".join(json.dumps(r) + "\n" for r in records))
+    folders.put(f"{DAY}/not json {{a,b}} %20.gz", ("x" * 5000 + "\n") * 1200)
+    whole = folders.put(f"{DAY}/truncated.gz", '{"event": "Product Clicked"}\n' * 1000)
+    whole.write_bytes(whole.read_bytes()[:-20])
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """The input."""
+    folders = Folders(tmp_path_factory.mktemp("input"))
+    fill(folders)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def expected(folders: Folders) -> Result:
+    """What the reference makes of it."""
+    return transform(folders.source, datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recording, Any]]:
+    """An embedded AWS with the job's part of the event template, and its owner."""
+    try:
+        s3a.jars()
+    except s3a.NotToBeHadError as error:
+        pytest.skip(str(error))
+    recording = Recording(tmp_path_factory.mktemp("aws"), free_port())
+    template = event_template()
+    resources = {name: template["Resources"][name] for name in OF_THE_JOB}
+    body = json.dumps({**template, "Resources": resources, "Outputs": {}})
+    with owner_of(recording) as owner:
+        cloudformation = owner.client("cloudformation")
+        cloudformation.create_stack(
+            StackName=STACK, TemplateBody=body, Capabilities=["CAPABILITY_IAM"]
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1}
+        )
+        yield recording, owner
+
+
+@pytest.fixture(scope="module")
+def glue(recording: tuple[Recording, boto3.Session], folders: Folders) -> Iterator[Glue]:
+    """The job on its stack, with the input in its bucket."""
+    server, owner = recording
+    bucket = Bucket(owner.client("s3"), folders)
+    bucket.fill(folders)
+    job: Any = owner.client("glue").get_job(JobName=JOB)["Job"]
+    defaults = job["DefaultArguments"]
+    settings = s3a.settings(server, become(owner, "EtlRole"), defaults["--conf"])
+    arguments = {name[2:]: value for name, value in defaults.items() if name.startswith("--S3")}
+    with LiveJob(settings) as live:
+        yield Glue(live, settings, arguments, server, bucket)
+
+
+@pytest.mark.parametrize(
+    ("maven", "error"),
+    [
+        (None, s3a.NotToBeHadError("there is no Maven")),
+        ("echo '[ERROR] offline'; exit 1", s3a.NotToBeHadError("offline")),
+        # Another file than the one that was tried: that is no reason to skip anything.
+        (
+            'for folder; do :; done; cd "${folder#*=}"; echo evil > hadoop-aws.jar',
+            ValueError(s3a.CHECKSUMS.name),
+        ),
+    ],
+)
+def test_jars_that_cannot_be_had_are_not_used(
+    maven: str | None, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests below would fail without saying why, or run what nobody has tried."""
+    monkeypatch.setattr(s3a, "JARS", tmp_path / "build" / "s3a")
+    path = [str(tmp_path), "/usr/bin", "/bin"] if maven else [str(tmp_path)]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    if maven:
+        program = tmp_path / "mvn"
+        program.write_text(f"#!/bin/sh\n{maven}\n", encoding="utf-8")
+        program.chmod(0o700)
+    with pytest.raises(type(error), match=str(error)):
+        s3a.jars()
+    assert not s3a.JARS.exists()
+
+
+def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -> None:
+    """A committer or a connector that the job was never tried with would be met at the event."""
+    for _ in range(2):  # the second run removes what the first one wrote
+        outcome = glue.run()
+        assert outcome.error == "", outcome
+    csv = glue.bucket.csv()
+    run = outcome.output[0].removesuffix(" started")
+    files = -(-len(expected.rows) // ROWS_PER_FILE)
+    assert len(csv) >= files > 1
+    assert list(csv) == [f"transformed/{run}-part-r-{n:05d}.csv" for n in range(len(csv))]
+    assert {lines[0] for lines in csv.values()} == {HEADER}
+    assert [line for lines in csv.values() for line in lines[1:]] == csv_lines_of(expected.rows)
+    assert glue.bucket.leftovers() == []
+    assert glue.recording.refused() == []
+
+    names = [key.partition(f"{run}/")[2] for key in glue.bucket.keys(f"rejected/{run}/")]
+    accounting, *parts = [name for name in names if name]  # there may be the folder's own, ""
+    counts = json.loads("".join(glue.bucket.lines(f"rejected/{run}/{accounting}")))
+    assert counts == expected.accounting
+    broken = [
+        json.loads(line) for part in parts for line in glue.bucket.lines(f"rejected/{run}/{part}")
+    ]
+    source = (f"s3://{BUCKET}/segment-logs", str(glue.bucket.folders.source))
+    found = [(r["reason"], Path(unquote(r["file"]).replace(*source)), r["text"]) for r in broken]
+    assert sorted(found, key=str) == sorted(expected.rejected, key=str)
+
+
+def test_a_run_that_fails_leaves_the_csv_and_nothing_else(glue: Glue) -> None:
+    """The next run would find half a CSV in the staging folder, or S3 bill for unseen parts."""
+    before = {**glue.bucket.csv(), "transformed/run-1-part-r-00000.csv": [HEADER, "1,2,3,4"]}
+    for key, lines in before.items():
+        glue.bucket.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(lines).encode())
+    outcome = glue.run(SUPPORTED_EVENTS="No Such Event")
+    assert outcome.error.startswith("ValueError: No record was kept"), outcome
+    assert glue.bucket.csv() == before
+    assert glue.bucket.leftovers() == []
+    assert glue.recording.refused() == []
+
+
+def test_a_write_that_fails_aborts_its_uploads(glue: Glue, tmp_path: Path) -> None:
+    """Without the right to, S3A reports that in place of what went wrong, and S3 bills for them."""
+    script = tmp_path / "fails.py"
+    script.write_text(FAILS, encoding="utf-8")
+    outcome = glue.job.run(glue.bucket.folders, script)
+    assert "broken" in outcome.error
+    assert glue.bucket.leftovers() == ["transformed-staging/run-1/"]  # the job removes its own
+    assert glue.recording.refused() == []
+
+
+def test_s3a_calls_what_the_recording_says(glue: Glue) -> None:
+    """The roles' rights are held against the recording: see `test_least_privilege.py`.
+
+    This needs the tests above. When it fails for a good reason, copy what it wrote.
+    """
+    calls = {ETL: distinct(glue.recording.calls(), RUN_SPECIFIC)[ETL]}
+    (s3a.JARS.parent / S3A_RECORDED.name).write_text(written(calls), encoding="utf-8")
+    assert calls == json.loads(S3A_RECORDED.read_text(encoding="utf-8"))
+
+
+def uploading(bucket: Bucket, number: int) -> bool:
+    """Whether so many of the CSV's files are uploaded and not yet completed."""
+    return len(bucket.unfinished()) >= number
+
+
+def moving(bucket: Bucket, before: Collection[str]) -> bool:
+    """Whether the first file is at its place."""
+    return bool(set(bucket.keys("transformed/")) - set(before))
+
+
+def end(glue: Glue, scratch: Path, number: signal.Signals, moment: Callable[[], bool]) -> None:
+    """Start a run, and end it by the signal at the moment."""
+    scratch.mkdir()
+    run = glue.start(scratch, MAX_ROWS_PER_FILE=ROWS_PER_SMALL_FILE)
+    try:
+        while not moment():
+            assert run.poll() is None
+            time.sleep(0.001)
+    finally:
+        os.killpg(run.pid, number)
+    assert run.wait(60) == -number
+
+
+def check_left(bucket: Bucket, before: dict[str, list[str]], rows: list[str]) -> None:
+    """Make sure that a whole CSV is there, and below the staging folder whatever else there is.
+
+    While files are moved, some of the new ones are there beside the old ones.
+    """
+    csv = bucket.csv()
+    new = [line for key, lines in csv.items() if key not in before for line in lines[1:]]
+    assert {key: lines for key, lines in csv.items() if key in before} == before
+    assert new == rows[: len(new)]
+    assert all(key.startswith("transformed-staging/run-") for key in bucket.leftovers())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_run_that_is_ended_leaves_what_the_next_run_and_the_bucket_clean_up(
+    glue: Glue, expected: Result, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Personalize would import half a CSV, or S3 bill for uploads that nobody sees."""
+    bucket, rows = glue.bucket, csv_lines_of(expected.rows)
+    assert glue.run().error == ""
+    before = bucket.csv()
+    moments = [partial(uploading, bucket, n) for n in (1, 8, 16, 24)]
+    moments.append(partial(moving, bucket, before))
+    for n, moment in list(enumerate(moments))[:: int(os.environ.get("STEP", "1"))]:
+        end(glue, tmp_path / str(n), number, moment)
+        print(n, number, "AFTER", len(bucket.csv()), bucket.leftovers())
+        check_left(bucket, before, rows)
+        assert glue.run().error == ""
+        print(n, number, "NEXT", len(bucket.csv()), bucket.leftovers())
+        before = bucket.csv()
+        assert [line for lines in before.values() for line in lines[1:]] == rows
+    assert glue.recording.refused() == []

@@ -1,0 +1,313 @@
+"""Each step of the job by itself: rows in, rows out, in one Spark session."""
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import segment_events_to_csv as job
+import segment_io
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+from pyspark.testing import assertDataFrameEqual
+
+EVENTS = ["Product Clicked", "Order Completed"]
+LATEST = 2_000_000_000
+LINES = "line STRING, file STRING, problem STRING"
+INTERACTION = "STRUCT<seconds: BIGINT, user: STRING, event: STRING, skus: ARRAY<STRING>>"
+RECORDS = (
+    f"verdict STRING, message_id STRING, row_id BIGINT, interaction {INTERACTION}, "
+    "other_event STRING, file STRING, text STRING, records BIGINT, is_first BOOLEAN"
+)
+ANNA = (1466503245, "anna", "Product Clicked", ["shoe"])
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[SparkSession]:
+    """A small Spark that listens on loopback only."""
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    settings = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.ui.enabled": "false",
+    }
+    builder = SparkSession.Builder().master("local[1]").config(map=settings)
+    session = builder.getOrCreate()
+    yield session
+    session.stop()
+
+
+def event(**fields: object) -> str:
+    """Write a Product Clicked event that the job keeps, with some fields set to another value."""
+    record: dict[str, object] = {
+        "messageId": "m",
+        "event": "Product Clicked",
+        "userId": "anna",
+        "timestamp": "2016-06-21T10:00:45.123Z",
+        "properties": {"sku": "shoe"},
+    }
+    return json.dumps(record | fields)
+
+
+def lines(spark: SparkSession, *texts: str) -> DataFrame:
+    return spark.createDataFrame([(text, "a.gz", None) for text in texts], LINES)
+
+
+def decided(spark: SparkSession, *texts: str) -> DataFrame:
+    return job.decide(job.parse(lines(spark, *texts)), EVENTS, LATEST)
+
+
+def test_parse_gives_the_fields_or_null(spark: SparkSession) -> None:
+    """A line is an event only if it is exactly one JSON object."""
+    parsed = job.parse(lines(spark, event(), "{}", event() + "x", "[]", ""))
+    assertDataFrameEqual(
+        parsed.select("json.userId", "json.properties.sku", sf.isnull("json").alias("no")),
+        spark.createDataFrame(
+            [("anna", "shoe", False), (None, None, False), *[(None, None, True)] * 3],
+            "userId STRING, sku STRING, no BOOLEAN",
+        ),
+    )
+
+
+# The rules of docs/job.md, in their order.
+VERDICTS = {
+    "{": "not JSON",
+    event(event="Page"): "other event",
+    event(event=None, userId=None): "other event",
+    event(userId=" ", properties={}): "no userId",
+    event(properties={"sku": "", "products": [{"sku": None}]}, timestamp="x"): "no SKU",
+    event(timestamp="2016-06-21", userId="a\tb"): "unusable timestamp",
+    event(timestamp="2050-01-01T00:00:00Z"): "unusable timestamp",
+    event(userId="a\tb"): "unusable identifier",
+    event(properties={"sku": "x" * 257}): "unusable identifier",
+    event(): "kept",
+    " \t": None,
+}
+
+
+def test_decide_gives_the_first_verdict_that_applies(spark: SparkSession) -> None:
+    """A record gets one verdict; a blank line is not a record."""
+    expected = spark.createDataFrame(list(VERDICTS.items()), "line STRING, verdict STRING")
+    found = decided(spark, *VERDICTS).select("line", "verdict")
+    assertDataFrameEqual(found, expected)
+
+
+def test_a_problem_of_a_file_is_its_verdict(spark: SparkSession) -> None:
+    """The reader's own rows need no rule in the lesson."""
+    row = spark.createDataFrame([(None, "a.gz", "truncated gzip")], LINES)
+    (found,) = job.decide(job.parse(row), EVENTS, LATEST).collect()
+    assert found.verdict == "truncated gzip"
+
+
+IDENTIFIERS: dict[str, str | None] = {
+    '"  anna "': "anna",
+    '""': None,
+    '"{}"': None,
+    "[1]": None,
+    '"{x"': "{x",
+    "42": "42",
+    "7.50": "7.5",
+    "55520.0": "55520.0",
+    "12345678.0": "12345678",
+    "1.2345678e+7": "12345678",
+    "-1.2345678E7": "-12345678",
+    "12345678.5": "12345678.5",
+    "1e-5": "0.00001",
+    "9007199254740991.0": "9007199254740991",
+    "9007199254740993.0": "\ufffd",
+    "90071992547409931.0": "\ufffd",
+    "1e400": "\ufffd",
+    "1e-30": "\ufffd",
+    "90071992547409931": "90071992547409931",
+    '"1.2345678E7"': "1.2345678E7",
+    '"1.0E20"': "1.0E20",
+}
+
+
+def test_an_identifier_is_a_text_or_the_digits_of_a_number(spark: SparkSession) -> None:
+    """Two users whose ids are doubles from 2^53 on would become one."""
+    texts = [f'{{"userId": {value}, "messageId": "{n}"}}' for n, value in enumerate(IDENTIFIERS)]
+    found = job.parse(lines(spark, *texts)).select(job.identifier("userId").alias("user"))
+    assertDataFrameEqual(
+        found, spark.createDataFrame([(text,) for text in IDENTIFIERS.values()], "user STRING")
+    )
+
+
+def test_skus_are_the_events_own_or_those_of_its_products(spark: SparkSession) -> None:
+    """A number in a product is as good an SKU as one in the event."""
+    cases: dict[str, list[str]] = {
+        '{"sku": "own", "products": [{"sku": "a"}]}': ["own"],
+        '{"sku": " ", "products": [{"sku": "a"}, null, {"sku": 12345678.0}, "x"]}': [
+            "a",
+            "12345678",
+        ],
+        '{"sku": 1.2345678E7}': ["12345678"],
+        "{}": [],
+    }
+    texts = [f'{{"properties": {properties}}}' for properties in cases]
+    found = job.parse(lines(spark, *texts)).select(job.skus().alias("skus"))
+    expected = spark.createDataFrame([(skus,) for skus in cases.values()], "skus ARRAY<STRING>")
+    assertDataFrameEqual(found, expected)
+
+
+def test_seconds_are_whole_and_null_for_anything_else(spark: SparkSession) -> None:
+    """Java's OffsetDateTime leaves out the seconds of a full minute."""
+    cases = {
+        "2019-02-26T10:00:00.999Z": 1551175200,
+        "2019-02-26T10:00Z": 1551175200,
+        "2019-02-26T10:00+01:00": 1551171600,
+        "2019-02-26T10:00": 1551175200,
+        "2019-02-26T10:00-0700": 1551200400,
+        "2019-02-26T10Z": None,
+        "2019-02-26T10:00.5Z": None,
+        "2019-02-26 10:00Z": None,
+        "T10:00": None,
+        "2019": None,
+    }
+    texts = spark.createDataFrame([(text,) for text in cases], "timestamp STRING")
+    expected = spark.createDataFrame(list(cases.items()), "timestamp STRING, seconds BIGINT")
+    assertDataFrameEqual(
+        texts.select("timestamp", job.seconds("timestamp").alias("seconds")), expected
+    )
+
+
+def test_count_once_marks_the_first_of_each_message(spark: SparkSession) -> None:
+    """The earliest delivery counts; without a messageId every record does."""
+    records = job.count_once(
+        decided(
+            spark,
+            event(timestamp="2016-06-21T10:00:46Z"),
+            event(),
+            event(),
+            event(messageId=None),
+            event(messageId=None),
+            "{",
+            "{",
+            event(event="Page"),
+            event(event="Page"),
+        )
+    )
+    found = records.select(
+        "verdict", "message_id", "interaction.seconds", "other_event", "text", "records", "is_first"
+    )
+    assertDataFrameEqual(
+        found,
+        spark.createDataFrame(
+            [
+                ("kept", "m", 1466503245, None, None, 2, True),
+                ("kept", "m", 1466503246, None, None, 1, False),
+                *[("kept", None, 1466503245, None, None, 1, True)] * 2,
+                *[("not JSON", None, None, None, "{", 1, True)] * 2,
+                ("other event", None, None, "Page", None, 2, True),
+            ],
+            "verdict STRING, message_id STRING, seconds BIGINT, other_event STRING, text STRING, "
+            "records BIGINT, is_first BOOLEAN",
+        ),
+    )
+
+
+def counted(spark: SparkSession) -> DataFrame:
+    """Records as `count_once` leaves them."""
+    order = (1466503245, "bert", "Order Completed", ["hat", "sock"])
+    others = [
+        ("other event", None, None, None, f"event {n:02}", None, None, 100 - n // 2, True)
+        for n in range(12)
+    ]
+    return spark.createDataFrame(
+        [
+            ("kept", "m", None, ANNA, None, None, None, 2, True),
+            ("kept", "m", None, ANNA, None, None, None, 1, False),
+            ("kept", "n", None, order, None, None, None, 1, True),
+            ("no userId", None, None, None, None, None, None, 7, True),
+            ("not JSON", None, 1, None, None, "a.gz", "{", 1, True),
+            (None, None, None, None, None, None, None, 5, True),
+            *others,
+        ],
+        RECORDS,
+    )
+
+
+def test_count_adds_up_and_names_the_most_frequent_other_events(spark: SparkSession) -> None:
+    """Who misses events sees which names were left out, ten at most, most first."""
+    counts = job.count(counted(spark))
+    assert list(counts.pop("other_events").items()) == [  # type: ignore[attr-defined]
+        (f"event {n:02}", 100 - n // 2) for n in range(10)
+    ]
+    assert counts == {
+        "records_read": 12 * 100 - 30 + 12,
+        "kept": 2,
+        "duplicates": 2,
+        "filtered": {"other event": 1170, "no userId": 7, "no SKU": 0},
+        "rejected": dict.fromkeys(job.REJECTED, 0) | {"not JSON": 1},
+        "rows_written": 3,
+    }
+
+
+def test_what_is_written(spark: SparkSession) -> None:
+    """A row for each SKU of each first message; every broken record with its file."""
+    assertDataFrameEqual(
+        job.interactions(counted(spark)),
+        spark.createDataFrame(
+            [
+                ("anna", "shoe", "Product Clicked", 1466503245),
+                ("bert", "hat", "Order Completed", 1466503245),
+                ("bert", "sock", "Order Completed", 1466503245),
+            ],
+            "USER_ID STRING, ITEM_ID STRING, EVENT_TYPE STRING, TIMESTAMP BIGINT",
+        ),
+    )
+    assertDataFrameEqual(
+        job.rejected(counted(spark)),
+        spark.createDataFrame(
+            [("not JSON", "a.gz", "{")], "reason STRING, file STRING, text STRING"
+        ),
+    )
+
+
+def run(spark: SparkSession, folder: Any, **options: str) -> segment_io.Run:  # noqa: ANN401
+    """A run of segment_io by itself, in a folder."""
+    del spark  # it runs
+    named = {
+        "JOB_NAME": "test",
+        "S3_JSON_INPUT_PATH": f"{folder}/in",
+        "S3_CSV_OUTPUT_PATH": f"{folder}/out",
+        "S3_REJECTED_PATH": f"{folder}/rejected",
+    } | options
+    words = [word for name, value in named.items() for word in (f"--{name}", value)]
+    return segment_io.Run(segment_io.arguments(["script", *words]))
+
+
+def test_only_data_is_published(spark: SparkSession, tmp_path: Any) -> None:  # noqa: ANN401
+    """Personalize imports whatever lies in the folder: a committer's marks must not."""
+    staging = tmp_path / "out-staging" / "run"
+    (staging / "__magic_job-1").mkdir(parents=True)
+    (staging / "_SUCCESS").write_text("{}", encoding="utf-8")
+    (staging / "part-00000.csv").write_text("USER_ID\n", encoding="utf-8")
+    with contextlib.redirect_stdout(io.StringIO()), run(spark, tmp_path) as this_run:
+        this_run.publish(str(staging))
+    (published,) = (tmp_path / "out").iterdir()
+    assert published.name.endswith("-part-r-00000.csv")
+    assert published.read_text(encoding="utf-8") == "USER_ID\n"
+
+
+def test_nothing_to_publish_is_an_error_and_the_csv_stays(
+    spark: SparkSession,
+    tmp_path: Any,  # noqa: ANN401
+) -> None:
+    """A committer that left no data must not remove the CSV of the run before."""
+    staging, before = tmp_path / "out-staging" / "run", tmp_path / "out" / "run-1-part-r-00000.csv"
+    (staging / "__magic_job-1").mkdir(parents=True)
+    before.parent.mkdir()
+    before.write_text("before", encoding="utf-8")
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        pytest.raises(OSError, match="could not move 0 files"),
+        run(spark, tmp_path) as this_run,
+    ):
+        this_run.publish(str(staging))
+    assert before.read_text(encoding="utf-8") == "before"

@@ -1,0 +1,37 @@
+"""The command `transform`, by its own door, on folders with names that are not plain."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.job.live_job import DAY, Folders, csv_lines_of
+from tests.job.test_real_shapes import event
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["my logs", "a (b) [c] {d,e} + @ & = ' % %20 # a:b größe *?"])
+def test_transform_reads_and_writes_in_the_folders_that_it_is_given(
+    folders: Folders, name: str
+) -> None:
+    """A folder was not found for the blank in its name, or the CSV went into another one."""
+    logs, output = Folders(folders.base / name), folders.base / f"{name} out"
+    logs.put(f"{DAY}/a.gz", event("1"), "\n{\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "workshop", "transform", str(logs.source), str(output), "--json"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["kept"] == 1
+    rows = csv_lines_of([(1466503245, "anna", "shoe", "Product Clicked")])
+    (csv,) = output.iterdir()
+    assert csv.read_text(encoding="utf-8").splitlines()[1:] == rows
+    assert sorted(path.name for path in folders.base.iterdir()) == sorted(
+        [name, output.name, f"{output.name}-rejected"]
+    )
