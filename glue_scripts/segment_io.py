@@ -36,6 +36,7 @@ VALID = {
     "SUPPORTED_EVENTS": (r"(?s)(\s*[^\s,][^,]*(,(?!$)|$))+", "names with commas between them"),
     "MAX_ROWS_PER_FILE": (r"[1-9]\d{0,8}", "1 to 999999999"),
 }
+UNSPLIT = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
 SPARK_SETTINGS = {
     # Gzipped files cannot be split: small partitions spread them over all cores.
     "spark.sql.files.maxPartitionBytes": 8 * 2**20,
@@ -241,6 +242,8 @@ class Run:
                 raise
         if problems:
             print("Reading again: damaged files,", len({file for file, _ in problems}))
+            for name in UNSPLIT:  # Hadoop passes a long line where it ends or its split does
+                self._spark.conf.set(name, 2**40)
             result = attempt(self._lines(folders, problems))
         return result
 
