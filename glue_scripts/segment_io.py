@@ -389,10 +389,9 @@ def as_table(counts: Counts) -> list[str]:
     lines = []
     for name, value in counts.items():
         reasons = value if isinstance(value, dict) else {"in all": value}
-        if name == "other_events":  # names are data: as JSON none can look like a line of its own
-            reasons = {
-                f"most frequent; add them by --SUPPORTED_EVENTS: {json.dumps(value)}": len(value)
-            }
+        if reasons and name == "other_events":  # as JSON no name can look like a line of its own
+            hint = f"most frequent; add them by --SUPPORTED_EVENTS: {json.dumps(value)}"
+            reasons = {hint: len(reasons)}
         lines += [f"{name} {number} {reason}" for reason, number in reasons.items()]
     return lines
 
