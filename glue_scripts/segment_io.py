@@ -36,6 +36,7 @@ VALID = {
     "SUPPORTED_EVENTS": (r"(?s)(\s*[^\s,][^,]*(,(?!$)|$))+", "names with commas between them"),
     "MAX_ROWS_PER_FILE": (r"[1-9]\d{0,8}", "1 to 999999999"),
 }
+UNSPLIT = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
 SPARK_SETTINGS = {
     # Gzipped files cannot be split: small partitions spread them over all cores.
     "spark.sql.files.maxPartitionBytes": 8 * 2**20,
@@ -241,6 +242,8 @@ class Run:
                 raise
         if problems:
             print("Reading again: damaged files,", len({file for file, _ in problems}))
+            for name in UNSPLIT:  # Hadoop passes a long line where it ends or its split does
+                self._spark.conf.set(name, 2**40)
             result = attempt(self._lines(folders, problems))
         return result
 
@@ -389,10 +392,9 @@ def as_table(counts: Counts) -> list[str]:
     lines = []
     for name, value in counts.items():
         reasons = value if isinstance(value, dict) else {"in all": value}
-        if name == "other_events":  # names are data: as JSON none can look like a line of its own
-            reasons = {
-                f"most frequent; add them by --SUPPORTED_EVENTS: {json.dumps(value)}": len(value)
-            }
+        if reasons and name == "other_events":  # as JSON no name can look like a line of its own
+            hint = f"most frequent; add them by --SUPPORTED_EVENTS: {json.dumps(value)}"
+            reasons = {hint: len(reasons)}
         lines += [f"{name} {number} {reason}" for reason, number in reasons.items()]
     return lines
 

@@ -50,7 +50,8 @@ def handler(event: dict[str, Any], _context: object) -> None:
 
 def texts(properties: dict[str, Any]) -> dict[str, str]:
     """The texts for the bucket by their keys; modules come compressed."""
-    return properties.get("Objects", {}) | {
+    objects: dict[str, str] = properties.get("Objects", {})
+    return objects | {
         key: zlib.decompress(base64.b85decode(text)).decode()
         for key, text in properties.get("Modules", {}).items()
     }

@@ -145,8 +145,9 @@ class LiveJob:
             )
             self._ask("/dev/null")  # the process has opened the pipe
 
-    def run(self, folders: Folders, script: Path = SCRIPT, **options: object) -> Outcome:
-        """Run the script on the folders."""
+    def run(self, folders: Folders, **options: object) -> Outcome:
+        """Run the script, or another one, on the folders."""
+        script = options.pop("script", SCRIPT)
         error, output = self._ask(str(script), *folders.arguments(**options))
         return Outcome(error, output.splitlines())
 

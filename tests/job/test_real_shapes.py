@@ -747,14 +747,9 @@ def test_a_run_that_reads_nothing_says_which_days_there_are(
     error = live_job.run(folders, START_DATE="2017-01-01").error
     assert "2017-01-01 to 9999-12-31" in error
     assert "days from 2016-06-21 to 2016-06-23" in error
-    assert (
-        "no day's folder"
-        in live_job.run(
-            Folders(folders.source / "website-prod"),
-            S3_JSON_INPUT_PATH=folders.source / "website-prod",
-            START_DATE="2017-01-01",
-        ).error
-    )
+    source = folders.source / "website-prod"  # one folder too deep
+    error = live_job.run(folders, S3_JSON_INPUT_PATH=source, START_DATE="2017-01-01").error
+    assert "no day's folder" in error
 
 
 def test_the_guides_exercises(live_job: LiveJob, folders: Folders) -> None:

@@ -29,7 +29,7 @@ ANNA = (1466503245, "anna", "Product Clicked", ["shoe"])
 def spark() -> Iterator[SparkSession]:
     """A small Spark that listens on loopback only."""
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    settings = {
+    settings: dict[str, bool | float | int | str | None] = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.sql.session.timeZone": "UTC",
