@@ -5,6 +5,8 @@ It prints a line for each, `kept 25001 in all`, and one for each reason: `filter
 
 OUTCOMES = ("kept", "duplicates", "filtered", "rejected")
 COUNTS = ("records_read", *OUTCOMES, "rows_written")
+# The most frequent names of filtered events, where there are any. They come from the data.
+OTHER_EVENTS = "other_events"
 # And one when it begins, `run-1700000000000 started`, and one when all is done,
 # `run-1700000000000 finished after 63 seconds`.
 STARTED, SECONDS = "started", "seconds"

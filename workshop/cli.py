@@ -20,7 +20,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.filesize import decimal
 
-from stacks.counts import COUNTS
+from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import (
     console,
     deployment,
@@ -297,7 +297,7 @@ def run_job(
                 console.progress.print(f"  {line[: job.LINE_LENGTH]}", style="dim")
 
     started = time.monotonic()
-    shown_at_the_end = {*COUNTS, job.ACCOUNTING.strip()}
+    shown_at_the_end = {*COUNTS, OTHER_EVENTS, job.ACCOUNTING.strip()}
     with steps.step(environment.job) as step:
         try:
             run = job.run(

@@ -85,9 +85,11 @@ COUNTED: dict[str, Any] = {
 
 def test_the_script_s_accounting_is_read() -> None:
     """The organizer wants to know where the records went."""
-    log = Log().add(["started 1 run-1", ACCOUNTING + json.dumps(COUNTED), "ACCOUNTING {}"])
+    log = Log().add(["run-1 started", ACCOUNTING + json.dumps(COUNTED), "ACCOUNTING {}"])
     assert log.accounting == COUNTED
     assert not log.complaint
+    named = with_value("other_events", {"Signed Up": 3})
+    assert Log().add([ACCOUNTING + named]).accounting["other_events"] == {"Signed Up": 3}
 
 
 def with_value(path: str, value: object) -> str:
@@ -129,6 +131,9 @@ def with_value(path: str, value: object) -> str:
         with_value("filtered.no SKU", value=False),
         with_value("filtered.no SKU", {"deeper": 1}),
         with_value(f"filtered.{'x' * 1000}", 1),
+        with_value("other_events", {"x" * 1000: 1}),
+        with_value("other_events", {str(n): n for n in range(1000)}),
+        with_value("other_events", ["Signed Up"]),
         with_value("filtered", {str(n): n for n in range(1000)}),
     ],
     ids=lambda text: text[:40],
