@@ -20,7 +20,6 @@ CHECKSUMS = Path(__file__).with_name("s3a.sha256")
 JARS = PROJECT / "build" / "s3a"
 _SECONDS = 300
 _OPTION = "spark.hadoop.fs.s3a."
-_LOCAL_FILES = "org.apache.hadoop.fs.LocalFileSystem"
 
 
 class NotToBeHadError(Exception):
@@ -47,10 +46,13 @@ def jars() -> Path:
     return JARS
 
 
-def settings(server: EmbeddedAws, credentials: Mapping[str, Any], conf: str) -> dict[str, str]:
+def settings(
+    connector: Path, server: EmbeddedAws, credentials: Mapping[str, Any], conf: str
+) -> dict[str, str]:
     """Spark's settings by which `s3://` is S3A, as on Glue 6.0, on an embedded AWS.
 
     Args:
+        connector: the folder of its jars.
         server: the embedded AWS.
         credentials: the session of the job's role, as STS answers it.
         conf: the job's own `--conf`, which names the region: `name=value`, more of them as
@@ -58,7 +60,7 @@ def settings(server: EmbeddedAws, credentials: Mapping[str, Any], conf: str) -> 
     """
     committer = "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory"
     return {
-        "spark.driver.extraClassPath": f"{jars()}/*",
+        "spark.driver.extraClassPath": f"{connector}/*",
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         f"{_OPTION}endpoint": server.endpoint,
         f"{_OPTION}path.style.access": "true",
@@ -74,7 +76,7 @@ def settings(server: EmbeddedAws, credentials: Mapping[str, Any], conf: str) -> 
         f"{_OPTION}multipart.size": "5M",
         f"{_OPTION}multipart.threshold": "5M",
         # S3A buffers what it uploads in local files, and casts their file system.
-        "spark.hadoop.fs.file.impl": _LOCAL_FILES,
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.LocalFileSystem",
     } | dict(setting.strip().split("=", 1) for setting in conf.split("--conf"))
 
 

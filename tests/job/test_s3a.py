@@ -1,5 +1,6 @@
 """The job through S3A, Glue 6.0's S3 connector, with the rights of the stack's role and no more."""
 
+import contextlib
 import json
 import os
 import signal
@@ -28,8 +29,9 @@ from tests.security.playing import S3A_RECORDED, become, distinct, written
 from tests.security.recording import Recording
 
 # What the job's S3 calls are decided by, and what it is started with.
-OF_THE_JOB = ("DataBucket", "DataBucketPolicy", "EtlOutputLog", "EtlErrorLog") + (
-    ("EtlPolicy", "EtlRole", "EtlJob")
+OF_THE_JOB = (
+    *("DataBucket", "DataBucketPolicy", "EtlOutputLog", "EtlErrorLog"),
+    *("EtlPolicy", "EtlRole", "EtlJob"),
 )
 ROWS_PER_FILE = 500
 # Writes so many files that there is time to end the run between them.
@@ -166,14 +168,26 @@ def expected(folders: Folders) -> Result:
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Recording, Any]]:
-    """An embedded AWS with the job's part of the event template, and its owner."""
+def connector() -> Path:
+    """The folder of S3A's jars, or the reason why it is not here."""
     try:
-        s3a.jars()
+        return s3a.jars()
     except s3a.NotToBeHadError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    """The event template."""
+    return event_template()
+
+
+@pytest.fixture(scope="module")
+def recording(
+    tmp_path_factory: pytest.TempPathFactory, template: dict[str, Any]
+) -> Iterator[tuple[Recording, Any]]:
+    """An embedded AWS with the job's part of the event template, and its owner."""
     recording = Recording(tmp_path_factory.mktemp("aws"), free_port())
-    template = event_template()
     resources = {name: template["Resources"][name] for name in OF_THE_JOB}
     body = json.dumps({**template, "Resources": resources, "Outputs": {}})
     with owner_of(recording) as owner:
@@ -188,14 +202,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Record
 
 
 @pytest.fixture(scope="module")
-def glue(recording: tuple[Recording, boto3.Session], folders: Folders) -> Iterator[Glue]:
+def glue(
+    connector: Path, recording: tuple[Recording, boto3.Session], folders: Folders
+) -> Iterator[Glue]:
     """The job on its stack, with the input in its bucket."""
     server, owner = recording
     bucket = Bucket(owner.client("s3"), folders)
     bucket.fill(folders)
     job: Any = owner.client("glue").get_job(JobName=JOB)["Job"]
     defaults = job["DefaultArguments"]
-    settings = s3a.settings(server, become(owner, "EtlRole"), defaults["--conf"])
+    settings = s3a.settings(connector, server, become(owner, "EtlRole"), defaults["--conf"])
     arguments = {name[2:]: value for name, value in defaults.items() if name.startswith("--S3")}
     with LiveJob(settings) as live:
         yield Glue(live, settings, arguments, server, bucket)
@@ -288,9 +304,9 @@ def test_s3a_calls_what_the_recording_says(glue: Glue) -> None:
     assert calls == json.loads(S3A_RECORDED.read_text(encoding="utf-8"))
 
 
-def uploading(bucket: Bucket, number: int) -> bool:
-    """Whether so many of the CSV's files are uploaded and not yet completed."""
-    return len(bucket.unfinished()) >= number
+def uploading(bucket: Bucket, folder: str, number: int) -> bool:
+    """Whether so many files of a folder are uploaded, or being so, and not completed."""
+    return sum(key.startswith(folder) for key in bucket.unfinished()) >= number
 
 
 def moving(bucket: Bucket, before: Collection[str]) -> bool:
@@ -299,7 +315,7 @@ def moving(bucket: Bucket, before: Collection[str]) -> bool:
 
 
 def end(glue: Glue, scratch: Path, number: signal.Signals, moment: Callable[[], bool]) -> None:
-    """Start a run, and end it by the signal at the moment."""
+    """Start a run, and end Python and Java by the signal at the moment."""
     scratch.mkdir()
     run = glue.start(scratch, MAX_ROWS_PER_FILE=ROWS_PER_SMALL_FILE)
     try:
@@ -309,10 +325,14 @@ def end(glue: Glue, scratch: Path, number: signal.Signals, moment: Callable[[], 
     finally:
         os.killpg(run.pid, number)
     assert run.wait(60) == -number
+    with contextlib.suppress(ProcessLookupError):  # Java takes its time after SIGTERM
+        while True:
+            os.killpg(run.pid, 0)
+            time.sleep(0.1)
 
 
 def check_left(bucket: Bucket, before: dict[str, list[str]], rows: list[str]) -> None:
-    """Make sure that a whole CSV is there, and below the staging folder whatever else there is.
+    """Make sure that the CSV before is whole, and what else is left is in folders of the run.
 
     While files are moved, some of the new ones are there beside the old ones.
     """
@@ -320,26 +340,54 @@ def check_left(bucket: Bucket, before: dict[str, list[str]], rows: list[str]) ->
     new = [line for key, lines in csv.items() if key not in before for line in lines[1:]]
     assert {key: lines for key, lines in csv.items() if key in before} == before
     assert new == rows[: len(new)]
-    assert all(key.startswith("transformed-staging/run-") for key in bucket.leftovers())
+    own = ("transformed-staging/run-", "rejected/run-")
+    assert all(key.startswith(own) for key in bucket.leftovers())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
-def test_a_run_that_is_ended_leaves_what_the_next_run_and_the_bucket_clean_up(
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_a_run_that_is_ended_leaves_the_csv_and_uploads_that_the_bucket_aborts(
     glue: Glue, expected: Result, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Personalize would import half a CSV, or S3 bill for uploads that nobody sees."""
+    """Personalize would import half a CSV, or S3 bill for uploads that nobody sees.
+
+    The next run deletes what was staged. Uploads that are not completed are no objects: they stay
+    until the bucket's rule aborts them, see below.
+    """
     bucket, rows = glue.bucket, csv_lines_of(expected.rows)
     assert glue.run().error == ""
-    before = bucket.csv()
-    moments = [partial(uploading, bucket, n) for n in (1, 8, 16, 24)]
-    moments.append(partial(moving, bucket, before))
-    for n, moment in list(enumerate(moments))[:: int(os.environ.get("STEP", "1"))]:
+    writing = [("rejected/", 1), *(("transformed-staging/", n) for n in (1, 12, 24))]
+    for n in range(len(writing) + 1):
+        before = bucket.csv()
+        moment = (
+            partial(uploading, bucket, *writing[n])
+            if n < len(writing)
+            else partial(moving, bucket, before)
+        )
         end(glue, tmp_path / str(n), number, moment)
-        print(n, number, "AFTER", len(bucket.csv()), bucket.leftovers())
+        left = bucket.unfinished()
         check_left(bucket, before, rows)
         assert glue.run().error == ""
-        print(n, number, "NEXT", len(bucket.csv()), bucket.leftovers())
-        before = bucket.csv()
-        assert [line for lines in before.values() for line in lines[1:]] == rows
+        assert [line for lines in bucket.csv().values() for line in lines[1:]] == rows
+        assert bucket.leftovers() == left
+        abort(bucket)
     assert glue.recording.refused() == []
+
+
+def test_the_bucket_aborts_uploads_that_are_not_completed(template: dict[str, Any]) -> None:
+    """Of all keys, after a day: a run that was killed leaves some, and no other run aborts them."""
+    bucket = template["Resources"]["DataBucket"]["Properties"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule.pop("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 1}
+    assert rule.pop("Status") == "Enabled"
+    assert "Prefix" not in rule
+    assert not [name for name in rule if "Filter" in name]
+
+
+def abort(bucket: Bucket) -> None:
+    """Do what the bucket's rule does after a day."""
+    for upload in bucket.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
+        bucket.s3.abort_multipart_upload(
+            Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"]
+        )
+    assert bucket.unfinished() == []
