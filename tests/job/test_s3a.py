@@ -117,7 +117,7 @@ class Glue:
 
     def run(self, **options: object) -> Outcome:
         """Run the script with the job's own arguments, and these."""
-        return self.job.run(self.bucket.folders, **self._given(options))
+        return self.job.run(self.bucket.folders, SCRIPT, **self._given(options))
 
     def start(self, scratch: Path, **options: object) -> subprocess.Popen[bytes]:
         """Start a run in a process group of its own, which one signal ends."""
