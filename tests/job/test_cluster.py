@@ -1,6 +1,7 @@
 """The job on several machines' worth of processes: a master, two workers, an executor on each."""
 
 import json
+import secrets
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -79,7 +80,11 @@ def test_the_job_on_a_cluster_does_what_it_does_in_one_process(
     home.mkdir()
     for name in ("bin", "jars"):
         (home / name).symlink_to(SPARK_HOME / name)
-    with LiveJob({"spark.master": "local-cluster[2,1,1024]"}, {"SPARK_HOME": str(home)}) as job:
+    cluster = {
+        "spark.master": "local-cluster[2,1,1024]",
+        "spark.authenticate.secret": secrets.token_hex(),  # in one process Spark makes its own
+    }
+    with LiveJob(cluster, {"SPARK_HOME": str(home)}) as job:
         outcome = job.run(folders, MAX_ROWS_PER_FILE=300)
 
     assert outcome.error == ""
