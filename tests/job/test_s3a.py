@@ -117,7 +117,7 @@ class Glue:
 
     def run(self, **options: object) -> Outcome:
         """Run the script with the job's own arguments, and these."""
-        return self.job.run(self.bucket.folders, SCRIPT, **self._given(options))
+        return self.job.run(self.bucket.folders, **self._given(options))
 
     def start(self, scratch: Path, **options: object) -> subprocess.Popen[bytes]:
         """Start a run in a process group of its own, which one signal ends."""
@@ -288,7 +288,7 @@ def test_a_write_that_fails_aborts_its_uploads(glue: Glue, tmp_path: Path) -> No
     """Without the right to, S3A reports that in place of what went wrong, and S3 bills for them."""
     script = tmp_path / "fails.py"
     script.write_text(FAILS, encoding="utf-8")
-    outcome = glue.job.run(glue.bucket.folders, script)
+    outcome = glue.job.run(glue.bucket.folders, script=script)
     assert "broken" in outcome.error
     assert glue.bucket.leftovers() == ["transformed-staging/run-1/"]  # the job removes its own
     assert glue.recording.refused() == []
