@@ -11,7 +11,8 @@ from typing import Any
 # CloudFormation takes 51,200 bytes as a text (`--template-body`, which `create-stack` and `fleet
 # deploy` use) and 1 MB by URL. 1,500 bytes stay free for a correction in the middle of an event.
 # Source: the "template body size" of the AWS CloudFormation User Guide's quotas.
-LIMIT_BYTES = 51_200 - 1_500
+BODY_LIMIT_BYTES = 51_200
+LIMIT_BYTES = BODY_LIMIT_BYTES - 1_500
 # What CloudFormation takes where nothing is said, and the CDK says. Source: the resource types'
 # pages in the AWS CloudFormation Template Reference.
 DEFAULTS: dict[str, dict[str, Any]] = {

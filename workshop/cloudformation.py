@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks.event_template import LIMIT_BYTES
+from stacks.event_template import BODY_LIMIT_BYTES
 from workshop.account import Account
 from workshop.environment import COMPLETE, describe, failure
 from workshop.errors import WorkshopError
@@ -51,9 +51,9 @@ class Template:
         except (OSError, ValueError, AttributeError) as error:
             raise WorkshopError(f"{path} is no template in JSON: {error}", again) from error
         size = len(text.encode())
-        if size > LIMIT_BYTES:
+        if size > BODY_LIMIT_BYTES:
             raise WorkshopError(
-                f"{path} has {size:,} bytes, and CloudFormation takes {LIMIT_BYTES:,}.", again
+                f"{path} has {size:,} bytes, and CloudFormation takes {BODY_LIMIT_BYTES:,}.", again
             )
         if unknown := parameters.keys() - names:
             raise WorkshopError(
