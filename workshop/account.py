@@ -149,7 +149,7 @@ def connect() -> Account:
     if not session.region_name:
         raise WorkshopError(
             "No AWS region is set, and no embedded AWS either.",
-            "export AWS_REGION=us-east-1 for AWS, or "
-            "export AWS_ENDPOINT_URL=http://127.0.0.1:4566 for the embedded AWS",
+            "export AWS_REGION=us-east-1 for AWS; for the embedded AWS: "
+            'eval "$(python -m workshop env)"',
         )
     return Account(session, None)
