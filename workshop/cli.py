@@ -661,7 +661,7 @@ def _show(facts: summary.Summary) -> None:
 
 def _show_accounting(accounting: dict[str, Any], complaint: str) -> None:
     if not accounting:
-        missing = "Its log, which says what became of the records, is still to come."
+        missing = "The log with the record counts is not available yet."
         console.progress.print(complaint or missing)
         return
     console.table(

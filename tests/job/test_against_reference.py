@@ -51,7 +51,7 @@ def compare_counts(folders: Folders, expected: Result, broken: set[Path]) -> Non
     assert differences(map(readable, whole), map(readable, expected.rejected)) == []
 
     counts, others = folders.accounting(), expected.accounting["filtered"][OTHER_EVENT]
-    # An event that is no text has a name that Spark gives it.
+    # Spark names an event that is not text in its own way.
     assert len(counts.pop("other_events")) <= 10
     del expected.accounting["other_events"]
     lost = others - counts["filtered"][OTHER_EVENT]

@@ -222,7 +222,7 @@ def glue(
     [
         (None, s3a.NotToBeHadError("there is no Maven")),
         ("echo '[ERROR] offline'; exit 1", s3a.NotToBeHadError("offline")),
-        # Another file than the one that was tried: that is no reason to skip anything.
+        # A file that differs from the one that was tested is not a reason to skip.
         (
             'for folder; do :; done; cd "${folder#*=}"; echo evil > hadoop-aws.jar',
             ValueError(s3a.CHECKSUMS.name),

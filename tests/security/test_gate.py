@@ -343,7 +343,7 @@ def test_another_kind_of_signature_is_refused(
 
 @pytest.mark.parametrize("secret", ["embedded", "test", "", EMBEDDED_ACCOUNT])
 def test_who_does_not_know_the_secret_is_refused(server: EmbeddedAws, secret: str) -> None:
-    """An account's number is no secret."""
+    """An account's number is not a secret."""
     stranger = Signer(server.endpoint, Credentials(EMBEDDED_ACCOUNT, secret))
     answer = stranger.send(stranger.signed())
     assert answer.status_code == 403

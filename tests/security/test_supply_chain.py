@@ -145,7 +145,7 @@ def npm(folder: Path, program: str, *arguments: str, **settings: str) -> int:
 def test_a_planted_install_script_does_not_run(
     tmp_path: Path, guard: str | None, arguments: tuple[str, ...], *, runs: bool
 ) -> None:
-    """A package that was taken over runs as whoever runs `npm ci`."""
+    """A hijacked package would run as the user of `npm ci`."""
     planted = {"name": "planted", "version": "1.0.0", "scripts": {"postinstall": RUN}}
     packed = archive(planted)
     (tmp_path / "planted.tgz").write_bytes(packed)
