@@ -113,17 +113,17 @@ synth: setup ## Write the CloudFormation template to cdk.out/, held against cdk-
 event-template: setup ## Write the one file for events to dist/: no bootstrap, no assets
 	@cdk synth --quiet --no-notices --context target=event --output build/event \
 	  --context stackName=$(STACK)
-	@python -m stacks.event_template build/event/$(STACK).template.json $(EVENT_TEMPLATE)
+	@python -m release.event_template build/event/$(STACK).template.json $(EVENT_TEMPLATE)
 
 event-package: event-template ## Write the package for AWS Workshop Studio to dist/, with its zip
-	@python -m stacks.event_package $(EVENT_TEMPLATE) dist/workshop-studio
+	@python -m release.event_package $(EVENT_TEMPLATE) dist/workshop-studio
 
 diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
 	@$(NPM_CI) --prefix docs/diagrams
 	@cd docs/diagrams && node render.mjs
 
 acknowledgements: setup ## Write docs/acknowledgements.md: what the security rules find and why it stays
-	@python -m stacks.acknowledgements_page docs/acknowledgements.md
+	@python -m release.acknowledgements_page docs/acknowledgements.md
 
 audit: setup ## Ask the vulnerability databases about every pinned dependency
 	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off \

@@ -2,7 +2,7 @@
 
 import re
 
-from stacks.event_package import GUIDE
+from release.event_package import GUIDE
 
 # By the folder of each page; the overview's is "guide".
 PAGES = {page.parent.name: page.read_text("utf-8") for page in sorted(GUIDE.rglob("*.en.md"))}

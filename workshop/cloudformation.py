@@ -9,12 +9,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks.event_template import BODY_LIMIT_BYTES
 from workshop.account import Account
 from workshop.environment import COMPLETE, describe, failure
 from workshop.errors import WorkshopError
 
 Progress = Callable[[str], None]
+# What CloudFormation takes as a text (`create-stack --template-body`); by URL it takes 1 MB.
+# Source: the "template body size" of the AWS CloudFormation User Guide's quotas.
+BODY_LIMIT_BYTES = 51_200
 # A stack in such a state never held an environment, or was about to be deleted.
 _WORTHLESS = (
     "CREATE_FAILED",

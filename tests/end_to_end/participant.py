@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from stacks.event_package import PLATFORM
+from release.event_package import PLATFORM
 from tests.guide import blocks
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 

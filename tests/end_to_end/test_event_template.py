@@ -17,9 +17,9 @@ from typing import Any
 import boto3
 import pytest
 
+from release.event_template import body
 from stacks.etl import HELPER as HELPER_FILE
 from stacks.etl import SCRIPT as SCRIPT_FILE
-from stacks.event_template import body
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.end_to_end.failing_aws import Failing
 from tests.infrastructure.conftest import event_template

@@ -20,7 +20,7 @@ import boto3
 import psutil
 import pytest
 
-from stacks.event_template import body
+from release.event_template import body
 from tests.end_to_end.conftest import PROJECT, free_port, owner_of, session_of
 from tests.end_to_end.failing_aws import Failing
 from tests.infrastructure.conftest import event_template

@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 import pytest
 
-from stacks.event_template import body
+from release.event_template import body
 from tests.end_to_end.conftest import Checkout, owner_of
 from tests.end_to_end.participant import (
     BUCKET,

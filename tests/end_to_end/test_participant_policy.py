@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.event_template import body
+from release.event_template import body
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.end_to_end.participant import (
     BUCKET,

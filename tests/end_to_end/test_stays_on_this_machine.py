@@ -17,8 +17,8 @@ import boto3
 import psutil
 import pytest
 
+from release.event_template import body
 from stacks import outputs
-from stacks.event_template import body
 from tests.end_to_end.conftest import Checkout, free_port, owner_of
 from tests.end_to_end.participant import JOB, STACK
 from tests.infrastructure.conftest import event_template

@@ -8,8 +8,8 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
+from release.event_template import compact
 from stacks.config import WorkshopConfig
-from stacks.event_template import compact
 from stacks.workshop_stack import WorkshopStack
 
 PROJECT = Path(__file__).parent.parent.parent

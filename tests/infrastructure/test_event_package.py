@@ -11,11 +11,11 @@ import jsonschema
 import pytest
 import yaml
 
-from stacks import event_package
+from release import event_package
+from release.event_template import body
 from stacks.bucket_contents.construct import GENERATOR
 from stacks.config import REGIONS, WorkshopConfig
 from stacks.etl import HELPER
-from stacks.event_template import body
 from tests.infrastructure.conftest import event_template
 
 SCHEMA = Path(__file__).parent / "contentspec.schema.json"

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from stacks import event_package, outputs
+from release import event_package, outputs
+from release.event_template import LIMIT_BYTES, body, compact
 from stacks.bucket_contents.construct import GENERATOR, inline_source
 from stacks.bucket_contents.handler import texts
 from stacks.config import REGIONS
 from stacks.etl import HELPER, SCRIPT
-from stacks.event_template import LIMIT_BYTES, body, compact
 from tests.end_to_end.conftest import copy_project
 from tests.infrastructure.conftest import PROJECT, event_template, synthesize_for_events
 
@@ -312,7 +312,7 @@ def test_a_template_that_is_too_large_is_not_written(tmp_path: Path) -> None:
     template["Description"] = "x" * LIMIT_BYTES
     (tmp_path / "large.json").write_text(json.dumps(template))
     tried = subprocess.run(
-        [sys.executable, "-m", "stacks.event_template", "large.json", "written.json"],
+        [sys.executable, "-m", "release.event_template", "large.json", "written.json"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,

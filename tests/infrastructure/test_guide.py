@@ -19,9 +19,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from release.event_package import DIAGRAMS
 from stacks.bucket_contents.simulated_shop import log_files
 from stacks.etl import SCRIPT
-from stacks.event_package import DIAGRAMS
 from tests.end_to_end import expected_answers as answers
 from tests.guide import PAGES, blocks
 from tests.infrastructure.conftest import PROJECT, event_template

@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 
-from stacks.event_template import body
+from release.event_template import body
 from stacks.segment_access import SEGMENT_PRINCIPAL
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.end_to_end.participant import BUCKET, JOB, SCRIPT, STACK, do_the_exercise, participant

@@ -12,8 +12,8 @@ import pytest
 from aws_cdk import App, Validations
 from aws_cdk.aws_s3 import Bucket
 
+from release.acknowledgements_page import page
 from stacks.acknowledgements import CHECKOV, Acknowledgement, acknowledged, packs
-from stacks.acknowledgements_page import page
 from stacks.config import TARGETS, WorkshopConfig
 from stacks.workshop_stack import WorkshopStack
 from tests.infrastructure.conftest import PROJECT

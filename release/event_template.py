@@ -1,6 +1,6 @@
 """The event target's template as one file: what the CDK synthesized, with nothing superfluous.
 
-Run: python -m stacks.event_template SYNTHESIZED.json WRITTEN.json
+Run: python -m release.event_template SYNTHESIZED.json WRITTEN.json
 """
 
 import json
@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# CloudFormation takes 51,200 bytes as a text (`--template-body`, which `create-stack` and `fleet
-# deploy` use) and 1 MB by URL. 1,500 bytes stay free for a correction in the middle of an event.
-# Source: the "template body size" of the AWS CloudFormation User Guide's quotas.
-BODY_LIMIT_BYTES = 51_200
+from workshop.cloudformation import BODY_LIMIT_BYTES
+
+# 1,500 bytes stay free for a correction in the middle of an event.
 LIMIT_BYTES = BODY_LIMIT_BYTES - 1_500
 # What CloudFormation takes where nothing is said, and the CDK says. Source: the resource types'
 # pages in the AWS CloudFormation Template Reference.

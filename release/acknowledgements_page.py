@@ -1,6 +1,6 @@
 """Writes docs/acknowledgements.md: what the security rules find and why it stays, from the app.
 
-Run: python -m stacks.acknowledgements_page docs/acknowledgements.md
+Run: python -m release.acknowledgements_page docs/acknowledgements.md
 """
 
 import sys

@@ -1,6 +1,6 @@
 """The package for AWS Workshop Studio: a folder to push into its repository, and the same as a zip.
 
-Run: python -m stacks.event_package TEMPLATE.json FOLDER
+Run: python -m release.event_package TEMPLATE.json FOLDER
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 PROJECT = Path(__file__).parent.parent
-PLATFORM = PROJECT / "workshop-studio"
+PLATFORM = PROJECT / "release" / "workshop-studio"
 GUIDE = PROJECT / "docs" / "guide"
 DIAGRAMS = PROJECT / "docs" / "diagrams"
 # A picture's link from a page of the guide, as a code host follows it.
@@ -23,7 +23,7 @@ def files(template: Path) -> dict[str, Path]:
     """Where each file of the package comes from, by its path in the package.
 
     Args:
-        template: the template for events, as `stacks.event_template` wrote it.
+        template: the template for events, as `release.event_template` wrote it.
     """
     return {
         "contentspec.yaml": PLATFORM / "contentspec.yaml",
