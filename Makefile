@@ -162,5 +162,5 @@ lock: setup ## Pin every transitive dependency of pyproject.toml and package.jso
 	@npm install --package-lock-only --silent --ignore-scripts
 
 clean: ## Stop the embedded AWS, drop all that is in it, and delete what was built
-	@[ ! -x .venv/bin/python ] || .venv/bin/python -m workshop.local.server --stop build/local
+	@[ ! -x .venv/bin/python ] || .venv/bin/python -m embedded_aws.server --stop build/local
 	@rm -rf build cdk.out dist

@@ -13,9 +13,9 @@ from bench.contestants import CONTESTANTS, Contestant
 from bench.race import Race, Rules
 from bench.results import Results, Section
 from bench.tables import tables
+from embedded_aws.spark import check_java
 from workshop import console, deployment
 from workshop.errors import WorkshopError
-from workshop.local.spark import check_java
 
 app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
 FOLDER = deployment.BUILD / "bench"

@@ -15,8 +15,8 @@ import psutil
 
 from bench import repeat
 from bench.contestants import CORES, JOB, Contestant, job
+from embedded_aws.spark import Finished, LogLine, ScriptRun
 from workshop.errors import WorkshopError
-from workshop.local.spark import Finished, LogLine, ScriptRun
 
 SAMPLING_SECONDS = 0.05
 LINES_KEPT = 1000

@@ -201,7 +201,7 @@ def env(as_json: Json = False) -> None:
 
     Example: eval "$(python -m workshop env)" && aws s3 ls
     """
-    from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
+    from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
     running = EmbeddedAws.of_folder(EMBEDDED_FOLDER)
     if not running:
@@ -534,7 +534,7 @@ def transform(
 
     Example: python -m workshop transform build/logs build/interactions
     """
-    from workshop.local import spark  # noqa: PLC0415 - needs the development requirements
+    from embedded_aws import spark  # noqa: PLC0415 - needs the development requirements
 
     if not input_dir.is_dir():
         raise WorkshopError(f"{input_dir} is not a folder.", "Name a folder with Segment logs")
@@ -610,7 +610,7 @@ def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is nee
     """The embedded AWS that the account's endpoint names; None on AWS."""
     if not account.endpoint:
         return None
-    from workshop.local.server import EmbeddedAws  # noqa: PLC0415 - development requirements
+    from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
     deployment.build_folder()
     return EmbeddedAws(EMBEDDED_FOLDER, loopback_port(account.endpoint))
@@ -618,7 +618,7 @@ def _server(account: Account) -> Any:  # noqa: ANN401 - imported where it is nee
 
 def _check_java() -> None:
     """Say now what would otherwise fail the job in a minute."""
-    from workshop.local.spark import check_java  # noqa: PLC0415 - development requirements
+    from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
 
     check_java()
 

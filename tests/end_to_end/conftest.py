@@ -15,8 +15,8 @@ import boto3
 import psutil
 import pytest
 
+from embedded_aws.server import EmbeddedAws
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
-from workshop.local.server import EmbeddedAws
 
 PROJECT = Path(__file__).parent.parent.parent
 

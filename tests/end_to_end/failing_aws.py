@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from workshop.local import cloudformation, server
+from embedded_aws import cloudformation, server
 
 FAIL_AT, THROTTLED, SILENT = "fail-at", "throttled", "silent"
 App = Callable[..., Awaitable[None]]

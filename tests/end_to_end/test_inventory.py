@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
+from embedded_aws.server import EmbeddedAws
 from tests.end_to_end.conftest import free_port, owner_of
 from workshop.account import EMBEDDED_ACCOUNT, Account
 from workshop.inventory import Belongings, Item, take
-from workshop.local.server import EmbeddedAws
 
 BUCKET, LOG = "personalize-data-b", "/aws-glue/job-b/output"
 Deploy = Callable[..., None]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from embedded_aws.server import EmbeddedAws
 from release.event_template import body
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.end_to_end.participant import (
@@ -21,7 +22,6 @@ from tests.end_to_end.participant import (
     participant,
 )
 from tests.infrastructure.conftest import event_template
-from workshop.local.server import EmbeddedAws
 
 Cloud = tuple[Client, Client]
 

@@ -17,13 +17,13 @@ import boto3
 import psutil
 import pytest
 
+from embedded_aws.server import EmbeddedAws
 from release.event_template import body
 from stacks import outputs
 from tests.end_to_end.conftest import Checkout, free_port, owner_of
 from tests.end_to_end.participant import JOB, STACK
 from tests.infrastructure.conftest import event_template
 from workshop.account import LOOPBACK
-from workshop.local.server import EmbeddedAws
 
 # Somebody's account, as a terminal knows it.
 CANARY = "AKIACANARYCANARY0000"

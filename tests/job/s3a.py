@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workshop.local.server import EmbeddedAws
+from embedded_aws.server import EmbeddedAws
 
 PROJECT = Path(__file__).parents[2]
 POM = Path(__file__).with_name("s3a.pom.xml")

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from embedded_aws.spark import QUICK_START
 from tests.job.live_job import DAY, SCRIPT, Folders, LiveJob, csv_lines_of
 from tests.job.reference import transform
-from workshop.local.spark import QUICK_START
 
 PROJECT = Path(__file__).parents[2]
 # Python and Java in a process group of their own, which SIGKILL ends at one moment.
 RUN = f"""
 import sys
 from pathlib import Path
-from workshop.local.spark import run_script
+from embedded_aws.spark import run_script
 finished = run_script(
     Path({str(SCRIPT)!r}), sys.argv[1:], java_options={QUICK_START!r}, log=lambda *_: None
 )

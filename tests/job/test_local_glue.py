@@ -14,9 +14,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from embedded_aws.server import EmbeddedAws
 from tests.end_to_end.conftest import free_port, owner_of
 from workshop.account import EMBEDDED_ACCOUNT
-from workshop.local.server import EmbeddedAws
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = SCRIPT.with_name("segment_io.py")

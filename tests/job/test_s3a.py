@@ -39,7 +39,7 @@ ROWS_PER_SMALL_FILE = 50
 RUN = f"""
 import json, sys
 from pathlib import Path
-from workshop.local.spark import QUICK_START, run_script
+from embedded_aws.spark import QUICK_START, run_script
 finished = run_script(
     Path({str(SCRIPT)!r}),
     sys.argv[2:],

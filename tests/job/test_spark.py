@@ -7,8 +7,8 @@ from queue import Queue
 
 import pytest
 
+from embedded_aws.spark import Finished, ScriptRun, check_java, error_of, run_script
 from workshop.errors import WorkshopError
-from workshop.local.spark import Finished, ScriptRun, check_java, error_of, run_script
 
 
 def java_home(folder: Path, script: str) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from workshop.local import iam, server
+from embedded_aws import iam, server
 
 CALLS, REFUSED = "calls.jsonl", "refused.jsonl"
 

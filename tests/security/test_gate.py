@@ -26,11 +26,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
+from embedded_aws.server import EmbeddedAws
 from tests.browser import opened_at
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.segment.loopback import serving
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
-from workshop.local.server import EmbeddedAws
 
 CLIENT = httpx.Client(trust_env=False)
 # By default boto3 signs URLs of us-east-1 in the way before this one.

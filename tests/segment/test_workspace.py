@@ -11,6 +11,7 @@ from typing import Any
 import dotenv
 import pytest
 
+from embedded_aws.server import EmbeddedAws
 from stacks import outputs
 from tests.end_to_end.conftest import free_port, owner_of
 from tests.segment import public_api
@@ -18,7 +19,6 @@ from tests.segment.conftest import PROJECT, Answer, Shell
 from tests.segment.public_api import AMAZON_S3, AWS_S3, PublicApi, RefusalError, Request
 from workshop.account import EMBEDDED_REGION
 from workshop.environment import DEFAULT_STACK
-from workshop.local.server import EmbeddedAws
 from workshop.segment.api import PublicApi as Client
 
 TOKEN = "token-5up3r53cr3t"  # noqa: S105 - of a server of this test

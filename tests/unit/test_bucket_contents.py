@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from embedded_aws.server import EmbeddedAws
 from stacks.bucket_contents import handler
 from stacks.bucket_contents.construct import compressed, inline_source
 from tests.end_to_end.conftest import free_port, owner_of
-from workshop.local.server import EmbeddedAws
 
 
 @pytest.fixture(scope="module")

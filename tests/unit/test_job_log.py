@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embedded_aws.server import EmbeddedAws
 from tests.end_to_end.conftest import free_port, owner_of
 from workshop.account import Account
 from workshop.job import ACCOUNTING, LOG_LINES_SHOWN, Log, LogTail
-from workshop.local.server import EmbeddedAws
 
 GROUP = "/jobs/output"
 

@@ -19,18 +19,18 @@ from types_boto3_athena import AthenaClient
 from types_boto3_glue import GlueClient
 from types_boto3_s3 import S3Client
 
-from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
-from tests.end_to_end.conftest import free_port, owner_of
-from workshop.local import athena, athena_tables
-from workshop.local.athena_sql import (
+from embedded_aws import athena, athena_tables
+from embedded_aws.athena_sql import (
     MalformedQueryError,
     QueryFailedError,
     Relation,
     parse_query,
     translate,
 )
-from workshop.local.athena_tables import hive_type
-from workshop.local.server import EmbeddedAws
+from embedded_aws.athena_tables import hive_type
+from embedded_aws.server import EmbeddedAws
+from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
+from tests.end_to_end.conftest import free_port, owner_of
 
 ROOT = Path(__file__).parent.parent.parent
 BUCKET = "personalize-data-123456789012"

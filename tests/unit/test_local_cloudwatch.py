@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from embedded_aws.server import EmbeddedAws
 from tests.end_to_end.conftest import free_port, owner_of
-from workshop.local.server import EmbeddedAws
 
 GROUP = "/jobs/output"
 

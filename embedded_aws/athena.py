@@ -24,14 +24,14 @@ from ministack.services import athena, glue, s3
 from ministack.services.cloudformation import provisioners
 from sqlglot import exp
 
-from workshop.local.athena_permissions import (
+from embedded_aws.athena_permissions import (
     check_drop_database,
     check_location,
     check_output,
     check_output_bucket,
     check_statement,
 )
-from workshop.local.athena_sql import (
+from embedded_aws.athena_sql import (
     MalformedQueryError,
     QueryFailedError,
     Relation,
@@ -41,9 +41,9 @@ from workshop.local.athena_sql import (
     parse_query,
     translate,
 )
-from workshop.local.athena_tables import TableStore, hive_text, hive_type, literal
-from workshop.local.cloudwatch import publish
-from workshop.local.iam import AccessDeniedError
+from embedded_aws.athena_tables import TableStore, hive_text, hive_type, literal
+from embedded_aws.cloudwatch import publish
+from embedded_aws.iam import AccessDeniedError
 
 logger = logging.getLogger(__name__)
 

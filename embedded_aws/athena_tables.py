@@ -31,8 +31,8 @@ from ministack.services import glue, s3
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from workshop.local.athena_permissions import check_listing, check_object, check_select
-from workshop.local.athena_sql import PATH_COLUMN, QueryFailedError, Relation, fields_of
+from embedded_aws.athena_permissions import check_listing, check_object, check_select
+from embedded_aws.athena_sql import PATH_COLUMN, QueryFailedError, Relation, fields_of
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _SCALARS = (*_INTEGERS, "boolean", "float", "double", "decimal", "text", "varchar", "char")

@@ -1,7 +1,7 @@
 """Starts and stops the embedded AWS, a process of its own on one loopback port.
 
-It is MiniStack with IAM evaluated on every call (`AUTH=true`), behind `workshop.local.gate`, and
-with what it lacks added by `workshop.local.athena` and `workshop.local.glue`. Its state lives in
+It is MiniStack with IAM evaluated on every call (`AUTH=true`), behind `embedded_aws.gate`, and
+with what it lacks added by `embedded_aws.athena` and `embedded_aws.glue`. Its state lives in
 memory: it goes when it stops. So does the secret key that it makes when it starts.
 """
 
@@ -64,7 +64,7 @@ class EmbeddedAws:
         module: what runs in the process; a test may run more than this module.
     """
 
-    module = "workshop.local.server"
+    module = "embedded_aws.server"
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
@@ -133,7 +133,7 @@ class EmbeddedAws:
                 stdin=subprocess.DEVNULL,
                 env=inherited_environment(),
                 start_new_session=True,
-                cwd=Path(__file__).parent.parent.parent,
+                cwd=Path(__file__).parent.parent,
             )
         state = Running(process.pid, self.port, psutil.Process(process.pid).create_time())
         self._state.write_text(json.dumps(asdict(state)), encoding="utf-8")
@@ -194,7 +194,7 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from workshop.local import (
+    from embedded_aws import (
         athena,
         cloudformation,
         cloudwatch,
@@ -203,7 +203,7 @@ async def _serve(port: int) -> None:
         lambda_functions,
         organizations,
     )
-    from workshop.local.gate import Gate
+    from embedded_aws.gate import Gate
 
     athena.install()
     cloudformation.install()

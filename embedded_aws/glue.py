@@ -27,9 +27,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from embedded_aws import role_session
+from embedded_aws.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
 from workshop.errors import WorkshopError
-from workshop.local import role_session
-from workshop.local.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
 
 if TYPE_CHECKING:
     from types_boto3_logs.client import CloudWatchLogsClient

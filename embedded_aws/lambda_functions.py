@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workshop.local import role_session
+from embedded_aws import role_session
 
 
 def install() -> None:

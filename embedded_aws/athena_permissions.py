@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from ministack.core.responses import get_account_id, get_region
 
-from workshop.local.athena_sql import QueryFailedError
-from workshop.local.iam import AccessDeniedError, require
+from embedded_aws.athena_sql import QueryFailedError
+from embedded_aws.iam import AccessDeniedError, require
 
 _S3_DENIED = "Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)"
 
