@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import launched
+from tests.support.browser import launched
 
 
 @pytest.fixture(scope="module")

@@ -23,9 +23,10 @@ from botocore.exceptions import ClientError
 from playwright.sync_api import Browser
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS
-from tests.browser import opened
-from tests.end_to_end.conftest import PROJECT, Checkout, session_of
-from tests.end_to_end.expected_answers import EXPECTED, Data, Interaction, Record
+from tests.support import PROJECT
+from tests.support.browser import opened
+from tests.support.checkout import Checkout, session_of
+from tests.support.expected_answers import EXPECTED, Data, Interaction, Record
 
 ACCOUNT = "111122223333"
 BUCKET = f"personalize-data-{ACCOUNT}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Checkout
+from tests.support.checkout import Checkout
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "query", "run-job"])

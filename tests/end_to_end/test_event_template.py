@@ -20,9 +20,9 @@ import pytest
 from release.event_template import body
 from stacks.etl import HELPER as HELPER_FILE
 from stacks.etl import SCRIPT as SCRIPT_FILE
-from tests.end_to_end.conftest import free_port, owner_of
-from tests.end_to_end.failing_aws import Failing
-from tests.infrastructure.conftest import event_template
+from tests.support.checkout import free_port, owner_of
+from tests.support.failing_aws import Failing
+from tests.support.templates import event_template
 from workshop import inventory
 from workshop.account import EMBEDDED_ACCOUNT, Account
 

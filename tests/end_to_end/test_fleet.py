@@ -21,9 +21,10 @@ import psutil
 import pytest
 
 from release.event_template import body
-from tests.end_to_end.conftest import PROJECT, free_port, owner_of, session_of
-from tests.end_to_end.failing_aws import Failing
-from tests.infrastructure.conftest import event_template
+from tests.support import PROJECT
+from tests.support.checkout import free_port, owner_of, session_of
+from tests.support.failing_aws import Failing
+from tests.support.templates import event_template
 from workshop import inventory
 from workshop.account import EMBEDDED_ACCOUNT, Account
 from workshop.accounts_file import ORGANIZATION_ROLE

@@ -20,8 +20,8 @@ import boto3
 import pytest
 
 from release.event_template import body
-from tests.end_to_end.conftest import Checkout, owner_of
-from tests.end_to_end.participant import (
+from tests.support.checkout import Checkout, owner_of
+from tests.support.participant import (
     BUCKET,
     DATABASE,
     JOB,
@@ -31,7 +31,7 @@ from tests.end_to_end.participant import (
     Client,
     participant,
 )
-from tests.infrastructure.conftest import event_template
+from tests.support.templates import event_template
 from workshop import queries, readiness
 from workshop.account import Account
 from workshop.environment import find

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from embedded_aws.server import EmbeddedAws
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support.checkout import free_port, owner_of
 from workshop.account import EMBEDDED_ACCOUNT, Account
 from workshop.inventory import Belongings, Item, take
 

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from embedded_aws.server import EmbeddedAws
 from release.event_template import body
-from tests.end_to_end.conftest import free_port, owner_of
-from tests.end_to_end.participant import (
+from tests.support.checkout import free_port, owner_of
+from tests.support.participant import (
     BUCKET,
     DATABASE,
     JOB,
@@ -21,7 +21,7 @@ from tests.end_to_end.participant import (
     ended,
     participant,
 )
-from tests.infrastructure.conftest import event_template
+from tests.support.templates import event_template
 
 Cloud = tuple[Client, Client]
 

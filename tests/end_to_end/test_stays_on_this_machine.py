@@ -20,9 +20,9 @@ import pytest
 from embedded_aws.server import EmbeddedAws
 from release.event_template import body
 from stacks import outputs
-from tests.end_to_end.conftest import Checkout, free_port, owner_of
-from tests.end_to_end.participant import JOB, STACK
-from tests.infrastructure.conftest import event_template
+from tests.support.checkout import Checkout, free_port, owner_of
+from tests.support.participant import JOB, STACK
+from tests.support.templates import event_template
 from workshop.account import LOOPBACK
 
 # Somebody's account, as a terminal knows it.

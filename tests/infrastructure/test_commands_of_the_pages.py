@@ -12,7 +12,7 @@ from botocore import xform_name
 from botocore.model import ListShape, Shape, StructureShape
 from typer.core import TyperGroup
 
-from tests.infrastructure.conftest import PROJECT
+from tests.support import PROJECT
 from workshop.cli import app
 
 PAGES = (

@@ -10,8 +10,8 @@ import pytest
 import segment_io
 
 from embedded_aws.cloudwatch import _matches, _parsed
-from tests.infrastructure.conftest import PROJECT
 from tests.infrastructure.test_services_accept_the_template import accepts, properties, resolved
+from tests.support import PROJECT
 
 Resources = dict[str, dict[str, Any]]
 SCHEMA = PROJECT / "tests" / "infrastructure" / "dashboard_body.schema.json"

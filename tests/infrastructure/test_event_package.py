@@ -16,7 +16,7 @@ from release.event_template import body
 from stacks.bucket_contents.construct import GENERATOR
 from stacks.config import REGIONS, WorkshopConfig
 from stacks.etl import HELPER
-from tests.infrastructure.conftest import event_template
+from tests.support.templates import event_template
 
 SCHEMA = Path(__file__).parent / "contentspec.schema.json"
 TEMPLATE_NAME = "segment-personalize-workshop.template.json"

@@ -19,8 +19,9 @@ from stacks.bucket_contents.construct import GENERATOR, inline_source
 from stacks.bucket_contents.handler import texts
 from stacks.config import REGIONS
 from stacks.etl import HELPER, SCRIPT
-from tests.end_to_end.conftest import copy_project
-from tests.infrastructure.conftest import PROJECT, event_template, synthesize_for_events
+from tests.support import PROJECT
+from tests.support.checkout import copy_project
+from tests.support.templates import event_template, synthesize_for_events
 
 KEY, HELPER_KEY = "scripts/segment_events_to_csv.py", "scripts/segment_io.py"
 # The longest names that the services take.

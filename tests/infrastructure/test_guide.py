@@ -22,10 +22,10 @@ import pytest
 from release.event_package import DIAGRAMS
 from stacks.bucket_contents.simulated_shop import log_files
 from stacks.etl import SCRIPT
-from tests.end_to_end import expected_answers as answers
-from tests.guide import PAGES, blocks
-from tests.infrastructure.conftest import PROJECT, event_template
-from tests.job import reference
+from tests.support import PROJECT, reference
+from tests.support import expected_answers as answers
+from tests.support.guide import PAGES, blocks
+from tests.support.templates import event_template
 from workshop.verification import HEADER, MIN_INTERACTIONS, MIN_USERS
 
 # The day whose numbers the guide shows, as its first page says.

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from aws_cdk.assertions import Match, Template
 from stacks import outputs
 from stacks.catalog import TRAIT_MAPPINGS
 from stacks.config import WorkshopConfig
-from tests.infrastructure.conftest import synthesize
+from tests.support import PROJECT
+from tests.support.templates import synthesize
 
-PROJECT = Path(__file__).parent.parent.parent
 Resources = dict[str, dict[str, Any]]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.job.live_job import Folders, LiveJob
+from tests.support.live_job import Folders, LiveJob
 
 
 @pytest.fixture(scope="session")

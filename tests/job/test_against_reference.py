@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
-from tests.job.generated import FILLERS, INPUTS, OPTIONS, InputFile, Options
-from tests.job.live_job import Folders, LiveJob, csv_lines_of
-from tests.job.reference import EVENTS, NOT_JSON, OTHER_EVENT, Rejected, Result, transform
+from tests.support.generated import FILLERS, INPUTS, OPTIONS, InputFile, Options
+from tests.support.live_job import Folders, LiveJob, csv_lines_of
+from tests.support.reference import EVENTS, NOT_JSON, OTHER_EVENT, Rejected, Result, transform
 
 REPLACED = "\ufffd+"  # stands for bytes that are not UTF-8
 

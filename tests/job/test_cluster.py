@@ -11,8 +11,8 @@ import psutil
 import pyspark
 import pytest
 
-from tests.job.live_job import Folders, LiveJob, csv_lines_of
-from tests.job.reference import transform
+from tests.support.live_job import Folders, LiveJob, csv_lines_of
+from tests.support.reference import transform
 
 SPARK_HOME = Path(pyspark.__file__).parent
 EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"

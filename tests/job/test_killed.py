@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from embedded_aws.spark import QUICK_START
-from tests.job.live_job import DAY, SCRIPT, Folders, LiveJob, csv_lines_of
-from tests.job.reference import transform
+from tests.support import PROJECT
+from tests.support.live_job import DAY, SCRIPT, Folders, LiveJob, csv_lines_of
+from tests.support.reference import transform
 
-PROJECT = Path(__file__).parents[2]
 # Python and Java in a process group of their own, which SIGKILL ends at one moment.
 RUN = f"""
 import sys

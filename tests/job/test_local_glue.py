@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from embedded_aws.server import EmbeddedAws
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support.checkout import free_port, owner_of
 from workshop.account import EMBEDDED_ACCOUNT
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"

@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 import psutil
 import pytest
 
-from tests.guide import PAGES, blocks
-from tests.job.live_job import DAY, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
-from tests.job.reference import EVENTS, REJECTED, Result, transform
+from tests.support.guide import PAGES, blocks
+from tests.support.live_job import DAY, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
+from tests.support.reference import EVENTS, REJECTED, Result, transform
 
 NEXT_DAY, THIRD_DAY = "ios-prod/1466553600000", "android-prod/1466640000000"
 # Product Clicked and Order Completed as the e-commerce v2 specification shows them.

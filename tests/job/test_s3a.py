@@ -18,15 +18,24 @@ from urllib.parse import unquote
 import boto3
 import pytest
 
-from tests.end_to_end.conftest import free_port, owner_of
-from tests.end_to_end.participant import BUCKET, JOB, STACK
-from tests.infrastructure.conftest import event_template
-from tests.job import s3a
-from tests.job.live_job import DAY, HEADER, HELPER, SCRIPT, Folders, LiveJob, Outcome, csv_lines_of
-from tests.job.reference import Result, transform
-from tests.security.denied import ETL
-from tests.security.playing import S3A_RECORDED, become, distinct, written
-from tests.security.recording import Recording
+from tests.support import s3a
+from tests.support.checkout import free_port, owner_of
+from tests.support.denied import ETL
+from tests.support.live_job import (
+    DAY,
+    HEADER,
+    HELPER,
+    SCRIPT,
+    Folders,
+    LiveJob,
+    Outcome,
+    csv_lines_of,
+)
+from tests.support.participant import BUCKET, JOB, STACK
+from tests.support.playing import S3A_RECORDED, become, distinct, written
+from tests.support.recording import Recording
+from tests.support.reference import Result, transform
+from tests.support.templates import event_template
 
 # What the job's S3 calls are decided by, and what it is started with.
 OF_THE_JOB = (

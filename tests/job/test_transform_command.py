@@ -3,14 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.job.live_job import DAY, Folders, csv_lines_of
 from tests.job.test_real_shapes import event
-
-PROJECT = Path(__file__).parents[2]
+from tests.support import PROJECT
+from tests.support.live_job import DAY, Folders, csv_lines_of
 
 
 @pytest.mark.parametrize("name", ["my logs", "a (b) [c] {d,e} + @ & = ' % %20 # a:b größe *?"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.infrastructure.conftest import PROJECT
-from tests.segment.loopback import Listener, listening
+from tests.support import PROJECT
+from tests.support.loopback import Listener, listening
 from workshop import deployment
 from workshop.account import Account
 from workshop.errors import WorkshopError

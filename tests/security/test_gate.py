@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page
 
 from embedded_aws.server import EmbeddedAws
-from tests.browser import opened_at
-from tests.end_to_end.conftest import free_port, owner_of
-from tests.segment.loopback import serving
+from tests.support.browser import opened_at
+from tests.support.checkout import free_port, owner_of
+from tests.support.loopback import serving
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 CLIENT = httpx.Client(trust_env=False)

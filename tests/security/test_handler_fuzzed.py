@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from embedded_aws.server import EmbeddedAws
 from stacks.bucket_contents import handler
 from stacks.bucket_contents.simulated_shop import log_files
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support.checkout import free_port, owner_of
 
 OWN, OTHER = "personalize-data-of-the-stack", "personalize-data-of-somebody"
 ANSWER_LIMIT_BYTES = 4096  # CloudFormation's, for the body of an answer

@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 
 from stacks.segment_access import SEGMENT_PRINCIPAL
-from tests.end_to_end.participant import JOB, STACK
-from tests.infrastructure.conftest import synthesize_for_events
-from tests.security.denied import (
+from tests.support.denied import (
     CONTENTS,
     DENIED,
     ETL,
@@ -27,7 +25,7 @@ from tests.security.denied import (
     SCRIPT,
     SEGMENT,
 )
-from tests.security.evaluation import (
+from tests.support.evaluation import (
     ACCOUNT,
     BUCKET_ARN,
     PARTICIPANT,
@@ -38,7 +36,9 @@ from tests.security.evaluation import (
     decide,
     unneeded,
 )
-from tests.security.playing import RECORDED, S3A_RECORDED, WORKSPACE, play
+from tests.support.participant import JOB, STACK
+from tests.support.playing import RECORDED, S3A_RECORDED, WORKSPACE, play
+from tests.support.templates import synthesize_for_events
 
 RESULTS = f"{BUCKET_ARN}/athena-results/0.csv"
 WORKGROUP_ARN = f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/segment-personalize"
@@ -263,7 +263,7 @@ def test_what_is_said_not_to_be_seen_is_not_seen() -> None:
 def test_the_recording_is_what_is_called_today(tmp_path: Path) -> None:
     """Else the tests above hold the policies against calls that nobody makes any more.
 
-    When it fails for a good reason: python -m tests.security.playing
+    When it fails for a good reason: python -m tests.support.playing
     """
     recorded: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
     assert play(tmp_path) == recorded

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.conftest import PROJECT
+from tests.support import PROJECT
 from workshop.account import EMBEDDED_ACCOUNT
 
 # Stands for every program: writes its name, its arguments and some of its environment down.

@@ -16,8 +16,8 @@ from release.acknowledgements_page import page
 from stacks.acknowledgements import CHECKOV, Acknowledgement, acknowledged, packs
 from stacks.config import TARGETS, WorkshopConfig
 from stacks.workshop_stack import WorkshopStack
-from tests.infrastructure.conftest import PROJECT
-from tests.segment.loopback import listening
+from tests.support import PROJECT
+from tests.support.loopback import listening
 
 PACKS = {"AwsSolutions", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321", "Serverless"}
 Finding = tuple[str, str]  # the rule, and the logical id of the resource

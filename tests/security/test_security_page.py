@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.infrastructure.conftest import PROJECT
+from tests.support import PROJECT
 
 PAGE = PROJECT / "docs" / "security.md"
 

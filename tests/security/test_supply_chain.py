@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.conftest import PROJECT
-from tests.segment.loopback import serving
+from tests.support import PROJECT
+from tests.support.loopback import serving
 
 LOCKS = sorted(path.name for path in PROJECT.glob("requirements*.txt"))
 NPM_PROJECTS = (".", "docs/diagrams")

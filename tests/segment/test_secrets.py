@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from requests import Request
 
-from tests.segment.conftest import FIRST, KEYS, Shell, variables
-from tests.segment.loopback import Listener, listening, serving
-from tests.segment.tracking_api import OK, Answer, TrackingApi
+from tests.support.loopback import Listener, listening, serving
+from tests.support.shell import FIRST, KEYS, Shell, variables
+from tests.support.tracking_api import OK, Answer, TrackingApi
 from workshop.segment import api, delivery
 
 SEND: tuple[object, ...] = (

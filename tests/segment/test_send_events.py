@@ -17,8 +17,9 @@ import pytest
 
 from stacks.bucket_contents.simulated_shop import log_files
 from stacks.catalog import TRAIT_MAPPINGS
-from tests.segment.conftest import EMAIL, FIRST, KEYS, PROJECT, Shell, variables
-from tests.segment.tracking_api import OK, Answer, TrackingApi
+from tests.support import PROJECT
+from tests.support.shell import EMAIL, FIRST, KEYS, Shell, variables
+from tests.support.tracking_api import OK, Answer, TrackingApi
 from workshop.segment import delivery
 from workshop.segment.credentials import FOLDER, KEYS_FILE
 from workshop.segment.events import Period, calls

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stacks.bucket_contents.simulated_shop import log_files
-from tests.segment.conftest import EMAIL, FIRST, KEYS, Shell, variables
-from tests.segment.tracking_api import Answer, TrackingApi
+from tests.support.shell import EMAIL, FIRST, KEYS, Shell, variables
+from tests.support.tracking_api import Answer, TrackingApi
 
 EVENTS = 3_000
 PERIOD = ("--from", FIRST, "--days", 2, "--events", EVENTS)

@@ -9,8 +9,8 @@ import time
 import psutil
 import pytest
 
-from tests.segment.conftest import FIRST, KEYS, Shell, variables
-from tests.segment.tracking_api import TrackingApi
+from tests.support.shell import FIRST, KEYS, Shell, variables
+from tests.support.tracking_api import TrackingApi
 
 SMALL, LARGE = 20_000, 100_000
 

@@ -13,10 +13,10 @@ import pytest
 
 from embedded_aws.server import EmbeddedAws
 from stacks import outputs
-from tests.end_to_end.conftest import free_port, owner_of
-from tests.segment import public_api
-from tests.segment.conftest import PROJECT, Answer, Shell
-from tests.segment.public_api import AMAZON_S3, AWS_S3, PublicApi, RefusalError, Request
+from tests.support import PROJECT, public_api
+from tests.support.checkout import free_port, owner_of
+from tests.support.public_api import AMAZON_S3, AWS_S3, PublicApi, RefusalError, Request
+from tests.support.shell import Answer, Shell
 from workshop.account import EMBEDDED_REGION
 from workshop.environment import DEFAULT_STACK
 from workshop.segment.api import PublicApi as Client
@@ -392,7 +392,7 @@ def test_the_token_goes_to_segment_only(shell: Shell, host: str) -> None:
 
 def test_what_was_set_up_can_be_sent_to(segment: Segment) -> None:
     """Setup keeps the keys where send-events looks for them."""
-    from tests.segment import tracking_api  # noqa: PLC0415
+    from tests.support import tracking_api  # noqa: PLC0415
 
     segment("setup")
     keys = {source["slug"]: source["writeKeys"][0] for source in segment.api.sources.values()}
@@ -409,7 +409,7 @@ def test_the_requests_are_those_of_segments_sdk(types: dict[str, Any]) -> None:
     settings = {"awsRegion": "eu-west-1", "bucket": "b", "iamRoleArn": "arn:aws:iam::1:role/r"}
     node = Path(sys.executable).parent / "node"
     with public_api.serve(types, TOKEN) as theirs, public_api.serve(types, TOKEN) as ours:
-        script = PROJECT / "tests" / "segment" / "sdk_calls.mjs"
+        script = PROJECT / "tests" / "support" / "sdk_calls.mjs"
         subprocess.run([node, script, theirs.url, TOKEN], check=True, env={**os.environ})
         client = Client(ours.url, TOKEN)
         client.call("GET", "/")

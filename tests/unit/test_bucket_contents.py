@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from embedded_aws.server import EmbeddedAws
 from stacks.bucket_contents import handler
 from stacks.bucket_contents.construct import compressed, inline_source
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support.checkout import free_port, owner_of
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedded_aws.server import EmbeddedAws
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support.checkout import free_port, owner_of
 from workshop.account import Account
 from workshop.job import ACCOUNTING, LOG_LINES_SHOWN, Log, LogTail
 

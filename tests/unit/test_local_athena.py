@@ -30,16 +30,16 @@ from embedded_aws.athena_sql import (
 from embedded_aws.athena_tables import hive_type
 from embedded_aws.server import EmbeddedAws
 from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support import PROJECT
+from tests.support.checkout import free_port, owner_of
 
-ROOT = Path(__file__).parent.parent.parent
 BUCKET = "personalize-data-123456789012"
 DATABASE = "segment_personalize"
 WORKGROUP = "segment-personalize"
 OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 LAZY = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
-CREATE_TABLE = (ROOT / "athena" / "05_create_table_by_hand.sql").read_text(encoding="utf-8")
+CREATE_TABLE = (PROJECT / "athena" / "05_create_table_by_hand.sql").read_text(encoding="utf-8")
 
 
 @dataclass
@@ -223,7 +223,7 @@ def segment(aws: Aws) -> int:
 @pytest.mark.usefixtures("segment")
 def test_the_exercise_answers_its_three_questions(aws: Aws) -> None:
     """The first thing that a participant does would show nothing, or something else."""
-    queries = sorted((ROOT / "athena").glob("0[123]*.sql"))
+    queries = sorted((PROJECT / "athena").glob("0[123]*.sql"))
     first, second, third = (aws.query(path.read_text(encoding="utf-8")) for path in queries)
     assert len(first.rows) == 3
     assert first.names == list(SEGMENT_LOG_COLUMNS)
@@ -255,7 +255,7 @@ def test_every_saved_query_runs(aws: Aws, segment: int) -> None:
         'u2,"B,2",Product Clicked,1790899200',
     )
     found = {}
-    for path in sorted((ROOT / "athena").glob("*.sql")):
+    for path in sorted((PROJECT / "athena").glob("*.sql")):
         text = path.read_text(encoding="utf-8").replace("${DataBucket}", BUCKET)
         database = "default" if "\n-- database: default\n" in text else DATABASE
         found[path.name[:2]] = aws.rows(text, database)

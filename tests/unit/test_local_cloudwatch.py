@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws.server import EmbeddedAws
-from tests.end_to_end.conftest import free_port, owner_of
+from tests.support.checkout import free_port, owner_of
 
 GROUP = "/jobs/output"
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import boto3
 import pytest
@@ -10,12 +9,12 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import PROJECT
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery, _next_step, choose, run
 
-PROJECT = Path(__file__).parent.parent.parent
 OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import Scheme, opened
+from tests.support.browser import Scheme, opened
 from workshop import report
 from workshop.errors import WorkshopError
 from workshop.summary import Summary

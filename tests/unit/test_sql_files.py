@@ -10,10 +10,10 @@ import sqlglot
 from sqlglot import exp
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
+from tests.support import PROJECT
 
-ROOT = Path(__file__).parent.parent.parent
-QUERIES = sorted((ROOT / "athena").glob("*.sql"))
-UNLOAD = ROOT / "redshift" / "unload_interactions.sql"
+QUERIES = sorted((PROJECT / "athena").glob("*.sql"))
+UNLOAD = PROJECT / "redshift" / "unload_interactions.sql"
 HEADER = re.compile(
     r"\A-- name: (?P<name>\d\d .+)\n-- description: (?P<description>.+)\n"
     r"(-- database: (?P<database>.+)\n)?(?=[A-Z])"

@@ -21,6 +21,7 @@ from rich.progress import Progress, TextColumn
 from rich.text import Text
 from typer.testing import CliRunner
 
+from tests.support import PROJECT
 from workshop import console, fleet_cli
 from workshop.accounts_file import Member
 from workshop.cli import app
@@ -31,8 +32,6 @@ from workshop.segment import api
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
-
-PROJECT = Path(__file__).parent.parent.parent
 
 
 def _commands(group: "TyperGroup", path: str = "") -> "dict[str, TyperCommand]":

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.participant import BUCKET, POLICY, STACK
-from tests.security.playing import WORKSPACE
+from tests.support.participant import BUCKET, POLICY, STACK
+from tests.support.playing import WORKSPACE
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 ACCOUNT, REGION = EMBEDDED_ACCOUNT, EMBEDDED_REGION

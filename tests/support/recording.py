@@ -1,6 +1,6 @@
 """The embedded AWS that notes which call of which principal its IAM evaluation allows or refuses.
 
-Run: python -m tests.security.recording FOLDER PORT
+Run: python -m tests.support.recording FOLDER PORT
 """
 
 import json
@@ -16,7 +16,7 @@ CALLS, REFUSED = "calls.jsonl", "refused.jsonl"
 class Recording(server.EmbeddedAws):
     """Keeps lists of the calls; the account's owner's are not in them."""
 
-    module = "tests.security.recording"
+    module = "tests.support.recording"
 
     def calls(self) -> list[dict[str, str]]:
         """The calls so far: who called (ARN), the action, and the resource (ARN or `*`)."""

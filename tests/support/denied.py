@@ -1,7 +1,6 @@
 """Calls that must be denied: what a role, a participant or a stranger would do to break out."""
 
-from tests.end_to_end.participant import JOB, STACK
-from tests.security.evaluation import (
+from tests.support.evaluation import (
     ACCOUNT,
     ADMINISTRATOR,
     BUCKET_ARN,
@@ -10,6 +9,7 @@ from tests.security.evaluation import (
     STRANGER,
     Call,
 )
+from tests.support.participant import JOB, STACK
 
 OTHER_ACCOUNT = "444455556666"
 OTHER_BUCKET = "arn:aws:s3:::somebody-elses-bucket"

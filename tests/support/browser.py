@@ -11,7 +11,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-PROJECT = Path(__file__).parent.parent
+from tests.support import PROJECT
+
 AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 # No sandbox as root, and nothing that Chromium would do on its own.
 OPTIONS = [

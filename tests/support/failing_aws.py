@@ -3,7 +3,7 @@
 Whichever resource its folder's file `fail-at` names fails once; and CloudFormation refuses the
 accounts that the file `throttled` names, or answers those that the file `silent` names never.
 
-Run: python -m tests.end_to_end.failing_aws FOLDER PORT
+Run: python -m tests.support.failing_aws FOLDER PORT
 """
 
 import asyncio
@@ -25,7 +25,7 @@ RATE_EXCEEDED = b"""<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</C
 class Failing(server.EmbeddedAws):
     """Fails where it is told to."""
 
-    module = "tests.end_to_end.failing_aws"
+    module = "tests.support.failing_aws"
 
     def fail_at(self, logical_id: str, account: str = "") -> None:
         """Let the next creation or update of this resource fail, in this account or in any."""

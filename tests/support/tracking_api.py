@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.segment.loopback import serving
+from tests.support.loopback import serving
 
 KB = 1000
 CALL, REQUEST, CALLS, MESSAGE_ID = 32 * KB, 500 * KB, 2500, 100

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.job.live_job import Folders
-from tests.job.reference import EVENTS
+from tests.support.live_job import Folders
+from tests.support.reference import EVENTS
 
 NOW = datetime.now(UTC)
 DAYS = [date(2016, 6, day) for day in (20, 21, 23)]

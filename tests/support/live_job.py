@@ -18,7 +18,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from embedded_aws.spark import QUICK_START, ScriptRun
-from tests.job.reference import Rejected, Row
+from tests.support.reference import Rejected, Row
 
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = SCRIPT.with_name("segment_io.py")

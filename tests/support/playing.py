@@ -1,6 +1,6 @@
 """Everyone plays their part on the embedded AWS; `calls.json` is what each was allowed to call.
 
-Run after a change of what is called: python -m tests.security.playing
+Run after a change of what is called: python -m tests.support.playing
 """
 
 import copy
@@ -18,10 +18,10 @@ import boto3
 
 from release.event_template import body
 from stacks.segment_access import SEGMENT_PRINCIPAL
-from tests.end_to_end.conftest import free_port, owner_of
-from tests.end_to_end.participant import BUCKET, JOB, SCRIPT, STACK, do_the_exercise, participant
-from tests.infrastructure.conftest import event_template
-from tests.security.recording import Recording
+from tests.support.checkout import free_port, owner_of
+from tests.support.participant import BUCKET, JOB, SCRIPT, STACK, do_the_exercise, participant
+from tests.support.recording import Recording
+from tests.support.templates import event_template
 from workshop.account import EMBEDDED_REGION
 
 RECORDED = Path(__file__).parent / "calls.json"

@@ -10,15 +10,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import jsonschema
 
-from tests.segment.loopback import serving
+from tests.support import PROJECT
+from tests.support.loopback import serving
 
-PROJECT = Path(__file__).parent.parent.parent
 AWS_S3, AMAZON_S3 = "60be92c8dabdd561bf6c9130", "54f418c3db31d978f14aa925"
 PAGE = 2  # small, so that every list has several
 Thing = dict[str, Any]
@@ -28,7 +27,7 @@ def schema() -> Thing:
     """Make JSON Schema of the SDK's types; takes seconds."""
     command = [
         *(PROJECT / "node_modules/.bin/ts-json-schema-generator", "--no-type-check"),
-        *("--path", PROJECT / "tests/segment/public_api.ts", "--type", "PublicApi"),
+        *("--path", PROJECT / "tests/support/public_api.ts", "--type", "PublicApi"),
     ]
     made = subprocess.run(
         [*map(str, command)], capture_output=True, text=True, check=True, cwd=PROJECT

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 
 from release.event_package import PLATFORM
-from tests.guide import blocks
+from tests.support.guide import blocks
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 STACK, BUCKET = "Event", f"personalize-data-{EMBEDDED_ACCOUNT}"

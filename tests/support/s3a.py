@@ -1,7 +1,7 @@
 """Hadoop's S3A, the only S3 connector that Glue 6.0 has, and how Spark is told to use it.
 
 Maven brings it, once, into `build/s3a`. To note the checksums of other versions:
-python -m tests.job.s3a
+python -m tests.support.s3a
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws.server import EmbeddedAws
+from tests.support import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 POM = Path(__file__).with_name("s3a.pom.xml")
 CHECKSUMS = Path(__file__).with_name("s3a.sha256")
 JARS = PROJECT / "build" / "s3a"

@@ -1,0 +1,31 @@
+"""The synthesized template, as CloudFormation would get it."""
+
+import json
+from typing import Any
+
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from release.event_template import compact
+from stacks.config import WorkshopConfig
+from stacks.workshop_stack import WorkshopStack
+from tests.support import PROJECT
+
+
+def synthesize(config: WorkshopConfig | None = None) -> Template:
+    """Synthesize the stack with this configuration."""
+    config = config or WorkshopConfig()
+    return Template.from_stack(WorkshopStack(App(), config.stack_name, config=config))
+
+
+def synthesize_for_events(target: str = "event") -> dict[str, Any]:
+    """Synthesize as `make event-template` does: with cdk.json's flags, and the event target."""
+    settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
+    app = App(context={**settings["context"], "target": target})
+    config = WorkshopConfig.from_context(app.node)
+    return dict(Template.from_stack(WorkshopStack(app, config.stack_name, config=config)).to_json())
+
+
+def event_template() -> dict[str, Any]:
+    """The template that is handed out for events."""
+    return compact(synthesize_for_events())
