@@ -15,10 +15,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from embedded_aws.server import EmbeddedAws
+from tests.support import PROJECT
 from tests.support.checkout import free_port, owner_of
 from workshop.account import EMBEDDED_ACCOUNT
 
-SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
+SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = SCRIPT.with_name("segment_io.py")
 BUCKET = "personalize-data-test"
 LOGS = "/aws-glue/test-job"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.job.test_real_shapes import event
+from tests.integration.job.test_real_shapes import event
 from tests.support import PROJECT
 from tests.support.live_job import DAY, Folders, csv_lines_of
 

@@ -10,7 +10,11 @@ import pytest
 import segment_io
 
 from embedded_aws.cloudwatch import _matches, _parsed
-from tests.infrastructure.test_services_accept_the_template import accepts, properties, resolved
+from tests.integration.template.test_services_accept_the_template import (
+    accepts,
+    properties,
+    resolved,
+)
 from tests.support import PROJECT
 
 Resources = dict[str, dict[str, Any]]
