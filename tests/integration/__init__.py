@@ -1,1 +1,1 @@
-"""Tests that run more than one part: the synthesized template, the job on Spark, the embedded services."""
+"""Tests that run several parts together: the template, the job on Spark, embedded services."""

@@ -2,8 +2,8 @@
 
 What was seen is `calls.json`: each call that the embedded AWS's evaluation allowed while everybody
 played their part (`playing.py`); a slow test plays it again. What the job calls through S3A, as on
-Glue, is `s3a_calls.json`; `tests/integration/job/test_s3a.py` plays that. What decides here is another engine,
-on the policies as they are synthesized.
+Glue, is `s3a_calls.json`; `tests/integration/job/test_s3a.py` plays that. What decides here is
+another engine, on the policies as they are synthesized.
 """
 
 import copy

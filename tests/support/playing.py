@@ -25,7 +25,7 @@ from tests.support.templates import event_template
 from workshop.account import EMBEDDED_REGION
 
 RECORDED = Path(__file__).parent / "calls.json"
-# What the job's role calls on Glue, where its S3 connector is S3A: tests/integration/job/test_s3a.py.
+# What the job's role calls on Glue, through S3A: see tests/integration/job/test_s3a.py.
 S3A_RECORDED = Path(__file__).parent / "s3a_calls.json"
 WORKSPACE = "workspace1"
 # What differs from one time to the next, and what stands for it.
