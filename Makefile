@@ -86,9 +86,13 @@ test: setup-test ## Run the tests
 test-slow: setup-test ## Run the tests that take minutes
 	@$(PYTEST) -m slow
 
-lint: setup synth event-template ## Check style, types, the template against its schemas, and the security rules
+lint: setup synth event-template ## Check style, spelling, types, workflows, and the template against its schemas and the security rules
 	@ruff check .
 	@ruff format --check .
+	@codespell
+	@check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@zizmor --offline --no-progress --quiet .github
 	@mypy
 	@cfn-lint --regions $$(python -c 'from stacks.config import REGIONS; print(*REGIONS)') \
 	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
