@@ -103,7 +103,9 @@ def create() -> None:
     """Make .venv with uv, which installs everything else."""
     print("Making .venv", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
-    run("There is no venv module", sys.executable, "-m", "venv", VENV)
+    # The one behind .venv, where .venv's own runs this: it goes.
+    interpreter = getattr(sys, "_base_executable", sys.executable)
+    run("There is no venv module", interpreter, "-m", "venv", VENV)
     options = ["-qq", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     uv = ["-r", PROJECT / "requirements-uv.txt"]
     run("pip could not install uv", PROGRAMS / "pip", "install", *options, *uv)

@@ -55,7 +55,8 @@ def programs(install: ModuleType) -> list[str]:
 def test_it_installs_what_is_locked_and_nothing_else(install: ModuleType) -> None:
     """A package that nobody has locked runs as the user."""
     install.main("deploy")
-    (_, pip, uv, npm) = install.calls
+    (venv, pip, uv, npm) = install.calls
+    assert not Path(venv[0]).is_relative_to(sys.prefix), "it would delete what it runs"
     assert {"--require-hashes", "--only-binary", "requirements-uv.txt"} < set(pip)
     assert "--frozen" in uv
     assert "--group=dev" not in uv
