@@ -572,7 +572,6 @@ def transform(
 
 
 app.command()(segment_cli.send_events)
-app.add_typer(segment_cli.segment_app, name="segment")
 
 
 def main() -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -28,7 +27,6 @@ from workshop.cli import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
 from workshop.fleet import Outcome, Visit
-from workshop.segment import api
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
@@ -101,7 +99,7 @@ def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
 def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
     """From any folder, and without asking AWS."""
     completed = subprocess.run(
-        [PROJECT / "bin" / "workshop"],
+        [Path(sys.executable).with_name("workshop")],
         cwd=tmp_path,
         env={
             **os.environ,
@@ -164,11 +162,6 @@ def _progress_bar(text: str) -> None:
         bar.add_task(text)
 
 
-def _waiting(text: str) -> None:
-    failed = SimpleNamespace(exception=lambda: text)
-    api._say_wait(cast("Any", SimpleNamespace(outcome=failed, next_action=None)))  # noqa: SLF001
-
-
 PRINTING: dict[str, Callable[[str], object]] = {
     "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
     "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
@@ -186,7 +179,6 @@ PRINTING: dict[str, Callable[[str], object]] = {
     "fleet's live view": _live_view,
     "fleet's lines": _lines_of_a_fleet,
     "progress bar": _progress_bar,
-    "waiting for Segment": _waiting,
 }
 
 
