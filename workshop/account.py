@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workshop.errors import WorkshopError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LAST_PORT = 65_535
+DEFAULT_PORT, LAST_PORT = 4566, 65_535
 # Where the embedded AWS of this checkout runs.
 EMBEDDED_FOLDER = Path(__file__).parent.parent / "build" / "local"
 # The account and region of the embedded AWS. To it, a 12-digit access key is the account's owner's.
@@ -37,6 +37,11 @@ class Account:
     def region(self) -> str:
         """The region's name, e.g. `eu-west-1`."""
         return str(self.session.region_name)
+
+    @property
+    def port(self) -> int | None:
+        """The port of the embedded AWS; None on AWS."""
+        return loopback_port(self.endpoint) if self.endpoint else None
 
     @cached_property
     def id(self) -> str:
@@ -63,6 +68,14 @@ class Account:
                 "Sign in (aws sso login, or export AWS_PROFILE=...), or use the embedded AWS: "
                 "make up",
             ) from error
+
+    def check_reachable(self) -> None:
+        """Find out now whether anything answers.
+
+        Raises:
+            WorkshopError: see `id`.
+        """
+        _ = self.id
 
     def __str__(self) -> str:
         if self.embedded:
@@ -117,25 +130,48 @@ def _embedded(url: str) -> Account:
     return Account(boto3.Session(), endpoint)
 
 
-def connect() -> Account:
-    """Find out from the environment where to work, and make sure that it stays there.
+def connect(
+    profile: str | None = None, region: str | None = None, port: int | None = None
+) -> Account:
+    """Find out where to work, and make sure that it stays there.
 
-    `AWS_ENDPOINT_URL` names the embedded AWS, which must be on loopback; then no credential, no
-    profile and no other endpoint of the user's is read by this process or one that it starts, but
-    the key that the embedded AWS has made.
-    Without it, this is AWS, by the credentials that any AWS tool would use and at no endpoint but
+    A port, or `AWS_ENDPOINT_URL`, names the embedded AWS, which must be on loopback; then no
+    credential, no profile and no other endpoint of the user's is read by this process or one that
+    it starts, but the key that the embedded AWS has made.
+    Without them, this is AWS, by the credentials that any AWS tool would use and at no endpoint but
     AWS's own.
+
+    Args:
+        profile: a profile of AWS's, instead of what the environment names.
+        region: a region of AWS's, instead of what the environment names.
+        port: where the embedded AWS runs, instead of what the environment names.
 
     Raises:
         WorkshopError: the endpoint is not on loopback, or no region is set on AWS, or the key is
-            the embedded AWS's.
+            the embedded AWS's, or there is no such profile.
     """
-    if os.environ.get("AWS_ENDPOINT_URL"):
-        return _embedded(os.environ["AWS_ENDPOINT_URL"])
+    url = f"http://127.0.0.1:{port}" if port else os.environ.get("AWS_ENDPOINT_URL")
+    if url and (profile or region not in {None, EMBEDDED_REGION}):
+        raise WorkshopError(
+            f"--profile and --region are for AWS, and this is the embedded AWS at {url}.",
+            "Leave them out; or, to work on AWS, leave out --local and unset AWS_ENDPOINT_URL",
+        )
+    if url:
+        return _embedded(url)
+    if profile:
+        os.environ["AWS_PROFILE"] = profile
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            os.environ.pop(name, None)  # they would come before the profile
+    if region:
+        os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    return _on_aws()
+
+
+def _on_aws() -> Account:
     if os.environ.get("AWS_ACCESS_KEY_ID") == EMBEDDED_ACCOUNT:
         raise WorkshopError(
             "This terminal has the key and the region of the embedded AWS, but not its endpoint.",
-            'Open another terminal for AWS; for the embedded AWS: eval "$(python -m workshop env)"',
+            "Open another terminal for AWS; for the embedded AWS: workshop --local",
         )
     # An endpoint of a profile, or of one service only, would be neither the one nor the other.
     os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
@@ -144,12 +180,11 @@ def connect() -> Account:
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     except BotoCoreError as error:
         raise WorkshopError(
-            str(error), "Choose a profile that exists: aws configure list"
+            str(error), "Choose a profile that exists: aws configure list-profiles"
         ) from error
     if not session.region_name:
         raise WorkshopError(
             "No AWS region is set, and no embedded AWS either.",
-            "export AWS_REGION=us-east-1 for AWS; for the embedded AWS: "
-            'eval "$(python -m workshop env)"',
+            "For AWS: --region us-east-1, or export AWS_REGION; for the embedded AWS: --local",
         )
     return Account(session, None)

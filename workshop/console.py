@@ -12,7 +12,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import StringIO
 from typing import Any
 
@@ -167,8 +167,8 @@ def error(message: str, next_step: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Answer with JSON and nothing else; all but ASCII is escaped in it."""
-    print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
+    """Output JSON and nothing else, dataclasses as objects; all but ASCII is escaped in it."""
+    print(json.dumps(value, indent=2, default=asdict))  # noqa: T201 - exact output, no markup
 
 
 def print_csv(rows: Iterable[Iterable[object]]) -> None:

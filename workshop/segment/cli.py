@@ -10,9 +10,9 @@ import typer
 
 from workshop import console
 from workshop.account import connect
+from workshop.commands.context import stack_name
 from workshop.environment import DEFAULT_STACK, find
 from workshop.errors import WorkshopError
-from workshop.options import Json, stack_name
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workshop.segment.workspace import Change, Workspace
 
 EARLIEST = date(2000, 1, 1)  # what the job takes for a time that can be meant
+Json = Annotated[bool, typer.Option("--json", help="Output JSON.")]
 KeysFile = Annotated[
     Path | None,
     typer.Option(help=f"NAME=value lines, instead of {credentials.KEYS_FILE}, which git ignores."),
