@@ -11,13 +11,14 @@ from typing import Any
 
 from workshop import athena, figures, job, queries, verification
 from workshop.account import Account
-from workshop.console import Step, Steps
 from workshop.deployment import BUILD, build_folder, write_private
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.figures import Figure
+from workshop.steps import Step, Steps
 
 SUMMARY = BUILD / "summary.json"
+STEPS = 4  # of gather
 SAMPLE_ROWS = 20
 FETCHED_ROWS = 1000
 MESSAGE_LENGTH = 500

@@ -31,6 +31,7 @@ from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
 from workshop.fleet import Outcome, Visit
 from workshop.segment import api
+from workshop.steps import Steps
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
@@ -151,7 +152,7 @@ def _lines_of_a_fleet(text: str) -> None:
 
 
 def _step(text: str) -> None:
-    with console.Steps().step(text) as step:
+    with Steps().step(text) as step:
         step.update(text)
         step.result = text
 
@@ -174,7 +175,7 @@ def _waiting(text: str) -> None:
 PRINTING: dict[str, Callable[[str], object]] = {
     "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
     "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
-    "facts": lambda text: console.facts([(text, text)], cut=True),
+    "facts": lambda text: console.facts([(text, text)]),
     "error": lambda text: console.error(text, text),
     "step": _step,
     "status": _status,

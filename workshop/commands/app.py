@@ -12,7 +12,7 @@ from typer import Abort, BadParameter
 
 from workshop import console
 from workshop.account import DEFAULT_PORT
-from workshop.commands import data, environment, fleet, job, query
+from workshop.commands import data, environment, fleet, job, machine, query
 from workshop.commands.context import group
 from workshop.errors import WorkshopError
 from workshop.segment import cli as segment
@@ -26,7 +26,7 @@ app = group(
     help="Deploy, rehearse, check and tear down the exercise environment: on AWS, with the "
     "credentials that any AWS tool would use, or with --local on this machine.",
 )
-for module in (environment, job, query, data, fleet):
+for module in (environment, job, query, data, machine, fleet):
     module.register(app)
 app.command(rich_help_panel="Segment")(segment.send_events)
 app.add_typer(segment.segment_app, name="segment", rich_help_panel="Segment")

@@ -18,6 +18,7 @@ from workshop import console, deployment
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect, loopback_port
 from workshop.environment import DEFAULT_STACK, Environment, find
 from workshop.errors import WorkshopError
+from workshop.verification import Check
 
 # Source: AWS CloudFormation API Reference, CreateStack, StackName.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -145,6 +146,22 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Checks:
+    """A part of an answer: a line for each check, and what to do where one fails."""
+
+    checks: Sequence[Check]
+
+    def print(self) -> None:
+        """Print them."""
+        width = max(len(check.rule) for check in self.checks)
+        for check in self.checks:
+            text = f"{check.rule:<{width}}  {check.found}"
+            console.out.print(console.mark(text, passed=check.passed))
+            if not check.passed:
+                console.out.print(f"   {'':<{width}}  Next: {check.advice}")
+
+
+@dataclass(frozen=True)
 class Note:
     """A part of an answer that is about it, such as its cost: it goes to standard error."""
 
@@ -162,7 +179,7 @@ class Answer:
     """
 
     value: object
-    parts: Sequence[Table | Facts | Note | str] = ()
+    parts: Sequence[Table | Facts | Checks | Note | str] = ()
     failure: Exception | None = None
 
     def print(self, *, as_json: bool) -> None:
@@ -182,6 +199,8 @@ class Answer:
                 console.table(part.columns, part.rows, part.title)
             elif isinstance(part, Facts):
                 console.facts(part.pairs)
+            elif isinstance(part, Checks):
+                part.print()
             else:
                 console.out.print(part)
         if self.failure:

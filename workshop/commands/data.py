@@ -19,6 +19,7 @@ from workshop.commands.job import (
     job_arguments,
 )
 from workshop.errors import WorkshopError
+from workshop.steps import Steps
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def write_report(context: Context) -> Answer:
     """
     environment = context.environment
     context.announce()
-    facts = summary.gather(context.account, environment, console.Steps())
+    facts = summary.gather(context.account, environment, Steps(summary.STEPS))
     facts.write()
     path = report.write(facts)
     return Answer(facts, [str(path)], failure_of(facts.require_answers))
@@ -80,7 +81,7 @@ def seed(
     if not to:
         environment = context.environment
         context.announce()
-    with console.Steps().step("Sample logs") as step:
+    with Steps().step("Sample logs") as step:
 
         def count(written: seeding.Written) -> None:
             step.update(f"{written.events:,} of about {events:,} events, {written.files:,} files")
@@ -136,7 +137,7 @@ def transform(
         ),
     }
     output, errors = Log(), Log()
-    with console.Steps().step("Transform") as step:
+    with Steps().step("Transform") as step:
 
         def follow(stream: str, line: str) -> None:
             (output if stream == "output" else errors).add([line])

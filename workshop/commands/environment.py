@@ -6,6 +6,7 @@ import typer
 
 from workshop import console, deployment, inventory, job, readiness, report, summary, verification
 from workshop.commands.context import Answer, Context, Facts, Table, command, failure_of
+from workshop.steps import Steps
 from workshop.verification import Check
 
 
@@ -28,8 +29,8 @@ def up(
 
     Example: workshop up --local
     """
-    server, steps = context.server, console.Steps()
-    started = False
+    server, started = context.server, False
+    steps = Steps(summary.STEPS + (3 if server else 1))
     try:
         if server:
             _check_java()
@@ -95,7 +96,7 @@ def status(context: Context) -> Answer:
                     *((check.rule.lower(), check.found) for check in checks),
                     *attach,
                     ("last run", last or "none: workshop run-job"),
-                    *environment.outputs.items(),
+                    *_outputs(context),
                 ]
             )
         ],
@@ -110,7 +111,7 @@ def down(context: Context) -> Answer:
 
     Example: workshop down --local
     """
-    account, server, steps = context.account, context.server, console.Steps()
+    account, server, steps = context.account, context.server, Steps()
     if server and not server.running():
         server.stop()
         return Answer(
@@ -131,6 +132,12 @@ def down(context: Context) -> Answer:
             server.stop()
             step.result = "stopped"
     return Answer({"left": [str(item) for item in left]}, [], failure)
+
+
+def _outputs(context: Context) -> list[tuple[str, str]]:
+    """The stack's outputs; on the embedded AWS without links to a console, which it has not."""
+    outputs = context.environment.outputs.items()
+    return [(k, v) for k, v in outputs if not (context.account.embedded and v.startswith("https:"))]
 
 
 def _check_java() -> None:

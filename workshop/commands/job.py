@@ -13,6 +13,7 @@ from workshop.accounting import Accounting
 from workshop.commands.context import Answer, Context, Table, command, failure_of
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
+from workshop.steps import Steps
 
 _DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 _PANEL = "The job's arguments"
@@ -158,7 +159,7 @@ def stop(context: Context, run: Run = None) -> Answer:
     if not found.is_finished:
         context.announce()
         job.stop(account, environment, found.id)
-        with console.Steps().step(found.id) as step:
+        with Steps().step(found.id) as step:
             while not found.is_finished:
                 step.update(found.state)
                 time.sleep(1)
@@ -170,7 +171,7 @@ def stop(context: Context, run: Run = None) -> Answer:
 def _follow(context: Context, run_id: str) -> job.JobRun:
     """Wait for a run's end; Ctrl-C leaves it alone."""
     started = time.monotonic()
-    with console.Steps().step(context.environment.job) as step:
+    with Steps().step(context.environment.job) as step:
 
         def follow(state: str, lines: list[str]) -> None:
             step.update(f"{state}, {time.monotonic() - started:.0f} s")

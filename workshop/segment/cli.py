@@ -22,6 +22,7 @@ from workshop.segment.events import (
     Period,
     calls,
 )
+from workshop.steps import Steps
 
 if TYPE_CHECKING:
     from workshop.segment.delivery import Outcome
@@ -116,7 +117,7 @@ def _write_logs(period: Period, folder: Path, *, email: bool, as_json: bool) -> 
     from workshop.segment.messages import write_logs  # noqa: PLC0415 - see _send
 
     check_empty(folder)
-    steps = console.Steps()
+    steps = Steps()
     with steps.step("Dry run") as step:
         written = write_logs(
             folder, calls(period, email=email), lambda counts: step.update(_listed(counts))
@@ -167,7 +168,7 @@ def _send(
             step.update(f"{outcome.delivered.total():,} delivered: {_listed(outcome.delivered)}")
 
         try:
-            with console.Steps().step("Events") as step:
+            with Steps().step("Events") as step:
                 with delivery:
                     happened = calls(period, email=EMAIL_SOURCE in target.keys)
                     deliver(happened, delivery, rate=rate, progress=show)
@@ -261,7 +262,7 @@ def setup(
     console.progress.print(
         f"Working on the workspace {workspace.name} ({where}) and {account}.", markup=False
     )
-    with console.Steps().step("Sources and destinations") as step:
+    with Steps().step("Sources and destinations") as step:
         changes = workspace.set_up(bucket, step.update)
         done = sum(bool(change.done) for change in changes)
         step.result = f"{done} made or updated, {len(changes) - done} were there"
@@ -288,7 +289,7 @@ def teardown(token_file: Token = None, api_host: ApiHost = US_API, as_json: Json
     """
     workspace, where = _workspace(token_file, api_host)
     console.progress.print(f"Working on the workspace {workspace.name} ({where}).", markup=False)
-    with console.Steps().step("Sources and destinations") as step:
+    with Steps().step("Sources and destinations") as step:
         changes = workspace.tear_down(step.update)
         step.result = f"{len(changes)} removed" if changes else "nothing to remove"
     if as_json:
