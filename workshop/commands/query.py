@@ -156,10 +156,8 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
     value = [
         {
             "name": saved.name,
-            "columns": [
-                {"name": name, "type": kind}
-                for name, kind in zip(result.columns, result.types, strict=True)
-            ],
+            "columns": result.columns,
+            "types": result.types,
             "rows": result.records(),
             "more": result.more,
             "seconds": result.seconds,
