@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workshop import athena, figures, job, queries, verification
+from workshop import athena, figures, job, private, queries, verification
 from workshop.account import Account
-from workshop.deployment import BUILD, build_folder, write_private
+from workshop.deployment import BUILD, build_folder
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.figures import Figure
@@ -74,7 +74,7 @@ class Summary:
         """Write build/summary.json and return its path."""
         build_folder()
         text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        write_private(SUMMARY, text.encode())
+        private.write(SUMMARY, text.encode())
         return SUMMARY
 
 

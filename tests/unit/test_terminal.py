@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -30,7 +29,6 @@ from workshop.commands.context import Answer
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
 from workshop.fleet import Outcome, Visit
-from workshop.segment import api
 from workshop.steps import Steps
 
 if TYPE_CHECKING:
@@ -167,11 +165,6 @@ def _progress_bar(text: str) -> None:
         bar.add_task(text)
 
 
-def _waiting(text: str) -> None:
-    failed = SimpleNamespace(exception=lambda: text)
-    api._say_wait(cast("Any", SimpleNamespace(outcome=failed, next_action=None)))  # noqa: SLF001
-
-
 PRINTING: dict[str, Callable[[str], object]] = {
     "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
     "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
@@ -192,7 +185,6 @@ PRINTING: dict[str, Callable[[str], object]] = {
     "fleet's live view": _live_view,
     "fleet's lines": _lines_of_a_fleet,
     "progress bar": _progress_bar,
-    "waiting for Segment": _waiting,
 }
 
 

@@ -12,10 +12,9 @@ from typer import Abort, BadParameter
 
 from workshop import console
 from workshop.account import DEFAULT_PORT
-from workshop.commands import data, environment, fleet, job, machine, query
+from workshop.commands import data, environment, fleet, job, machine, query, segment
 from workshop.commands.context import group
 from workshop.errors import WorkshopError
-from workshop.segment import cli as segment
 
 UsageError = BadParameter.__mro__[1]  # of every word that is not understood
 NOT_UNDERSTOOD = 2
@@ -26,10 +25,8 @@ app = group(
     help="Deploy, rehearse, check and tear down the exercise environment: on AWS, with the "
     "credentials that any AWS tool would use, or with --local on this machine.",
 )
-for module in (environment, job, query, data, machine, fleet):
+for module in (environment, job, query, data, segment, machine, fleet):
     module.register(app)
-app.command(rich_help_panel="Segment")(segment.send_events)
-app.add_typer(segment.segment_app, name="segment", rich_help_panel="Segment")
 
 
 def main() -> None:

@@ -56,8 +56,9 @@ def write_report(context: Context) -> Answer:
     return Answer(facts, [str(path)], failure_of(facts.require_answers))
 
 
-def seed(
+def seed(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     events: Annotated[int, typer.Option(min=1, help="Approximate number of events.")] = 100_000,
     days: Annotated[int, typer.Option(min=1, help="Number of UTC days.")] = 30,
     end: Annotated[
@@ -97,8 +98,9 @@ def seed(
     return Answer(written)
 
 
-def transform(
+def transform(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     input_dir: Annotated[Path, typer.Argument(help="A folder with Segment logs, .gz or plain.")],
     output_dir: Annotated[
         Path,

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     context: Context,
+    *,
     option: Annotated[
         list[str] | None,
         typer.Option("--cdk", help="Another argument for cdk deploy; can be repeated."),

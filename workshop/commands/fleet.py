@@ -57,8 +57,9 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="fleet", rich_help_panel="Many accounts")
 
 
-def check(
+def check(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
     run_job: Annotated[
@@ -78,8 +79,9 @@ def check(
     return _run(chosen, fleet.check(context.stack, run_job=run_job), fleet.READY, results)
 
 
-def deploy(
+def deploy(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
     template: Annotated[
@@ -103,8 +105,9 @@ def deploy(
     return _run(chosen, fleet.deploy(context.stack, deployed), fleet.READY, results)
 
 
-def destroy(
+def destroy(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
     concurrency: Concurrency = 32,

@@ -48,8 +48,9 @@ def register(app: typer.Typer) -> None:
     command(app, rich_help_panel="The job")(stop)
 
 
-def run_job(
+def run_job(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     start_date: StartDate = None,
     end_date: EndDate = None,
     events: Events = None,
@@ -114,6 +115,7 @@ def run_job(
 
 def logs(
     context: Context,
+    *,
     run: Run = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the run ends.")

@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
 
 def open_page(
     context: Context,
+    *,
     page: Annotated[
         str, typer.Argument(help=f"report, or a page of the AWS console: {', '.join(PAGES)}.")
     ] = "report",

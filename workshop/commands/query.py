@@ -34,8 +34,9 @@ def _complete(incomplete: str) -> list[tuple[str, str]]:
     return [(n.split()[0], n) for n in names if n.startswith(incomplete)]
 
 
-def query(
+def query(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
+    *,
     name: Annotated[
         str | None,
         typer.Argument(
