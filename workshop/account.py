@@ -2,16 +2,29 @@
 
 import os
 import re
+import socket
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import boto3
+import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's
+    HTTPClientError,
+    InvalidRegionError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
+from botocore.parsers import ResponseParserError
 
 from workshop.errors import WorkshopError
 
+# What an AWS API says of a key that it does not know.
+_REFUSED = {"InvalidClientTokenId", "SignatureDoesNotMatch", "AccessDenied", "ExpiredToken"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_PORT, LAST_PORT = 4566, 65_535
 # Where the embedded AWS of this checkout runs.
@@ -54,20 +67,43 @@ class Account:
             # One quick answer or none: this call is how a command finds out where it is.
             config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
             return self.session.client("sts", config=config).get_caller_identity()["Account"]
-        except (BotoCoreError, ClientError) as error:
-            if self.embedded:
-                raise WorkshopError(
-                    f"The embedded AWS at {self.endpoint} does not accept this folder's key."
-                    if isinstance(error, ClientError)
-                    else f"The embedded AWS does not answer at {self.endpoint}.",
-                    "Start it and deploy to it: make up; or, if it runs in another folder, "
-                    'use its key: eval "$(python -m workshop env)" there',
-                ) from error
-            raise WorkshopError(
-                f"AWS did not accept this session: {error}",
-                "Sign in (aws sso login, or export AWS_PROFILE=...), or use the embedded AWS: "
-                "make up",
-            ) from error
+        except (BotoCoreError, ClientError, ResponseParserError, KeyError) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> WorkshopError:
+        """Say why nobody answered who this is."""
+        no_connection = isinstance(error, HTTPClientError | ConnectionError)
+        if self.port:
+            return self._not_embedded(self.port, error, no_connection=no_connection)
+        if no_connection or isinstance(error, InvalidRegionError):
+            return WorkshopError(
+                f"AWS does not answer in the region {self.region}: {error}",
+                "Check the region (--region), the network and the proxy: workshop doctor; "
+                "or use the embedded AWS: --local",
+            )
+        return WorkshopError(
+            f"AWS did not accept this session: {error}",
+            "Sign in (aws sso login, or --profile NAME), or use the embedded AWS: --local",
+        )
+
+    def _not_embedded(self, port: int, error: Exception, *, no_connection: bool) -> WorkshopError:
+        has_no_key = isinstance(error, NoCredentialsError)
+        if no_connection or (has_no_key and not _is_open(port)):
+            return WorkshopError(
+                f"The embedded AWS does not answer at {self.endpoint}.",
+                f"Start it and deploy to it: make up{'' if port == DEFAULT_PORT else f' PORT={port}'}",
+            )
+        if has_no_key or (isinstance(error, ClientError) and error_code(error) in _REFUSED):
+            return WorkshopError(
+                f"This folder has no key for what answers at {self.endpoint}.",
+                'If it is the embedded AWS of another folder, use its key: eval "$(workshop env)" '
+                f"there; otherwise choose another port: workshop up --local {port + 1}",
+            )
+        return WorkshopError(
+            f"What answers at {self.endpoint} is not the embedded AWS.",
+            f"Choose another port: workshop up --local {port + 1}",
+            str(error),
+        )
 
     def check_reachable(self) -> None:
         """Find out now whether anything answers.
@@ -81,6 +117,16 @@ class Account:
         if self.embedded:
             return f"the embedded AWS at {self.endpoint}"
         return f"AWS account {self.id} in {self.region}"
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's code of an error, e.g. `AccessDenied`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def credentials_file(folder: Path, port: int) -> Path:
@@ -97,9 +143,8 @@ def loopback_port(url: str) -> int:
     named = re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\]):([1-9][0-9]{0,4})/?", url)
     if not named or int(named[2]) > LAST_PORT:
         raise WorkshopError(
-            f"AWS_ENDPOINT_URL={url} is not on this machine.",
-            "Unset it to work on AWS, or name the embedded AWS: "
-            "export AWS_ENDPOINT_URL=http://127.0.0.1:4566",
+            f"AWS_ENDPOINT_URL={url} is not an endpoint on this machine: http://127.0.0.1:PORT.",
+            f"Unset it to work on AWS, or use the embedded AWS: --local {DEFAULT_PORT}",
         )
     return int(named[2])
 
@@ -179,9 +224,11 @@ def _on_aws() -> Account:
         # AWS_REGION is what the CDK CLI reads; boto3 alone would not.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
     except BotoCoreError as error:
-        raise WorkshopError(
-            str(error), "Choose a profile that exists: aws configure list-profiles"
-        ) from error
+        advice = "Correct the AWS settings of this terminal or in ~/.aws"
+        if isinstance(error, ProfileNotFound):
+            profiles = ", ".join(botocore.session.Session().available_profiles)
+            advice = f"Choose one of: {profiles}" if profiles else "Make one: aws configure"
+        raise WorkshopError(f"{error}.", advice) from error
     if not session.region_name:
         raise WorkshopError(
             "No AWS region is set, and no embedded AWS either.",

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stacks import outputs
-from workshop.account import Account
+from workshop.account import DEFAULT_PORT, Account
 from workshop.errors import WorkshopError
 
 DEFAULT_STACK = "SegmentPersonalizeWorkshop"
@@ -68,11 +68,13 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
         WorkshopError: it failed, and the message names the first resource that did and why; or it
             is another stack.
     """
-    deploy = deploy or ("make up" if account.embedded else "make deploy")
-    _ = account.id  # says clearly when nothing answers
+    deploy = deploy or _deploy_command(account, stack)
+    account.check_reachable()
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
-        raise MissingError(f"The stack {stack} is not deployed on {account}.", deploy)
+        raise MissingError(
+            f"The stack {stack} is not deployed on {account}.{_others(account)}", deploy
+        )
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS"):
         raise InProgressError(
@@ -94,6 +96,27 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     return Environment(
         stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
     )
+
+
+def _deploy_command(account: Account, stack: str) -> str:
+    """What deploys the stack, where a command has looked for it."""
+    name = "" if stack == DEFAULT_STACK else f" STACK={stack}"
+    if not account.embedded:
+        return f"make deploy{name}"
+    port = "" if account.port == DEFAULT_PORT else f" PORT={account.port}"
+    return f"make up{port}{name}"
+
+
+def _others(account: Account) -> str:
+    """A sentence that names the exercise's stacks that are deployed; empty if there are none."""
+    pages = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    names = [
+        stack["StackName"]
+        for page in pages
+        for stack in page["Stacks"]
+        if any(output["OutputKey"] == outputs.WORKGROUP for output in stack.get("Outputs", []))
+    ]
+    return f" Deployed there: {', '.join(names)}." if names else ""
 
 
 def resources(account: Account, environment: Environment) -> dict[str, dict[str, str]]:
