@@ -91,17 +91,17 @@ class Account:
         if no_connection or (has_no_key and not _is_open(port)):
             return WorkshopError(
                 f"The embedded AWS does not answer at {self.endpoint}.",
-                f"Start it and deploy to it: make up{'' if port == DEFAULT_PORT else f' PORT={port}'}",
+                "Start it and deploy to it: make up",
             )
         if has_no_key or (isinstance(error, ClientError) and error_code(error) in _REFUSED):
             return WorkshopError(
                 f"This folder has no key for what answers at {self.endpoint}.",
                 'If it is the embedded AWS of another folder, use its key: eval "$(workshop env)" '
-                f"there; otherwise choose another port: workshop up --local {port + 1}",
+                f"there; otherwise choose another port: --local {port + 1}",
             )
         return WorkshopError(
             f"What answers at {self.endpoint} is not the embedded AWS.",
-            f"Choose another port: workshop up --local {port + 1}",
+            f"Choose another port: --local {port + 1}",
             str(error),
         )
 

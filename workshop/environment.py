@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stacks import outputs
-from workshop.account import DEFAULT_PORT, Account
+from workshop.account import Account
 from workshop.errors import WorkshopError
 
 DEFAULT_STACK = "SegmentPersonalizeWorkshop"
@@ -68,7 +68,7 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
         WorkshopError: it failed, and the message names the first resource that did and why; or it
             is another stack.
     """
-    deploy = deploy or _deploy_command(account, stack)
+    deploy = deploy or ("make up" if account.embedded else "make deploy")
     account.check_reachable()
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
@@ -96,15 +96,6 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     return Environment(
         stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
     )
-
-
-def _deploy_command(account: Account, stack: str) -> str:
-    """What deploys the stack, where a command has looked for it."""
-    name = "" if stack == DEFAULT_STACK else f" STACK={stack}"
-    if not account.embedded:
-        return f"make deploy{name}"
-    port = "" if account.port == DEFAULT_PORT else f" PORT={account.port}"
-    return f"make up{port}{name}"
 
 
 def _others(account: Account) -> str:

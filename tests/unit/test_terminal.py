@@ -24,8 +24,8 @@ from tests.support import PROJECT
 from workshop import console
 from workshop.accounts_file import Member
 from workshop.commands import fleet as fleet_cli
+from workshop.commands.answer import Answer
 from workshop.commands.app import app
-from workshop.commands.context import Answer
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
 from workshop.fleet import Outcome, Visit

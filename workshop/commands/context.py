@@ -1,4 +1,4 @@
-"""What all commands share: their options, where they work, and how an answer is printed."""
+"""What all commands share: their options, where they work, and how they are registered."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
@@ -16,12 +16,16 @@ import typer
 
 from workshop import console, deployment
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect, loopback_port
+from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
 from workshop.errors import WorkshopError
-from workshop.verification import Check
 
 # Source: AWS CloudFormation API Reference, CreateStack, StackName.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+_COMMAND = re.compile(
+    r"\bworkshop(?= (up|down|status|query|verify|report|run-job|logs|stop|seed|open|doctor|aws)\b)"
+)
+_TARGET = re.compile(r"\bmake (up|down|deploy|destroy|status)\b(?! \w+=)")
 _CLOSED_PIPE = 141  # the exit code that a shell expects: 128 + SIGPIPE
 
 
@@ -117,105 +121,26 @@ class Context:
         deployment.build_folder()
         return EmbeddedAws(EMBEDDED_FOLDER, loopback_port(self.account.endpoint))
 
-    @property
-    def same_place(self) -> str:
-        """The options by which another command works on the same stack, each after a blank."""
-        port = self.account.port
-        local = "" if port is None else " --local" if port == DEFAULT_PORT else f" --local {port}"
-        return local + (f" --stack {self.stack}" if self.stack != DEFAULT_STACK else "")
+    def hint(self, text: str) -> str:
+        """Give the commands that a text names the options by which they work in the same place."""
+        account = self.__dict__.get("account")  # if there is one
+        port = account.port if account else self.port
+        stack = "" if self.stack == DEFAULT_STACK else self.stack
+        options = {
+            "--profile": self.profile,
+            "--region": self.region,
+            "--local": port,
+            "--stack": stack,
+        }
+        settings = {"PORT": port if port != DEFAULT_PORT else None, "STACK": stack}
+        words = "".join(f" {name} {value}" for name, value in options.items() if value)
+        text = _COMMAND.sub(lambda _: f"workshop{words}", text)
+        words = "".join(f" {name}={value}" for name, value in settings.items() if value)
+        return _TARGET.sub(lambda found: f"{found[0]}{words}", text)
 
     def announce(self) -> None:
         """Say where the command works, before it changes anything."""
         console.progress.print(f"Working on {self.account}.")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A part of an answer: rows of values below a title."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A part of an answer: values by their names."""
-
-    pairs: Iterable[tuple[str, object]]
-
-
-@dataclass(frozen=True)
-class Checks:
-    """A part of an answer: a line for each check, and what to do where one fails."""
-
-    checks: Sequence[Check]
-
-    def print(self) -> None:
-        """Print them."""
-        width = max(len(check.rule) for check in self.checks)
-        for check in self.checks:
-            text = f"{check.rule:<{width}}  {check.found}"
-            console.out.print(console.mark(text, passed=check.passed))
-            if not check.passed:
-                console.out.print(f"   {'':<{width}}  Next: {check.advice}")
-
-
-@dataclass(frozen=True)
-class Note:
-    """A part of an answer that is about it, such as its cost: it goes to standard error."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command answers.
-
-    Attributes:
-        value: what --json prints: JSON values and dataclasses.
-        parts: what a person reads, in this order.
-        failure: what is wrong with what was found, raised after the answer is printed.
-    """
-
-    value: object
-    parts: Sequence[Table | Facts | Checks | Note | str] = ()
-    failure: Exception | None = None
-
-    def print(self, *, as_json: bool) -> None:
-        """Print it.
-
-        Raises:
-            WorkshopError: the answer is a failure.
-        """
-        if as_json:
-            console.print_json(self.value)
-        for part in self.parts:
-            if isinstance(part, Note):
-                console.progress.print(part.text, style="dim")
-            elif as_json:
-                continue
-            elif isinstance(part, Table):
-                console.table(part.columns, part.rows, part.title)
-            elif isinstance(part, Facts):
-                console.facts(part.pairs)
-            elif isinstance(part, Checks):
-                part.print()
-            else:
-                console.out.print(part)
-        if self.failure:
-            if isinstance(self.failure, WorkshopError):
-                self.failure.answered = True
-            raise self.failure
-
-
-def failure_of(require: Callable[..., object], *arguments: object) -> WorkshopError | None:
-    """The error that a check raises, to be raised after the answer; None when it passes."""
-    try:
-        require(*arguments)
-    except WorkshopError as error:
-        return error
-    return None
 
 
 Command = Callable[..., Answer | None]
@@ -243,6 +168,9 @@ def command(
                 if answer:
                     answer.print(as_json=context.as_json)
                 sys.stdout.flush()
+            except WorkshopError as error:
+                error.next_step = context.hint(error.next_step)
+                raise
             except BrokenPipeError:
                 # Nobody reads the rest; Python itself would complain when it closes the stream.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,8 @@ import typer
 
 from workshop import console, deployment, report, seeding, summary, verification
 from workshop.accounting import Log
-from workshop.commands.context import Answer, Context, command, failure_of
+from workshop.commands.answer import Answer, failure_of
+from workshop.commands.context import Context, command
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
     EndDate,
@@ -159,7 +160,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
             f"Look at what is in {input_dir}; workshop -v transform ... shows the traceback",
             "\n".join([*more, *errors.tail]),
         )
-    parts = accounting_parts(output.accounting, output.complaint)
+    parts = accounting_parts(output) if output.accounting or not failure else []
     return Answer(output.accounting, parts, failure)
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from workshop import console, deployment, inventory, job, readiness, report, summary, verification
-from workshop.commands.context import Answer, Context, Facts, Table, command, failure_of
+from workshop.commands.answer import Answer, Facts, Table, failure_of
+from workshop.commands.context import Context, command
 from workshop.steps import Steps
 from workshop.verification import Check
 
@@ -175,12 +176,11 @@ def checks_table(checks: list[Check]) -> Table:
 
 
 def _look_around(context: Context) -> str:
-    options = context.same_place
-    return (
+    return context.hint(
         "\nLook around in it:\n"
         "  . .venv/bin/activate\n"
-        f"  workshop status{options}\n"
-        f"  workshop query 02{options}\n"
-        f"  workshop query 08{options}\n"
-        f"Tear it down: workshop down{options}"
+        "  workshop status\n"
+        "  workshop query 02\n"
+        "  workshop query 08\n"
+        "Tear it down: workshop down"
     )

@@ -20,7 +20,8 @@ from rich.text import Text
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
-from workshop.commands.context import Answer, Context, Table, command, group
+from workshop.commands.answer import Answer, Table
+from workshop.commands.context import Context, command, group
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet, Outcome, Visit, Work

@@ -1,5 +1,6 @@
 """The commands for runs of the Glue job: `run-job`, `logs`, `stop`."""
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +10,9 @@ import typer
 
 from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import accounting, console, job
-from workshop.accounting import Accounting
-from workshop.commands.context import Answer, Context, Table, command, failure_of
+from workshop.accounting import Log
+from workshop.commands.answer import Answer, Note, Table, failure_of
+from workshop.commands.context import Context, command
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
@@ -36,8 +38,10 @@ MaxRows = Annotated[
     ),
 ]
 Run = Annotated[str | None, typer.Argument(help="The run's id; default the newest run.")]
-# What the table of record counts says, or nobody needs to read.
-_IN_THE_TABLE = {*COUNTS, OTHER_EVENTS, accounting.PREFIX.strip()}
+# Lines that are metrics of the job, which the table of record counts shows, too.
+_IN_THE_TABLE = re.compile(
+    rf"({'|'.join((*COUNTS, OTHER_EVENTS, accounting.PREFIX.strip()))}) |run-\d+ (started|finished)"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -103,14 +107,15 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
             )
         current = job.current_run(account, environment)
         if not current:
-            raise WorkshopError("No run is under way.", f"workshop run-job{context.same_place}")
+            raise WorkshopError("No run is under way.", "workshop run-job")
         run_id = current.id
     else:
         context.announce()
         run_id = job.start(account, environment, arguments, number_of_workers, timeout)
     run = _follow(context, run_id)
-    parts = accounting_parts(run.accounting, run.complaint)
-    return Answer(run, parts, failure_of(run.require_success))
+    failure = failure_of(run.require_success)
+    parts = [] if failure and not run.accounting else accounting_parts(run)
+    return Answer(run, parts, failure)
 
 
 def logs(
@@ -172,22 +177,22 @@ def stop(context: Context, run: Run = None) -> Answer:
 
 def _follow(context: Context, run_id: str) -> job.JobRun:
     """Wait for a run's end; Ctrl-C leaves it alone."""
-    started = time.monotonic()
     with Steps().step(context.environment.job) as step:
 
         def follow(state: str, lines: list[str]) -> None:
-            step.update(f"{state}, {time.monotonic() - started:.0f} s")
+            step.update(state)
             for line in lines:
-                if line.split(" ", 1)[0] not in _IN_THE_TABLE:
+                if not _IN_THE_TABLE.match(line):
                     console.progress.print(f"  {line[: job.LINE_LENGTH]}", style="dim")
 
         try:
             run = job.wait(context.account, context.environment, run_id, follow)
         except KeyboardInterrupt:
-            options = context.same_place
             console.progress.print(
-                f"Stopped following. The run {run_id} continues in Glue.\n"
-                f"Follow it: workshop run-job --attach{options}; stop it: workshop stop{options}"
+                context.hint(
+                    f"Stopped following. The run {run_id} continues in Glue.\n"
+                    "Follow it: workshop run-job --attach; stop it: workshop stop"
+                )
             )
             raise
         step.passed = run.state == "SUCCEEDED"
@@ -195,13 +200,13 @@ def _follow(context: Context, run_id: str) -> job.JobRun:
     return run
 
 
-def accounting_parts(counts: Accounting | None, complaint: str) -> Sequence[Table | str]:
+def accounting_parts(run: job.JobRun | Log) -> Sequence[Table | Note]:
     """The tables of the record counts, as far as they are known."""
+    counts = run.accounting
     if not counts:
-        console.progress.print(complaint or "The log with the record counts is not available yet.")
-        return []
+        return [Note(run.complaint or "The log with the record counts is not available yet.")]
     rows = [(count, reason, f"{number:,}") for count, reason, number in counts.rows()]
-    tables = [Table(["records", "reason", "number"], rows, "Record counts")]
+    tables: list[Table | Note] = [Table(["records", "reason", "number"], rows, "Record counts")]
     if counts.other_events:
         others = [(name, f"{number:,}") for name, number in counts.other_events.items()]
         title = "Most frequent other events: add them with --events"

@@ -11,7 +11,8 @@ import typer
 from stacks import outputs
 from workshop import doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
-from workshop.commands.context import Answer, Checks, Context, command
+from workshop.commands.answer import Answer, Checks
+from workshop.commands.context import Context, command
 from workshop.errors import WorkshopError
 from workshop.verification import Check
 
@@ -56,15 +57,13 @@ def open_page(
     """
     if page == "report":
         if not report.REPORT.exists():
-            raise WorkshopError(
-                "There is no report yet.", f"Write it: workshop report{context.same_place}"
-            )
+            raise WorkshopError("There is no report yet.", "Write it: workshop report")
         url = report.REPORT.as_uri()
     elif page in PAGES:
         if context.account.embedded:
             raise WorkshopError(
                 "The embedded AWS has no console.",
-                f"Use the command line: {ON_THE_EMBEDDED_AWS[page]}{context.same_place}",
+                f"Use the command line: {ON_THE_EMBEDDED_AWS[page]}",
             )
         url = context.environment.outputs.get(PAGES[page], "")
     else:

@@ -10,7 +10,8 @@ import typer
 from rich.filesize import decimal
 
 from workshop import athena, console, deployment, queries
-from workshop.commands.context import Answer, Context, Note, Table, command
+from workshop.commands.answer import Answer, Note, Table
+from workshop.commands.context import Context, command
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workshop import console
-from workshop.commands.context import Answer, Context, command
+from workshop.commands.answer import Answer
+from workshop.commands.context import Context, command
 from workshop.errors import WorkshopError
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
