@@ -21,7 +21,7 @@ from rich.text import Text
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.commands.answer import Answer, Table
-from workshop.commands.context import Context, command, group
+from workshop.commands.context import Context, add_command, group
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet, Outcome, Visit, Work
@@ -54,7 +54,7 @@ Csv = Annotated[
 def register(parent: typer.Typer) -> None:
     """Add the group."""
     for function in (check, deploy, destroy):
-        command(app)(function)
+        add_command(app, function)
     parent.add_typer(app, name="fleet", rich_help_panel="Many accounts")
 
 
