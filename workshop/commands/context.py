@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from workshop import console, deployment
-from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect
+from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, LAST_PORT, Account, connect
 from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
 from workshop.errors import WorkshopError
@@ -50,6 +50,12 @@ def _option(kind: object, *names: str, **settings: Any) -> object:  # noqa: ANN4
     ]
 
 
+def _port(number: int | None) -> int | None:
+    if number is not None and not 1 <= number <= LAST_PORT:
+        raise typer.BadParameter(f"{number} is not a port: 1 to {LAST_PORT}")
+    return number
+
+
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
     if wanted:
         console.out.print(f"workshop {version()}")
@@ -70,8 +76,7 @@ OPTIONS = {
         int | None,
         "--local",
         metavar="[PORT]",
-        min=1,
-        max=65_535,
+        callback=_port,
         help=f"Use the embedded AWS on this machine, at port {DEFAULT_PORT} or PORT.",
     ),
     "stack": _option(

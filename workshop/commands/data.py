@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(context: Context) -> Answer:
-    """Check the CSV against every rule that Amazon Personalize documents.
+    """Check the CSV against every documented rule of Personalize.
 
     Example: workshop verify
     """
@@ -45,7 +45,9 @@ def verify(context: Context) -> Answer:
 
 
 def write_report(context: Context) -> Answer:
-    """Do what is left of the exercise, and write build/report.html and build/summary.json.
+    """Do what is left of the exercise, and write the report.
+
+    It goes to build/report.html, its data to build/summary.json.
 
     Example: workshop report
     """
@@ -72,7 +74,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
         bool, typer.Option("--replace", help="Delete the logs that are in the bucket first.")
     ] = False,
 ) -> Answer:
-    """Write sample Segment logs to the bucket or, with --to, to a folder.
+    """Write sample Segment logs to the bucket or to a folder.
 
     The same shop and the same format as the logs that a deployment brings; any number of events,
     in constant memory.
@@ -115,7 +117,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     events: Events = None,
     max_rows_per_file: MaxRows = None,
 ) -> Answer:
-    """Run the job's own script, unchanged, on folders of this machine.
+    """Run the job's own script, unchanged, on local folders.
 
     You can also pass the script's arguments as Glue does: --NAME VALUE.
 

@@ -25,7 +25,7 @@ def up(
         typer.Option("--cdk", help="Another argument for cdk deploy; can be repeated."),
     ] = None,
 ) -> Answer:
-    """Deploy the environment, do the whole exercise in it, and report.
+    """Deploy the environment, do the exercise in it, and report.
 
     You can run it again: what is done already is left alone.
 
@@ -70,7 +70,7 @@ def up(
 
 
 def status(context: Context) -> Answer:
-    """Show what is deployed, whether it is ready, and the last job run.
+    """Show what is deployed, whether it is ready, and the last run.
 
     Example: workshop status --json
     """

@@ -27,7 +27,7 @@ from workshop.errors import WorkshopError
 from workshop.fleet import Fleet, Outcome, Visit, Work
 
 app = group(
-    help="Check, deploy and destroy the environment in many accounts at once.\n\n"
+    help="Check, deploy and destroy the environment in many accounts.\n\n"
     "Your credentials assume a role in each account. You can run each command again: it goes on "
     "where it stopped. The exit code is 0 when all is well in every account.",
 )
@@ -70,7 +70,9 @@ def check(  # noqa: PLR0913 - a command's options are its arguments
     timeout: Timeout = 900,
     results: Csv = None,
 ) -> Answer:
-    """Check which accounts are ready: the stack, its data, tables, saved queries and job.
+    """Check which accounts are ready.
+
+    It checks the stack, its data, tables, saved queries and job.
 
     Example: workshop fleet check --accounts accounts.txt
 
@@ -116,7 +118,7 @@ def destroy(  # noqa: PLR0913 - a command's options are its arguments
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first, on a terminal.")] = False,
     results: Csv = None,
 ) -> Answer:
-    """Delete the stack in every account, and prove that nothing of it is left.
+    """Delete the stack in every account, and prove that it is gone.
 
     Example: workshop fleet destroy --accounts accounts.txt
     """

@@ -126,7 +126,9 @@ def logs(
         bool, typer.Option("--follow", "-f", help="Go on until the run ends.")
     ] = False,
 ) -> Answer | None:
-    """Show the log of a run: what the script prints and, if it failed, its errors.
+    """Show the log of a run.
+
+    It is what the script prints and, if the run failed, its errors.
 
     Example: workshop logs --follow
     """

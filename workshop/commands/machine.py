@@ -76,7 +76,7 @@ def open_page(
 
 
 def check_machine(context: Context) -> Answer:
-    """Check this machine and the account: everything that the commands need.
+    """Check this machine and the account.
 
     Example: workshop doctor
     """
@@ -92,9 +92,10 @@ def check_machine(context: Context) -> Answer:
 
 
 def env(_: Context) -> Answer:
-    """Print what other tools need to use the embedded AWS: its endpoint, region and key.
+    """Print the variables by which other tools use the embedded AWS.
 
-    For a POSIX shell to evaluate. The key lets everything in: do not write it down.
+    They are the endpoint, region and key, for a POSIX shell to evaluate. The key allows everything:
+    do not write it down.
 
     Example: eval "$(workshop env)" && aws s3 ls
     """

@@ -74,7 +74,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
         ),
     ] = None,
 ) -> Answer:
-    """Send simulated days in the shop to Segment, as its sources would have.
+    """Send simulated days in the shop to Segment.
 
     The events are those that seed writes for the same days. They go to website-prod, android-prod
     and ios-prod; events of the shop's emails go to email-prod if that has a key. Run it again to
