@@ -30,12 +30,7 @@ _TARGET = re.compile(r"\bmake (up|down|deploy|destroy|status)\b(?! \w+=)")
 _CLOSED_PIPE = 141  # the exit code that a shell expects: 128 + SIGPIPE
 
 
-def stack_name(name: str | None) -> str | None:
-    """Accept a stack's name as CloudFormation would.
-
-    Raises:
-        WorkshopError: it is not a valid name.
-    """
+def _stack(name: str | None) -> str | None:
     if name is not None and not _STACK_NAME.fullmatch(name):
         raise WorkshopError(
             f"--stack {name[:130]!r} is not a valid name of a stack.",
@@ -58,14 +53,9 @@ def _port(number: int | None) -> int | None:
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
     if wanted:
-        console.out.print(f"workshop {version()}")
+        project = tomllib.loads((deployment.PROJECT / "pyproject.toml").read_text())["project"]
+        console.out.print(f"workshop {project['version']}")
         raise typer.Exit
-
-
-def version() -> str:
-    """This project's version, as pyproject.toml has it."""
-    with (deployment.PROJECT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
 
 
 # By the names of the attributes of Context.
@@ -83,7 +73,7 @@ OPTIONS = {
         str | None,
         "--stack",
         metavar="NAME",
-        callback=stack_name,
+        callback=_stack,
         help=f"Use this stack instead of {DEFAULT_STACK}.",
     ),
     "as_json": _option(bool, "--json", help="Output JSON."),

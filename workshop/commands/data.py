@@ -17,9 +17,9 @@ from workshop.commands.job import (
     MaxRows,
     StartDate,
     accounting_parts,
-    job_arguments,
 )
 from workshop.errors import WorkshopError
+from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
 

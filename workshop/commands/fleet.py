@@ -126,7 +126,7 @@ def destroy(  # noqa: PLR0913 - a command's options are its arguments
     if not yes and sys.stdin.isatty():
         count = len(chosen.members)
         typer.confirm(
-            f"Delete {context.stack} with all its data in {count} accounts?", abort=True, err=True
+            f"Delete {context.stack} with all its data in {_accounts(count)}?", abort=True, err=True
         )
     return _run(chosen, fleet.destroy(context.stack, role), fleet.GONE, results)
 
@@ -153,7 +153,7 @@ def _fleet(context: Context, file: Path, role: str, concurrency: int, seconds: f
 def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     total = len(chosen.members)
     with _results_file(results) as write:
-        console.progress.print(f"Working on {total} accounts from {chosen.organizer}.")
+        console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
         began = time.monotonic()
         with _shown(total) as watch:
             outcomes = chosen.run(work, well, watch)
@@ -167,8 +167,12 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
         "requests": sum(outcome.requests for outcome in outcomes),
         "throttled": sum(outcome.throttled for outcome in outcomes),
     }
-    what = f"{states[well]} of {total} accounts are {well}"
+    what = f"{states[well]} of {_accounts(total)} {'is' if total == 1 else 'are'} {well}"
     return Answer(value, _summary(outcomes, what, took), _failure(outcomes, well))
+
+
+def _accounts(number: int) -> str:
+    return f"{number} account{'' if number == 1 else 's'}"
 
 
 def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
