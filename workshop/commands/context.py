@@ -159,12 +159,12 @@ class _Group(_PlainFlags, TyperGroup): ...
 def add_command(
     app: typer.Typer,
     function: Callable[..., Answer | None],
-    name: str | None = None,
     **settings: Any,  # noqa: ANN401 - Typer's own
 ) -> None:
     """Add a function as a command, with the shared options; its answer is printed.
 
-    The function takes the context first, and then its own options.
+    The function takes the context first, and then its own options. An underscore at the end of its
+    name, which tells it from a module, is not part of the command's.
     """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
@@ -187,6 +187,7 @@ def add_command(
     _sign(run, own)
     text = inspect.getdoc(function) or ""
     settings["help"] = re.sub(r"(?<!\n)\n(?!\n)", " ", text)  # Rich would keep the line's end
+    name = function.__name__.strip("_").replace("_", "-")
     app.command(name, cls=_Command, **settings)(run)
 
 

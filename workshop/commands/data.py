@@ -9,7 +9,7 @@ import typer
 from workshop import console, deployment, report, seeding, summary, verification
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, failure_of
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
     EndDate,
@@ -23,16 +23,6 @@ from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    results, data = {"rich_help_panel": "Results"}, {"rich_help_panel": "Data"}
-    add_command(app, verify, **results)
-    add_command(app, write_report, "report", **results)
-    add_command(app, seed, **data)
-    words = {"allow_extra_args": True, "ignore_unknown_options": True}
-    add_command(app, transform, context_settings=words, **data)
-
-
 def verify(context: Context) -> Answer:
     """Check the CSV against every documented rule of Personalize.
 
@@ -44,7 +34,7 @@ def verify(context: Context) -> Answer:
     return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
 
 
-def write_report(context: Context) -> Answer:
+def report_(context: Context) -> Answer:
     """Do what is left of the exercise, and write the report.
 
     It goes to build/report.html, its data to build/summary.json.

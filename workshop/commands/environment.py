@@ -6,15 +6,9 @@ import typer
 
 from workshop import console, deployment, inventory, job, readiness, report, summary, verification
 from workshop.commands.answer import Answer, Facts, Table, failure_of
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.steps import Steps
 from workshop.verification import Check
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for function in (up, status, down):
-        add_command(app, function, rich_help_panel="The environment")
 
 
 def up(

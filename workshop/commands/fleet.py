@@ -21,12 +21,12 @@ from rich.text import Text
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.commands.answer import Answer, Table
-from workshop.commands.context import Context, add_command, group
+from workshop.commands.context import Context, group
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet, Outcome, Visit, Work
 
-app = group(
+GROUP = group(
     help="Check, deploy and destroy the environment in many accounts.\n\n"
     "Your credentials assume a role in each account. You can run each command again: it goes on "
     "where it stopped. The exit code is 0 when all is well in every account.",
@@ -49,13 +49,6 @@ Timeout = Annotated[
 Csv = Annotated[
     Path | None, typer.Option("--csv", help="Write the results to this file, for spreadsheets.")
 ]
-
-
-def register(parent: typer.Typer) -> None:
-    """Add the group."""
-    for function in (check, deploy, destroy):
-        add_command(app, function)
-    parent.add_typer(app, name="fleet", rich_help_panel="Many accounts")
 
 
 def check(  # noqa: PLR0913 - a command's options are its arguments

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 
 from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note, Table
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery
 
@@ -19,11 +19,6 @@ SHOWN_ROWS = 1000
 SHOWN_OTHERS = 200  # saved queries that are not the stack's
 LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
 _ROWS_A_TICK = 1000
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add_command(app, query, rich_help_panel="Results")
 
 
 def _complete(incomplete: str) -> list[tuple[str, str]]:
