@@ -11,12 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column
-from rich.table import Table as LiveTable
-from rich.text import Text
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
@@ -24,7 +18,8 @@ from workshop.commands.answer import Answer, Table
 from workshop.commands.context import Context, group
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet, Outcome, Visit, Work
+from workshop.fleet import Fleet, Outcome, Work
+from workshop.fleet_progress import shown
 
 GROUP = group(
     help="Check, deploy and destroy the environment in many accounts.\n\n"
@@ -148,7 +143,7 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     with _results_file(results) as write:
         console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
         began = time.monotonic()
-        with _shown(total) as watch:
+        with shown(total) as watch:
             outcomes = chosen.run(work, well, watch)
         took = time.monotonic() - began
         write(outcomes)
@@ -215,59 +210,3 @@ def _summary(outcomes: list[Outcome], what: str, seconds: float) -> list[Table |
         f"{sum(o.throttled for o in outcomes)} of them throttled."
     )
     return [Table(columns, rows, "Look at these"), total] if rows else [total]
-
-
-@contextmanager
-def _shown(total: int) -> Iterator[Callable[[list[Visit], list[Outcome]], None]]:
-    """Show progress: a live table on a terminal, elsewhere a line for each account that is done."""
-    said = 0
-
-    def say(_: list[Visit], done: list[Outcome]) -> None:
-        nonlocal said
-        for one in done[said:]:
-            text = f"{one.account} {one.region} {one.name}".rstrip()
-            text = _first_line(f"{text}: {one.state}, {one.found} ({one.seconds} s)")
-            console.progress.print(console.mark(text, passed=one.well), soft_wrap=True)
-        said = len(done)
-
-    if not console.progress.is_terminal:
-        yield say
-        return
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    task = bar.add_task("accounts", total=total)
-    with Live(console=console.progress, auto_refresh=False, transient=True) as live:
-
-        def draw(under_way: list[Visit], done: list[Outcome]) -> None:
-            states = Counter(outcome.state for outcome in done)
-            counts = ", ".join(f"{count} {state}" for state, count in states.items())
-            bar.update(task, completed=len(done), description=counts or "accounts")
-            live.update(Group(bar, _view(under_way, done)), refresh=True)
-
-        yield draw
-
-
-def _view(under_way: list[Visit], done: list[Outcome]) -> LiveTable:
-    """What is wrong so far, then who is under way, as many as fit."""
-    view = LiveTable(
-        Column("account", no_wrap=True),
-        Column("state", no_wrap=True),
-        Column("what", no_wrap=True, ratio=1),
-        expand=True,
-    )
-    now = time.monotonic()
-    rows = [(o.account, o.name, Text(o.state, "red"), o.found) for o in done if not o.well]
-    rows += [
-        (v.member.id, v.member.name, Text(f"{now - v.began:.0f} s"), v.doing) for v in under_way
-    ]
-    for account, name, state, what in rows[: max(console.progress.height - 7, 1)]:
-        view.add_row(f"{account} {name}", state, _first_line(what))
-    return view
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")
