@@ -19,6 +19,7 @@ from workshop.commands.job import (
     accounting_parts,
 )
 from workshop.errors import WorkshopError
+from workshop.job import cause_of
 from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
@@ -146,11 +147,10 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
         step.result = f"the CSV is in {output_dir}" if finished.succeeded else "failed"
     failure = None
     if not finished.succeeded:
-        cause, *more = finished.error_message.splitlines() or ["no reason given"]
         failure = WorkshopError(
-            f"The script failed: {cause}",
-            f"Look at what is in {input_dir}; workshop -v transform ... shows the traceback",
-            "\n".join([*more, *errors.tail]),
+            f"The script failed: {cause_of(finished.error_message)}",
+            f"Look at what is in {input_dir}; add -v for the traceback",
+            "\n".join(errors.tail),
         )
     parts = accounting_parts(output) if output.accounting or not failure else []
     return Answer(output.accounting, parts, failure)
