@@ -207,7 +207,7 @@ def stream(account: Account, execution: Execution) -> Iterator[list[str]]:
     """
     bucket, _, key = execution.location.removeprefix("s3://").partition("/")
     body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-    text = codecs.getreader("utf-8")(body, errors="surrogateescape")
+    text = codecs.getreader("utf-8")(body, "surrogateescape")
     csv.field_size_limit(_LONGEST_VALUE)
     width = None
     try:

@@ -4,19 +4,21 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from typer import Abort, BadParameter
+from typer import Abort
+from typer._click.exceptions import UsageError
 
 from workshop import console
 from workshop.account import DEFAULT_PORT
 from workshop.commands import data, environment, fleet, job, machine, query, segment
+from workshop.commands.answer import Answer
 from workshop.commands.context import add_command, group
 from workshop.errors import WorkshopError
 
-UsageError = BadParameter.__mro__[1]  # of every word that is not understood
 NOT_UNDERSTOOD = 2
 app = group(
     rich_markup_mode="rich",
@@ -29,7 +31,7 @@ app = group(
 PAIRS = {"allow_extra_args": True, "ignore_unknown_options": True}
 THE_REST = {"allow_extra_args": True, "allow_interspersed_args": False}
 SETTINGS = {job.run_job: PAIRS, data.transform: PAIRS, machine.aws: THE_REST}
-COMMANDS = {
+COMMANDS: dict[str, Sequence[Callable[..., Answer | None]]] = {
     "The environment": (environment.up, environment.status, environment.down),
     "The job": (job.run_job, job.logs, job.stop),
     "Results": (query.query, data.verify, data.report_, machine.open_),

@@ -21,11 +21,11 @@ _DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 _PANEL = "The job's arguments"
 StartDate = Annotated[
     datetime | None,
-    typer.Option(help="First UTC day to read.", rich_help_panel=_PANEL, **_DAY),  # type: ignore[arg-type]
+    typer.Option(help="First UTC day to read.", rich_help_panel=_PANEL, **_DAY),
 ]
 EndDate = Annotated[
     datetime | None,
-    typer.Option(help="Last UTC day to read.", rich_help_panel=_PANEL, **_DAY),  # type: ignore[arg-type]
+    typer.Option(help="Last UTC day to read.", rich_help_panel=_PANEL, **_DAY),
 ]
 Events = Annotated[
     str | None,

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -184,6 +184,7 @@ def _print_csv(
     account = context.account
     with console.progress.status(saved.name) as status:
         execution = athena.execute(account, context.environment, saved.sql, saved.database)
+        rows: Iterator[Sequence[str | None]]
         if execution.location.endswith(".csv"):
             rows = athena.stream(account, execution)
         else:  # of a statement that is no SELECT, the result is text

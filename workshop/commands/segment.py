@@ -96,11 +96,11 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
             f"{outcome.error}. {_result(outcome)}; the rest was not sent.",
             "Fix the cause, then run the same command again: Segment drops what it has already",
         )
-    sources = {
+    counts = {
         source: {"delivered": outcome.delivered[source], "failed": outcome.failed[source]}
         for source in keys
     }
-    return Answer({"host": url, "sources": sources, "error": outcome.error}, failure=failure)
+    return Answer({"host": url, "sources": counts, "error": outcome.error}, failure=failure)
 
 
 def _period(first: str, days: int, events: int | None) -> Period:
