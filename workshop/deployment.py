@@ -1,10 +1,12 @@
 """Deploying and destroying with the real CDK CLI, on AWS and on the embedded AWS alike."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -111,6 +113,27 @@ def _assembled(stack: str) -> bool:
     return stack in manifest["artifacts"]
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one command at a time run the CDK CLI in this folder, which has one cdk.out.
+
+    Raises:
+        WorkshopError: another one does.
+    """
+    folder = os.open(build_folder(), os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkshopError(
+                "Another command deploys or destroys in this folder.",
+                "Wait until it has ended, then run this one again",
+            ) from None
+        yield
+    finally:
+        os.close(folder)
+
+
 def _cdk(
     account: Account, arguments: Sequence[str], progress: Progress, folder: Path = PROJECT
 ) -> None:
@@ -118,7 +141,7 @@ def _cdk(
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
     lines: list[str] = []
-    with open(log, "a", encoding="utf-8", opener=private.opener) as copy:
+    with _alone(), open(log, "a", encoding="utf-8", opener=private.opener) as copy:
         process = subprocess.Popen(
             [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
             cwd=folder,

@@ -1,6 +1,8 @@
 """The CDK CLI: whom it talks to, and what it leaves in the user's home."""
 
+import fcntl
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -138,3 +140,17 @@ def test_what_the_cli_loads_gets_no_secret_that_it_does_not_need(
         run_cdk(account, tmp_path, f"env > {tmp_path}/environment")
     lines = (tmp_path / "environment").read_text().splitlines()
     assert {line.partition("=")[0] for line in lines if "a terminal's" in line} == handed_on
+
+
+def test_a_second_command_in_the_same_folder_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two `make up` at once would write one cdk.out, and both fail with the CDK's own words."""
+    monkeypatch.setattr(deployment, "BUILD", tmp_path)
+    first = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    with pytest.raises(WorkshopError, match="Another command"):
+        run_cdk(EMBEDDED, tmp_path, "true")
+    os.close(first)
+    with pytest.raises(WorkshopError, match="cdk"):  # it runs, and makes no assembly
+        run_cdk(EMBEDDED, tmp_path, "true")

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -131,19 +129,6 @@ def test_an_error_has_a_cause_and_a_next_step(
 def test_a_hint_names_the_place_in_use(context: Context, text: str, expected: str) -> None:
     """The next step of an error in one stack must not change another one."""
     assert context.hint(text) == expected
-
-
-def test_before_it_is_set_up_it_says_make_setup() -> None:
-    """A traceback about a module is a poor welcome."""
-    done = subprocess.run(
-        [sys.executable, "-S", "-m", "workshop"],  # without what is installed
-        cwd=PROJECT,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.endswith("Next:  make setup\n")
 
 
 def _commands(group: TyperGroup, path: str = "") -> Iterator[tuple[str, str]]:

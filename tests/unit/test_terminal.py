@@ -135,11 +135,11 @@ def test_the_first_query_reads_well_at_any_width(width: int, lines: int) -> None
 def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
     """From any folder, and without asking AWS."""
     completed = subprocess.run(
-        [sys.executable, "-m", "workshop"],
+        [Path(sys.executable).with_name("workshop")],
         cwd=tmp_path,
         env={
             **os.environ,
-            "PYTHONPATH": str(PROJECT),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "_WORKSHOP_COMPLETE": "complete_bash",
             "COMP_WORDS": typed,
             "COMP_CWORD": str(len(typed.split()) - 1),
