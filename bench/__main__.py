@@ -19,6 +19,7 @@ from bench.tables import STEADY, WHOLE
 from embedded_aws.spark import check_java
 from workshop import console, deployment
 from workshop.errors import WorkshopError
+from workshop.steps import Steps
 
 FOLDER = deployment.BUILD / "bench"
 RESULTS = FOLDER / "results.json"
@@ -77,7 +78,7 @@ class _Race:
         Raises:
             WorkshopError: a contestant failed, or two wrote different rows.
         """
-        with console.Steps().step(f"Logs of {size} GB") as step:
+        with Steps().step(f"Logs of {size} GB") as step:
             raw = logs.simulated(FOLDER / "data", size)
             step.result = f"{raw.events:,} events"
         outputs = FOLDER / "outputs" / size

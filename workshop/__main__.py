@@ -8,7 +8,7 @@ OURS = {"embedded_aws", "release", "stacks", "workshop"}
 def main() -> None:
     """Run the command line, or say how to install what it needs."""
     try:
-        from workshop.cli import main as run  # noqa: PLC0415 - it may not be installed
+        from workshop.commands.app import main as run  # noqa: PLC0415 - it may not be installed
 
         run()
     except ModuleNotFoundError as error:

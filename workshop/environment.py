@@ -69,10 +69,12 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
             is another stack.
     """
     deploy = deploy or ("make up" if account.embedded else "make deploy")
-    _ = account.id  # says clearly when nothing answers
+    account.check_reachable()
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
-        raise MissingError(f"The stack {stack} is not deployed on {account}.", deploy)
+        raise MissingError(
+            f"The stack {stack} is not deployed on {account}.{_others(account)}", deploy
+        )
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS"):
         raise InProgressError(
@@ -94,6 +96,18 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     return Environment(
         stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
     )
+
+
+def _others(account: Account) -> str:
+    """A sentence that names the exercise's stacks that are deployed; empty if there are none."""
+    pages = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    names = [
+        stack["StackName"]
+        for page in pages
+        for stack in page["Stacks"]
+        if any(output["OutputKey"] == outputs.WORKGROUP for output in stack.get("Outputs", []))
+    ]
+    return f" Deployed there: {', '.join(names)}." if names else ""
 
 
 def resources(account: Account, environment: Environment) -> dict[str, dict[str, str]]:

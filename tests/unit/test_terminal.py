@@ -21,12 +21,15 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from tests.support import PROJECT
-from workshop import console, fleet_cli
+from workshop import console, fleet_progress
 from workshop.accounts_file import Member
-from workshop.cli import app
+from workshop.commands import fleet as fleet_cli
+from workshop.commands.answer import Answer
+from workshop.commands.app import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
 from workshop.fleet import Outcome, Visit
+from workshop.steps import Steps
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
@@ -71,7 +74,7 @@ def run(code: str, **environment: str) -> str:
 def test_every_command_has_an_example_and_json(name: str) -> None:
     """Help without an example is a riddle; output without JSON is a wall for other programs."""
     command = COMMANDS[name]
-    assert re.search(rf"Example: .*python -m workshop {name}", command.help or "")
+    assert re.search(rf"Example: .*workshop {name}", command.help or "")
     assert "--json" in {option for it in command.params for option in it.opts}
 
 
@@ -90,6 +93,39 @@ def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
     assert "first_name  Anna\n" in shown
     assert shown.count("x" * 200) == 20
     assert "nothing" not in shown, "a value that is not there needs no line"
+
+
+LOG = {
+    "anonymousid": "a6552d4af972de22155646c3e2db355c",
+    "channel": "mobile",
+    "context": "{active=null, app=null, " + "campaign=null, " * 40 + "}",
+    "messageid": "eb811a42b6564d27b419ae47750d5c80",
+    "originaltimestamp": "2026-10-29T00:32:59.534Z",
+    "projectid": "d3548ad2e19fa29d6d7e42",
+    "properties": "{brand=null, browser=null, " + "cart_id=null, " * 40 + "}",
+    "timestamp": "2026-10-29T00:32:59.788Z",
+    "traits": None,
+    "type": "screen",
+    "userid": "user-000297",
+    "version": "2",
+}
+
+
+@pytest.mark.parametrize(("width", "lines"), [(80, 12), (120, 9), (200, 7), (400, 7)])
+def test_the_first_query_reads_well_at_any_width(width: int, lines: int) -> None:
+    """A wide terminal has fewer lines for a row, and no value is folded to a narrow column."""
+    file = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        plain = PlainConsole(
+            file=file, force_terminal=True, color_system=None, width=width, _environ={}
+        )
+        patch.setattr(console, "out", plain)
+        console.table([*LOG], [[*LOG.values()]])
+    shown = file.getvalue().splitlines()
+    assert max(map(cell_len, shown)) <= width
+    assert len(shown) <= lines
+    text = "\n".join(shown)
+    assert all(name in text and value[:30] in text for name, value in LOG.items() if value)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +153,7 @@ def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> 
 
 def test_the_command_line_starts_without_the_cdk() -> None:
     """Loading it takes seconds, and the shell waits at every press of the tab key."""
-    assert run("import sys, workshop.cli; print('aws_cdk' in sys.modules)") == "False\n"
+    assert run("import sys, workshop.commands.app; print('aws_cdk' in sys.modules)") == "False\n"
 
 
 # What a terminal, or the order of the letters in a line, would obey. Surrogates cannot be written.
@@ -138,16 +174,16 @@ def _outcome(text: str) -> Outcome:
 
 def _live_view(text: str) -> None:
     visit = Visit(Member("111122223333", "us-east-1", text), 1, cast("Any", None), text or "x")
-    console.out.print(fleet_cli._view([visit], [_outcome(text)]))  # noqa: SLF001
+    console.out.print(fleet_progress.view_of([visit], [_outcome(text)]))
 
 
 def _lines_of_a_fleet(text: str) -> None:
-    with fleet_cli._shown(1) as watch:  # noqa: SLF001
+    with fleet_progress.shown(1) as watch:
         watch([], [_outcome(text)])
 
 
 def _step(text: str) -> None:
-    with console.Steps().step(text) as step:
+    with Steps().step(text) as step:
         step.update(text)
         step.result = text
 
@@ -165,7 +201,7 @@ def _progress_bar(text: str) -> None:
 PRINTING: dict[str, Callable[[str], object]] = {
     "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
     "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
-    "facts": lambda text: console.facts([(text, text)], cut=True),
+    "facts": lambda text: console.facts([(text, text)]),
     "error": lambda text: console.error(text, text),
     "step": _step,
     "status": _status,
@@ -175,7 +211,10 @@ PRINTING: dict[str, Callable[[str], object]] = {
     "rule": lambda text: console.out.rule(text, align="left"),
     "json": console.print_json,
     "Rich's json": lambda text: console.out.print_json(data={text: text}),
-    "fleet's table": lambda text: fleet_cli._summarize([_outcome(text)], text, 1),  # noqa: SLF001
+    "fleet's table": lambda text: Answer(
+        None,
+        fleet_cli._summary([_outcome(text)], text, 1),  # noqa: SLF001
+    ).print(as_json=False),
     "fleet's live view": _live_view,
     "fleet's lines": _lines_of_a_fleet,
     "progress bar": _progress_bar,
@@ -222,15 +261,16 @@ def test_a_table_stays_aligned_and_keeps_its_text(text: str) -> None:
 PAYLOAD = "\x1b]0;OWNED\x07\x9b7;7H\u202e[red]x[/] [/oops] :warning: \ud800"
 ON_A_TERMINAL = """
 from tests.unit.test_terminal import PAYLOAD, PRINTING
-from workshop import cli
+from workshop.commands import app, query
+from workshop import console, queries
 for name, show in PRINTING.items():
     show(PAYLOAD)
-cli._require_consent(cli.queries.SavedQuery(PAYLOAD, "", PAYLOAD, PAYLOAD, "added"), yes=True)
-cli.console.print_csv([[PAYLOAD]])
-def fail():
+query._require_consent(queries.SavedQuery(PAYLOAD, "", PAYLOAD, PAYLOAD, "added"), yes=True)
+console.print_csv([[PAYLOAD]])
+def fail(*_, **__):
     raise RuntimeError(PAYLOAD)
-cli.app = fail
-cli.main()
+app.app = fail
+app.main()
 """
 
 

@@ -10,8 +10,8 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stacks.counts import OTHER_EVENTS
 from workshop import private
+from workshop.accounting import Accounting
 from workshop.deployment import BUILD, PROJECT, build_folder
 from workshop.errors import WorkshopError
 from workshop.summary import Summary
@@ -98,12 +98,7 @@ def _tables(summary: Summary) -> dict[str, Table]:
     return {
         "flow": Table(
             ("count", "reason", "records"),
-            [
-                (count.replace("_", " "), reason, number)
-                for count, value in accounting.items()
-                if count != OTHER_EVENTS
-                for reason, number in (value if isinstance(value, dict) else {"": value}).items()
-            ],
+            [*Accounting(**accounting).rows()] if accounting else [],
         ),
         "events": _table(summary, "events", ("event", "records"), "name", numbers=("records",)),
         "hours": Table(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workshop import console
+from workshop.commands.answer import Answer
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
-from workshop.options import Json
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
@@ -19,6 +20,7 @@ from workshop.segment.events import (
     Period,
     calls,
 )
+from workshop.steps import Steps
 
 if TYPE_CHECKING:
     from workshop.segment.delivery import Outcome
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 EARLIEST = date(2000, 1, 1)  # the earliest time that the job accepts
 
 
-def send_events(
+def send_events(  # noqa: PLR0913 - a command's options are its arguments
+    _: Context,
+    *,
     first: Annotated[str, typer.Option("--from", help="First UTC day, YYYY-MM-DD.")],
     days: Annotated[int, typer.Option(min=1, help="How many days; all must be past.")] = 2,
     events: Annotated[
@@ -64,49 +68,39 @@ def send_events(
             help="Send nothing; write a new folder as Segment's S3 destination would have."
         ),
     ] = None,
-    as_json: Json = False,
-) -> None:
-    """Send simulated days in the shop to Segment, as its sources would have.
+) -> Answer:
+    """Send simulated days in the shop to Segment.
 
     The events are those that seed writes for the same days. They go to website-prod, android-prod
     and ios-prod; events of the shop's emails go to email-prod if that has a key. Run it again to
     send what did not arrive: each message has the same messageId in every run.
 
-    Example: python -m workshop send-events --from 2019-02-26
+    Example: workshop send-events --from 2019-02-26
 
-    Example: python -m workshop send-events --from 2019-02-26 --dry-run build/dry-run
+    Example: workshop send-events --from 2019-02-26 --dry-run build/dry-run
     """
     period = _period(first, days, events)
     if dry_run:
         sources = [*SHOP_SOURCES, EMAIL_SOURCE]  # of which none needs a key
         keys = credentials.write_keys([], sources, write_key or [], keys_file)
-        _write_logs(period, dry_run, email=EMAIL_SOURCE in keys, as_json=as_json)
-        return
+        return _write_logs(period, dry_run, email=EMAIL_SOURCE in keys)
     url, where = hosts.resolve(host)
     keys = credentials.write_keys(SHOP_SOURCES, [EMAIL_SOURCE], write_key or [], keys_file)
     console.progress.print(
         f"Sending about {period.events:,} events of {period} to {url} ({where}): {', '.join(keys)}"
     )
     outcome = _send(period, url, keys, rate=rate, retries=retries)
-    if as_json:
-        console.out.print_json(
-            data={
-                "host": url,
-                "sources": {
-                    source: {
-                        "delivered": outcome.delivered[source],
-                        "failed": outcome.failed[source],
-                    }
-                    for source in keys
-                },
-                "error": outcome.error,
-            }
-        )
+    failure = None
     if outcome.error:
-        raise WorkshopError(
+        failure = WorkshopError(
             f"{outcome.error}. {_result(outcome)}; the rest was not sent.",
             "Fix the cause, then run the same command again: Segment drops what it has already",
         )
+    counts = {
+        source: {"delivered": outcome.delivered[source], "failed": outcome.failed[source]}
+        for source in keys
+    }
+    return Answer({"host": url, "sources": counts, "error": outcome.error}, failure=failure)
 
 
 def _period(first: str, days: int, events: int | None) -> Period:
@@ -129,18 +123,16 @@ def _period(first: str, days: int, events: int | None) -> Period:
     return Period(start, days, events or SAMPLE_EVENTS_A_DAY * days)
 
 
-def _write_logs(period: Period, folder: Path, *, email: bool, as_json: bool) -> None:
+def _write_logs(period: Period, folder: Path, *, email: bool) -> Answer:
     from workshop.segment.messages import write_logs  # noqa: PLC0415 - see _send
 
     check_empty(folder)
-    steps = console.Steps()
-    with steps.step("Dry run") as step:
+    with Steps().step("Dry run") as step:
         written = write_logs(
             folder, calls(period, email=email), lambda counts: step.update(_listed(counts))
         )
         step.result = f"{written.total():,} events of {period} below {folder}: {_listed(written)}"
-    if as_json:
-        console.out.print_json(data={"folder": str(folder), "written": written})
+    return Answer({"folder": str(folder), "written": written})
 
 
 def _send(period: Period, url: str, keys: dict[str, str], *, rate: int, retries: int) -> "Outcome":
@@ -150,7 +142,7 @@ def _send(period: Period, url: str, keys: dict[str, str], *, rate: int, retries:
     delivery = Delivery(url, keys, retries=retries)
     outcome = delivery.outcome
     try:
-        with console.Steps().step("Events") as step:
+        with Steps().step("Events") as step:
             with delivery:
                 happened = calls(period, email=EMAIL_SOURCE in keys)
                 deliver(

@@ -1,0 +1,212 @@
+"""The commands for many accounts at once: `fleet check`, `deploy`, `destroy`."""
+
+import csv
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workshop import accounts_file, cloudformation, console, fleet
+from workshop.accounts_file import ORGANIZATION_ROLE
+from workshop.commands.answer import Answer, Table
+from workshop.commands.context import Context, group
+from workshop.deployment import PROJECT
+from workshop.errors import WorkshopError
+from workshop.fleet import Fleet, Outcome, Work
+from workshop.fleet_progress import shown
+
+GROUP = group(
+    help="Check, deploy and destroy the environment in many accounts.\n\n"
+    "Your credentials assume a role in each account. You can run each command again: it goes on "
+    "where it stopped. The exit code is 0 when all is well in every account.",
+)
+TEMPLATE = PROJECT / "dist" / "segment-personalize-workshop.template.json"
+
+Accounts = Annotated[
+    Path,
+    typer.Option(
+        help="A file with an account id on each line, or CSV: account_id,region,name, in this "
+        "order or as its header says."
+    ),
+]
+Role = Annotated[str, typer.Option("--role-name", help="The role to assume in each account.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=200, help="How many accounts at a time.")]
+Timeout = Annotated[
+    float,
+    typer.Option(min=1, max=3600, help="Seconds for one account."),  # a session has an hour
+]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", help="Write the results to this file, for spreadsheets.")
+]
+
+
+def check(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    accounts: Accounts,
+    role: Role = ORGANIZATION_ROLE,
+    run_job: Annotated[
+        bool, typer.Option("--run-job", help="Run the job and verify its CSV, too.")
+    ] = False,
+    concurrency: Concurrency = 32,
+    timeout: Timeout = 900,
+    results: Csv = None,
+) -> Answer:
+    """Check which accounts are ready.
+
+    It checks the stack, its data, tables, saved queries and job.
+
+    Example: workshop fleet check --accounts accounts.txt
+
+    Example: workshop fleet check --accounts accounts.csv --run-job --csv results.csv
+    """
+    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    return _run(chosen, fleet.check(context.stack, run_job=run_job), fleet.READY, results)
+
+
+def deploy(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    accounts: Accounts,
+    role: Role = ORGANIZATION_ROLE,
+    template: Annotated[
+        Path, typer.Option(help="What make event-template wrote.", show_default=False)
+    ] = TEMPLATE,
+    parameter: Annotated[
+        list[str] | None, typer.Option(help="A parameter, NAME=VALUE; can be repeated.")
+    ] = None,
+    concurrency: Concurrency = 32,
+    timeout: Timeout = 900,
+    results: Csv = None,
+) -> Answer:
+    """Deploy the one template to every account, and check each.
+
+    Accounts that have it are left as they are; older stacks are updated, failed ones made again.
+
+    Example: make event-template && workshop fleet deploy --accounts accounts.txt
+    """
+    deployed = cloudformation.Template.read(template, _pairs(parameter or []))
+    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    return _run(chosen, fleet.deploy(context.stack, deployed), fleet.READY, results)
+
+
+def destroy(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    accounts: Accounts,
+    role: Role = ORGANIZATION_ROLE,
+    concurrency: Concurrency = 32,
+    timeout: Timeout = 900,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first, on a terminal.")] = False,
+    results: Csv = None,
+) -> Answer:
+    """Delete the stack in every account, and prove that it is gone.
+
+    Example: workshop fleet destroy --accounts accounts.txt
+    """
+    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    if not yes and sys.stdin.isatty():
+        count = len(chosen.members)
+        typer.confirm(
+            f"Delete {context.stack} with all its data in {_accounts(count)}?", abort=True, err=True
+        )
+    return _run(chosen, fleet.destroy(context.stack, role), fleet.GONE, results)
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    pairs = dict[str, str]()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise WorkshopError(
+                f"--parameter {word} has no value.", "Give parameters as --parameter NAME=VALUE"
+            )
+        pairs[name] = value
+    return pairs
+
+
+def _fleet(context: Context, file: Path, role: str, concurrency: int, seconds: float) -> Fleet:
+    organizer = context.account
+    members = accounts_file.read(file, organizer.region)
+    organizer.check_reachable()
+    return Fleet(organizer, members, role, concurrency, seconds)
+
+
+def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
+    total = len(chosen.members)
+    with _results_file(results) as write:
+        console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
+        began = time.monotonic()
+        with shown(total) as watch:
+            outcomes = chosen.run(work, well, watch)
+        took = time.monotonic() - began
+        write(outcomes)
+    states = Counter(outcome.state for outcome in outcomes)
+    value = {
+        "accounts": outcomes,
+        "states": states,
+        "seconds": round(took, 1),
+        "requests": sum(outcome.requests for outcome in outcomes),
+        "throttled": sum(outcome.throttled for outcome in outcomes),
+    }
+    what = f"{states[well]} of {_accounts(total)} {'is' if total == 1 else 'are'} {well}"
+    return Answer(value, _summary(outcomes, what, took), _failure(outcomes, well))
+
+
+def _accounts(number: int) -> str:
+    return f"{number} account{'' if number == 1 else 's'}"
+
+
+def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
+    unwell = [outcome for outcome in outcomes if not outcome.well]
+    if any(outcome.state == fleet.INTERRUPTED for outcome in unwell):
+        return typer.Exit(console.INTERRUPTED)
+    if not unwell:
+        return None
+    return WorkshopError(
+        f"{len(unwell)} of {len(outcomes)} accounts are not {well}: "
+        + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
+        f"{unwell[0].account}: {unwell[0].next_step}",
+    )
+
+
+@contextmanager
+def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]]:
+    """Open the file before anything is done: its results would otherwise be lost afterwards."""
+    if path is None:
+        yield lambda _: None
+        return
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise WorkshopError(
+            f"--csv {path} cannot be written: {error}", "Name a file in a folder that is there"
+        ) from error
+    with file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Outcome)])
+        writer.writeheader()
+        yield lambda outcomes: writer.writerows(
+            {name: console.inert(value) for name, value in asdict(outcome).items()}
+            for outcome in outcomes
+        )
+
+
+def _summary(outcomes: list[Outcome], what: str, seconds: float) -> list[Table | str]:
+    rows = [
+        (f"{o.account} {o.name}".rstrip(), o.region, o.state, o.found, o.next_step)
+        for o in outcomes
+        if not o.well
+    ]
+    columns = ["account", "region", "state", "cause", "next step"]
+    requests, rate = sum(o.requests for o in outcomes), len(outcomes) * 60 / max(seconds, 0.1)
+    total = (
+        f"{what}: {seconds:.0f} s, {rate:.0f} accounts a minute, {requests:,} requests, "
+        f"{sum(o.throttled for o in outcomes)} of them throttled."
+    )
+    return [Table(columns, rows, "Look at these"), total] if rows else [total]
