@@ -9,11 +9,13 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from workshop import causes
 from workshop.errors import WorkshopError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LAST_PORT = 65_535
+DEFAULT_PORT, LAST_PORT = 4566, 65_535  # the first is the Makefile's
 # Where the embedded AWS of this checkout runs.
 EMBEDDED_FOLDER = Path(__file__).parent.parent / "build" / "local"
 # The account and region of the embedded AWS. To it, a 12-digit access key is the account's owner's.
@@ -49,20 +51,40 @@ class Account:
             # One quick answer or none: this call is how a command finds out where it is.
             config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
             return self.session.client("sts", config=config).get_caller_identity()["Account"]
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             if self.embedded:
-                raise WorkshopError(
-                    f"The embedded AWS at {self.endpoint} does not accept this folder's key."
-                    if isinstance(error, ClientError)
-                    else f"The embedded AWS does not answer at {self.endpoint}.",
-                    "Start it and deploy to it: make up; or, if it runs in another folder, "
-                    'use its key: eval "$(python -m workshop env)" there',
-                ) from error
+                raise self._without_answer(error) from error
+            cause = causes.of(error)
+            if cause:
+                raise cause.error(error) from error
             raise WorkshopError(
                 f"AWS did not accept this session: {error}",
-                "Sign in (aws sso login, or export AWS_PROFILE=...), or use the embedded AWS: "
-                "make up",
+                "Check the profile: aws configure list; or use the embedded AWS: make up",
             ) from error
+
+    @property
+    def deploy_command(self) -> str:
+        """The command that deploys the default stack here."""
+        if not self.endpoint:
+            return "make deploy"
+        port = loopback_port(self.endpoint)
+        return "make up" if port == DEFAULT_PORT else f"make up PORT={port}"
+
+    def _without_answer(self, error: Exception) -> WorkshopError:
+        """Say what an error of the embedded AWS means."""
+        code = causes.code_and_message(error)[0] if isinstance(error, ClientError) else ""
+        if isinstance(error, ResponseParserError) or code.isdigit():  # an HTTP status, no code
+            return WorkshopError(
+                f"What answers at {self.endpoint} is another program, not the embedded AWS.",
+                f"Stop it, or choose another port: make up PORT={DEFAULT_PORT + 1}",
+            )
+        return WorkshopError(
+            f"The embedded AWS at {self.endpoint} does not accept this folder's key."
+            if code
+            else f"The embedded AWS does not answer at {self.endpoint}.",
+            f"Start it and deploy to it: {self.deploy_command}; or, if it runs in another folder, "
+            'use its key: eval "$(python -m workshop env)" there',
+        )
 
     def __str__(self) -> str:
         if self.embedded:

@@ -23,9 +23,9 @@ from rich.filesize import decimal
 from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import (
     console,
+    deletion,
     deployment,
     fleet_cli,
-    inventory,
     job,
     queries,
     readiness,
@@ -138,17 +138,13 @@ def down(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
         return
     console.progress.print(f"Working on {account}.")
     steps = console.Steps()
-    with steps.step("cdk destroy") as step:
-        deployment.destroy(account, stack, step.update)
-        step.result = f"{stack} is gone"
-    with steps.step("Inventory") as step:
-        left = inventory.take(account, inventory.Belongings.of(account, stack))
-        step.passed = not left
-        step.result = f"{len(left)} things left" if left else "nothing left"
+    with steps.step(f"Delete {stack}") as step:
+        taken = deletion.delete(account, stack, step.update)
+        step.passed = not taken.left
+        step.result = taken.summary(account, stack)
     if as_json:
-        console.print_json({"left": [str(item) for item in left]})
-    drop = "; or drop the embedded AWS with everything in it: make clean"
-    inventory.require_nothing(left, account, drop if server else "")
+        console.print_json(taken.facts())
+    taken.require_nothing(account)
     if server:
         with steps.step("Embedded AWS") as step:
             server.stop()

@@ -23,8 +23,9 @@ from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.deployment import PROJECT
 from workshop.environment import DEFAULT_STACK
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet, Outcome, Visit, Work
+from workshop.fleet import Fleet
 from workshop.options import Json, Stack
+from workshop.visit import GONE, INTERRUPTED, READY, Outcome, Visit, Work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -71,7 +72,7 @@ def check(
     Example: python -m workshop fleet check --accounts accounts.csv --run-job --csv results.csv
     """
     chosen = _fleet(accounts, role, concurrency, timeout)
-    _run(chosen, fleet.check(stack, run_job=run_job), fleet.READY, results, as_json=as_json)
+    _run(chosen, fleet.check(stack, run_job=run_job), READY, results, as_json=as_json)
 
 
 @app.command()
@@ -98,7 +99,7 @@ def deploy(
     """
     deployed = cloudformation.Template.read(template, _pairs(parameter or []))
     chosen = _fleet(accounts, role, concurrency, timeout)
-    _run(chosen, fleet.deploy(stack, deployed), fleet.READY, results, as_json=as_json)
+    _run(chosen, fleet.deploy(stack, deployed), READY, results, as_json=as_json)
 
 
 @app.command()
@@ -122,7 +123,7 @@ def destroy(
         typer.confirm(
             f"Delete {stack} with all its data in {count} accounts?", abort=True, err=True
         )
-    _run(chosen, fleet.destroy(stack, role), fleet.GONE, results, as_json=as_json)
+    _run(chosen, fleet.destroy(stack), GONE, results, as_json=as_json)
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
@@ -166,7 +167,9 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None, *, as_json:
         )
     else:
         _summarize(outcomes, f"{states[well]} of {total} accounts are {well}", took)
-    if states[fleet.INTERRUPTED]:
+    if chosen.stop.cause:
+        raise chosen.stop.cause
+    if states[INTERRUPTED]:
         raise typer.Exit(console.INTERRUPTED)
     unwell = [outcome for outcome in outcomes if not outcome.well]
     if unwell:

@@ -27,8 +27,8 @@ from workshop.accounts_file import Member
 from workshop.cli import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
-from workshop.fleet import Outcome, Visit
 from workshop.segment import api
+from workshop.visit import Outcome, Visit
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
