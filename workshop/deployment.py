@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workshop import private
 from workshop.account import Account
 from workshop.environment import (
     COMPLETE,
@@ -32,35 +32,15 @@ QUIET = {
     "CDK_DISABLE_VERSION_CHECK": "true",
     "CDK_HOME": str(BUILD / "cdk"),
 }
+# Write keys, and what Segment's Terraform provider reads.
+_SEGMENTS = ("SEGMENT_", "PUBLIC_API_")
 Progress = Callable[[str], None]
 
 
 def build_folder() -> Path:
     """Make `build/`, which only its owner may enter: what is in it names people."""
-    BUILD.mkdir(mode=0o700, exist_ok=True)
-    if BUILD.stat().st_mode & 0o077:  # made by an earlier version, or by hand
-        BUILD.chmod(0o700)
+    private.make_folder(BUILD)
     return BUILD
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, that only its owner may read from its first byte on."""
-    # mkstemp makes it with the mode 0600.
-    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(file, "wb") as half:
-            half.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file as `open` does, so that only its owner may read it."""
-    file = os.open(path, flags, 0o600)
-    os.fchmod(file, 0o600)  # one that was there
-    return file
 
 
 def bootstrap(account: Account, progress: Progress) -> bool:
@@ -119,7 +99,7 @@ def environment(account: Account) -> dict[str, str]:
         names = (name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY")
         given = inherited_environment() | {name: os.environ[name] for name in names}
     else:
-        given = {n: value for n, value in os.environ.items() if not n.startswith("SEGMENT_")}
+        given = {n: value for n, value in os.environ.items() if not n.startswith(_SEGMENTS)}
     # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return given | QUIET | {"PATH": path, "CI": "true"}
@@ -137,7 +117,7 @@ def _cdk(
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
     lines: list[str] = []
-    with open(log, "a", encoding="utf-8", opener=_private) as copy:
+    with open(log, "a", encoding="utf-8", opener=private.opener) as copy:
         process = subprocess.Popen(
             [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
             cwd=folder,

@@ -71,12 +71,13 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
         WorkshopError: it failed, and the message names the first resource that did and why; or it
             is another stack.
     """
-    setting = "" if stack == DEFAULT_STACK else f" STACK={stack}"
-    deploy = deploy or account.deploy_command + setting
-    _ = account.id  # says clearly when nothing answers
+    deploy = deploy or ("make up" if account.embedded else "make deploy")
+    account.check_reachable()
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
-        raise MissingError(f"The stack {stack} is not deployed on {account}.", deploy)
+        raise MissingError(
+            f"The stack {stack} is not deployed on {account}.{_others(account)}", deploy
+        )
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS") and status != UNDER_REVIEW:
         raise InProgressError(
@@ -98,6 +99,18 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     return Environment(
         stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
     )
+
+
+def _others(account: Account) -> str:
+    """A sentence that names the exercise's stacks that are deployed; empty if there are none."""
+    pages = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    names = [
+        stack["StackName"]
+        for page in pages
+        for stack in page["Stacks"]
+        if any(output["OutputKey"] == outputs.WORKGROUP for output in stack.get("Outputs", []))
+    ]
+    return f" Deployed there: {', '.join(names)}." if names else ""
 
 
 def resources(account: Account, environment: Environment) -> dict[str, dict[str, str]]:

@@ -87,7 +87,7 @@ def check(stack: str, *, run_job: bool) -> Work:
         found = f"{len(checks)} checks hold"
         if not run_job:
             return found
-        ran = job.run(account, environment, follow=lambda state, _: say(f"runs the job: {state}"))
+        ran = job.run(account, environment, lambda state, _: say(f"runs the job: {state}"))
         say("verifies the CSV")
         rules, data = verification.verify(account, environment)
         verification.require(rules)

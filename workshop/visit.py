@@ -19,6 +19,7 @@ from workshop.environment import InProgressError, MissingError
 from workshop.errors import WorkshopError
 
 READY, GONE, INTERRUPTED = "ready", "gone", "interrupted"
+COUNTED = "counted"
 _REQUEST_SECONDS = 20
 _ATTEMPTS = 6
 
@@ -56,7 +57,7 @@ class Outcome:
     @property
     def well(self) -> bool:
         """Whether nothing is to be done about it."""
-        return self.state in (READY, GONE)
+        return self.state in (READY, GONE, COUNTED)
 
 
 @dataclass

@@ -266,7 +266,7 @@ def test_the_stack_s_query_is_the_stack_s_while_it_says_what_was_deployed(
     assert all(not query.name.startswith(number) for query in own)
     first = next(queries.others(account, environment))
     assert first.origin == "changed"
-    with pytest.raises(WorkshopError, match="No saved query begins"):
+    with pytest.raises(WorkshopError, match="No saved query matches"):
         queries.choose(own, [], number)
     failed = [check for check in readiness.check(account, environment) if not check.passed]
     assert [check.found for check in failed] == [f"Athena{number.strip()} is not as deployed"]
@@ -282,7 +282,7 @@ def test_a_deleted_query_is_missed_and_the_others_run(event: Event) -> None:
     event.save("06 Events a day by source", "CREATE DATABASE pwned_again")
     assert "no Athena06" in event.run("status", code=1).stderr
     assert len(json.loads(event.run("query", "--all", "--json").stdout)) == 14
-    assert "No saved query begins" in event.run("query", "06", code=1).stderr
+    assert "No saved query matches" in event.run("query", "06", code=1).stderr
     assert "--yes" in event.run("query", "06 Events a day by source", code=1).stderr
     assert "pwned_again" not in event.databases()
 
@@ -314,7 +314,7 @@ def test_an_edited_script_s_log_neither_acts_nor_stops_anything(event: Event) ->
     assert shown.count("cannot be read") == 1
     last = json.loads(event.run("status", "--json", code=1).stdout)["last_run"]
     assert last["state"] == "SUCCEEDED"
-    assert last["accounting"] == {}
+    assert last["accounting"] is None
     assert "not an object with records_read" in last["complaint"]
 
 
