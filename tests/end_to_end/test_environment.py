@@ -8,9 +8,9 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import subprocess
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -310,7 +310,9 @@ def test_up_again_changes_nothing(
 ) -> None:
     """Somebody who is not sure runs it again."""
     before = objects(s3, "")
-    again = json.loads(checkout.run("up", "--json").stdout)
+    done = checkout.run("up", "--json")
+    assert re.findall(r"\[(\d)/7\]", done.stderr) == [*"1234567"]
+    again = json.loads(done.stdout)
     assert objects(s3, "") == before
     assert again["queries"] == summary["queries"]
     assert again["job"] == summary["job"]
@@ -321,6 +323,7 @@ def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
     status = checkout.run("status").stdout
     assert "CREATE_COMPLETE" in status
     assert BUCKET in status
+    assert "console.aws" not in status, "the embedded AWS has no console"
     listed = checkout.run("query").stdout
     assert "02 Which event types are there" in listed
 
@@ -394,7 +397,7 @@ def test_a_wrong_statement_is_an_error_with_a_next_step(
     assert "Next:" in error
 
 
-def test_run_job_ends_with_what_became_of_every_record(
+def test_run_job_ends_with_the_record_counts(
     checkout: Checkout, summary: dict[str, Any], session: boto3.Session
 ) -> None:
     """Once, aligned, and without colour where no terminal is; with the power asked for."""
@@ -412,29 +415,52 @@ def test_run_job_ends_with_what_became_of_every_record(
 
 
 @pytest.mark.usefixtures("summary")
-def test_who_stops_following_a_run_is_told_that_it_goes_on(
-    checkout: Checkout, session: boto3.Session
-) -> None:
+def test_a_run_can_be_left_followed_again_and_stopped(checkout: Checkout) -> None:
     """It costs money while nobody looks at it."""
-    glue = session.client("glue", endpoint_url=checkout.endpoint)
-    job = "SegmentEventsJsonToCsv"
 
-    def newest() -> dict[str, Any]:
-        return dict(glue.get_job_runs(JobName=job, MaxResults=1)["JobRuns"][0])
+    def current() -> dict[str, Any] | None:
+        run: dict[str, Any] | None = json.loads(checkout.run("status", "--json").stdout)[
+            "current_run"
+        ]
+        return run
 
-    process = checkout.start("run-job")
-    while newest()["JobRunState"] != "RUNNING":
+    process = checkout.start("run-job", "--events", "Product Added")
+    while not (run := current()) or run["state"] != "RUNNING":
         assert process.poll() is None
-        time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "The run goes on in Glue" in error
-    run = newest()
-    assert run["JobRunState"] == "RUNNING"
-    glue.batch_stop_job_run(JobName=job, JobRunIds=[run["Id"]])
-    while newest()["JobRunState"] != "STOPPED":
-        time.sleep(0.1)
+    assert f"The run {run['id']} continues in Glue" in error
+    assert f"{run['id']} is RUNNING" in checkout.run("status").stdout
+    refused = checkout.run("run-job", code=1).stderr
+    assert "workshop stop" in refused
+    following = checkout.start("run-job", "--attach")
+    while "started" not in checkout.run("logs").stdout:
+        assert following.poll() is None
+    assert json.loads(checkout.run("stop", "--json").stdout)["state"] == "STOPPED"
+    _, error = following.communicate(timeout=60)
+    assert following.returncode == 1
+    assert f"{run['id']} is STOPPED" in error
+    assert current() is None
+    assert "No run is under way" in checkout.run("run-job", "--attach", code=1).stderr
+
+
+def test_a_misspelt_argument_starts_no_run(checkout: Checkout) -> None:
+    """It would read all days, and replace the CSV."""
+    before = json.loads(checkout.run("status", "--json").stdout)["last_run"]["id"]
+    assert "--start-date" in checkout.run("run-job", "--START_DAY", "2019-02-26", code=1).stderr
+    assert json.loads(checkout.run("status", "--json").stdout)["last_run"]["id"] == before
+
+
+def test_a_closed_pipe_ends_a_query_quietly(checkout: Checkout) -> None:
+    """`workshop query --csv ... | head -1` has what it wants."""
+    process = checkout.start("query", "--csv", "--sql", "SELECT * FROM segment_logs LIMIT 20000")
+    assert process.stdout
+    assert process.stdout.readline().startswith("anonymousid,")
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr
+    assert process.stderr.read() == ""
 
 
 def test_a_failed_job_shows_its_error_and_keeps_the_csv(
@@ -445,8 +471,10 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     before = objects(s3, "transformed/")
     empty = f"s3://{BUCKET}/segment-logs/nothing-here/"
     error = checkout.run("run-job", "--S3_JSON_INPUT_PATH", empty, code=1).stderr
-    assert "is FAILED" in error
-    assert "log group /aws-glue/SegmentEventsJsonToCsv/error" in error
+    assert error.count("PATH_NOT_FOUND") == 1
+    assert "workshop logs jr_" in error
+    details = checkout.run("-v", "logs").stdout
+    assert "Traceback" in details
     assert objects(s3, "transformed/") == before
     status = json.loads(checkout.run("status", "--json").stdout)
     assert status["last_run"]["state"] == "FAILED"

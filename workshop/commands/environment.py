@@ -6,7 +6,7 @@ import typer
 
 from workshop import console, deletion, deployment, job, readiness, report, summary, verification
 from workshop.commands.answer import Answer, Facts, Table, failure_of
-from workshop.commands.context import Context, Yes, command
+from workshop.commands.context import Context, Yes, add_command
 from workshop.errors import WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
@@ -16,7 +16,7 @@ from workshop.verification import Check
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for function in (up, status, down):
-        command(app, rich_help_panel="The environment")(function)
+        add_command(app, function, rich_help_panel="The environment")
 
 
 def up(
