@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
-from workshop import console, deletion, deployment, report, seeding, summary, verification
+from workshop import (
+    console,
+    deletion,
+    deployment,
+    freshness,
+    report,
+    seeding,
+    summary,
+    verification,
+)
 from workshop.accounting import Log
-from workshop.commands.answer import Answer, failure_of
+from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context, Yes, add_command
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
@@ -41,7 +50,9 @@ def verify(context: Context) -> Answer:
     environment = context.environment
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
         checks, _ = verification.verify(context.account, environment)
-    return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
+    complaint = freshness.complaint(context.account, environment)
+    notes = [Note(f"{complaint}: workshop run-job")] if complaint else []
+    return Answer(checks, [checks_table(checks), *notes], failure_of(verification.require, checks))
 
 
 def write_report(context: Context) -> Answer:
