@@ -283,7 +283,7 @@ def test_what_a_stack_set_has_made_is_checked_but_not_destroyed(
     organization.name([few.throttled])
     organization.fleet("deploy", "--stack", OF_STACK_SET)
     assert states(organization.fleet("check")) == {few.throttled: "ready"}
-    (outcome,) = organization.fleet("destroy", code=1).values()
+    (outcome,) = organization.fleet("destroy", "--yes", code=1).values()
     assert outcome["state"] == "broken"
     assert f"CloudFormation stack {OF_STACK_SET}" in outcome["found"]
 
@@ -303,9 +303,9 @@ def test_an_account_that_does_not_answer_is_given_up_in_time(
 def test_what_is_destroyed_leaves_nothing(organization: Organization, few: Few) -> None:
     """Else accounts cost money after the event, and refuse the next one."""
     organization.name([few.throttled])
-    organization.fleet("destroy", "--stack", OF_STACK_SET)
+    organization.fleet("destroy", "--yes", "--stack", OF_STACK_SET)
     organization.name([few.busy, few.broken, few.throttled])
-    assert set(states(organization.fleet("destroy")).values()) == {"gone"}
+    assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
     for account in (few.busy, few.broken, few.throttled):
         assert organization.left(account) == []
 
@@ -339,7 +339,7 @@ def test_a_hundred_accounts(tmp_path: Path) -> None:
         organization.name([broken, closed])
         assert set(states(organization.fleet("check", "--run-job")).values()) == {"ready"}
         organization.name(ids)
-        assert set(states(organization.fleet("destroy")).values()) == {"gone"}
+        assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
         assert [item for account in ids for item in organization.left(account)] == []
         running = organization.server.running()
         process = running.process() if running else None

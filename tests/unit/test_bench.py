@@ -103,14 +103,14 @@ class TestCost:
     """An organizer would order workers, and money, by it."""
 
     def test_small_data_takes_the_least_workers_and_a_minute(self) -> None:
-        assert cost.estimate(1, 5) == cost.Estimate(2, 1.0, 2 / 60 * 0.44)
+        assert cost.estimate(1, 5) == cost.Estimate(2, 1.0, 2 / 60 * 0.308)
 
     def test_large_data_takes_as_many_workers_as_end_in_time(self) -> None:
         # 10,000 GB at 6 GB a core and minute: 417 minutes of one worker, 42 workers and a driver
         estimate = cost.estimate(10_000, 6)
         assert estimate.workers == 43
         assert estimate.minutes == pytest.approx(10_000 / 24 / 42)
-        assert estimate.dollars == pytest.approx(43 * 10_000 / 24 / 42 / 60 * 0.44)
+        assert estimate.dollars == pytest.approx(43 * 10_000 / 24 / 42 / 60 * 0.308)
 
     def test_the_rate_is_of_a_core(self) -> None:
         run = Section(ABOUT, {"1": FACTS}, [sample("job", "1", 30.0)])
