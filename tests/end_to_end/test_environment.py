@@ -433,7 +433,7 @@ def test_a_run_can_be_left_followed_again_and_stopped(checkout: Checkout) -> Non
     assert f"The run {run['id']} continues in Glue" in error
     assert f"{run['id']} is RUNNING" in checkout.run("status").stdout
     refused = checkout.run("run-job", code=1).stderr
-    assert "workshop stop" in refused
+    assert f"workshop --local {checkout.port} stop" in refused
     following = checkout.start("run-job", "--attach")
     while "started" not in checkout.run("logs").stdout:
         assert following.poll() is None
@@ -472,7 +472,7 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     empty = f"s3://{BUCKET}/segment-logs/nothing-here/"
     error = checkout.run("run-job", "--S3_JSON_INPUT_PATH", empty, code=1).stderr
     assert error.count("PATH_NOT_FOUND") == 1
-    assert "workshop logs jr_" in error
+    assert f"workshop --local {checkout.port} logs jr_" in error
     details = checkout.run("-v", "logs").stdout
     assert "Traceback" in details
     assert objects(s3, "transformed/") == before

@@ -21,7 +21,7 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from tests.support import PROJECT
-from workshop import console
+from workshop import console, fleet_progress
 from workshop.accounts_file import Member
 from workshop.commands import fleet as fleet_cli
 from workshop.commands.answer import Answer
@@ -135,11 +135,11 @@ def test_the_first_query_reads_well_at_any_width(width: int, lines: int) -> None
 def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
     """From any folder, and without asking AWS."""
     completed = subprocess.run(
-        [sys.executable, "-m", "workshop"],
+        [Path(sys.executable).with_name("workshop")],
         cwd=tmp_path,
         env={
             **os.environ,
-            "PYTHONPATH": str(PROJECT),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "_WORKSHOP_COMPLETE": "complete_bash",
             "COMP_WORDS": typed,
             "COMP_CWORD": str(len(typed.split()) - 1),
@@ -174,11 +174,11 @@ def _outcome(text: str) -> Outcome:
 
 def _live_view(text: str) -> None:
     visit = Visit(Member("111122223333", "us-east-1", text), 1, cast("Any", None), text or "x")
-    console.out.print(fleet_cli._view([visit], [_outcome(text)]))  # noqa: SLF001
+    console.out.print(fleet_progress.view_of([visit], [_outcome(text)]))
 
 
 def _lines_of_a_fleet(text: str) -> None:
-    with fleet_cli._shown(1) as watch:  # noqa: SLF001
+    with fleet_progress.shown(1) as watch:
         watch([], [_outcome(text)])
 
 
