@@ -20,7 +20,7 @@ from workshop.errors import WorkshopError
 WHOLE, STEADY, MEMORY = "whole process, seconds", "steady state, seconds", "peak memory, MB"
 OVER = "over the limit"
 # A vCPU of a G.1X worker (4 of them, 1 DPU) is assumed to do what a core here does.
-GLUE_CORES, DPU_HOUR_DOLLARS, TARGET_MINUTES = 4, 0.44, 10
+GLUE_CORES, DPU_HOUR_DOLLARS, TARGET_MINUTES = 4, 0.308, 10
 BLOCK = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 

@@ -15,12 +15,12 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's
     HTTPClientError,
-    InvalidRegionError,
     NoCredentialsError,
     ProfileNotFound,
 )
 from botocore.parsers import ResponseParserError
 
+from workshop import causes
 from workshop.errors import WorkshopError
 
 # What an AWS API says of a key that it does not know.
@@ -72,18 +72,15 @@ class Account:
 
     def _unreachable(self, error: Exception) -> WorkshopError:
         """Say why nobody answered who this is."""
-        no_connection = isinstance(error, HTTPClientError | ConnectionError)
         if self.port:
+            no_connection = isinstance(error, HTTPClientError | ConnectionError)
             return self._not_embedded(self.port, error, no_connection=no_connection)
-        if no_connection or isinstance(error, InvalidRegionError):
-            return WorkshopError(
-                f"AWS does not answer in the region {self.region}: {error}",
-                "Check the region (--region), the network and the proxy: workshop doctor; "
-                "or use the embedded AWS: --local",
-            )
+        cause = causes.of(error)
+        if cause:
+            return cause.error(error)
         return WorkshopError(
             f"AWS did not accept this session: {error}",
-            "Sign in (aws sso login, or --profile NAME), or use the embedded AWS: --local",
+            "Check the profile and the region: workshop doctor; or use the embedded AWS: --local",
         )
 
     def _not_embedded(self, port: int, error: Exception, *, no_connection: bool) -> WorkshopError:

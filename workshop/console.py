@@ -14,6 +14,7 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
+import typer
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType  # noqa: TID251 - made safe here
@@ -21,6 +22,8 @@ from rich.segment import Segment
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
+
+from workshop.errors import WorkshopError
 
 CELL_LENGTH = 2000  # of a table
 FOLDED = 27  # characters of a column that are not folded, its border among them
@@ -119,6 +122,22 @@ def error(message: str, next_step: str) -> None:
     """Print what went wrong and what to do about it."""
     for word, style, text in (("Error:", "red", message), ("Next: ", "bold", next_step)):
         progress.print(Text.assemble((word, style), " ", plain(text)), soft_wrap=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is done that cannot be undone; with `yes`, go on without asking.
+
+    Raises:
+        Abort: the answer is no.
+        WorkshopError: there is no terminal to ask on.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WorkshopError(
+            f"This needs your consent: {plain(question)}?", "Run it in a terminal, or add --yes"
+        )
+    typer.confirm(f"{plain(question)}?", abort=True, err=True)
 
 
 def print_json(value: object) -> None:

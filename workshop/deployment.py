@@ -1,28 +1,33 @@
-"""Deploying and destroying with the real CDK CLI, on AWS and on the embedded AWS alike."""
+"""Deploying with the real CDK CLI, on AWS and on the embedded AWS alike."""
 
 import fcntl
-import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from workshop import private
 from workshop.account import Account
+from workshop.environment import (
+    COMPLETE,
+    SUFFIX,
+    describe,
+    failure,
+    require_same_suffix,
+)
 from workshop.errors import WorkshopError
-from workshop.inventory import BOOTSTRAP_STACK
 from workshop.processes import inherited_environment
 
 PROJECT = Path(__file__).parent.parent
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 BUILD = PROJECT / "build"
-ASSEMBLY = PROJECT / "cdk.out"
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = PROJECT / "glue_scripts" / "segment_io.py"
+BOOTSTRAP_STACK = "CDKToolkit"
 # The CLI reports nothing, asks for no newer version, and keeps its cache out of the user's home.
 QUIET = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -42,12 +47,8 @@ def build_folder() -> Path:
 
 def bootstrap(account: Account, progress: Progress) -> bool:
     """Bootstrap the account for the CDK unless it is; return whether this call did."""
-    try:
-        account.session.client("cloudformation").describe_stacks(StackName=BOOTSTRAP_STACK)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
-            raise
-    else:
+    found = describe(account, BOOTSTRAP_STACK)
+    if found and found["StackStatus"] in COMPLETE:
         return False
     # Away from cdk.json: bootstrapping needs no app, and would synthesize it.
     folder = build_folder()
@@ -66,27 +67,28 @@ def deploy(account: Account, stack: str, options: Sequence[str], progress: Progr
         progress: called with each line that the CDK CLI prints.
 
     Raises:
-        WorkshopError: the deployment failed; the message is the CLI's, the whole output is in
-            build/cdk.log.
+        WorkshopError: the deployment failed; the message is CloudFormation's and the CLI's, the
+            whole output is in build/cdk.log. Or the options give the stack another suffix.
     """
     _ = account.id
-    _cdk(
-        account,
-        ["deploy", "--context", f"stackName={stack}", "--require-approval", "never", *options],
-        progress,
-    )
-
-
-def destroy(account: Account, stack: str, progress: Progress) -> None:
-    """Run `cdk destroy` for the stack; no stack is no error.
-
-    Raises:
-        WorkshopError: the deletion failed; the message is the CLI's.
-    """
-    _ = account.id
-    # What was deployed from here last is still there; it need not be made again.
-    app = ["--app", str(ASSEMBLY)] if _assembled(stack) else ["--context", f"stackName={stack}"]
-    _cdk(account, ["destroy", stack, "--force", *app], progress)
+    before = describe(account, stack)
+    for option in options:
+        if suffix := re.search(f"(?:^|[=:]){SUFFIX}=(.*)", option):
+            require_same_suffix(before, {SUFFIX: suffix[1]})
+    try:
+        _cdk(
+            account,
+            ["deploy", "--context", f"stackName={stack}", "--require-approval", "never", *options],
+            progress,
+        )
+    except WorkshopError as error:
+        after = describe(account, stack)
+        if after and _moment(after) != _moment(before):  # it came as far as CloudFormation
+            raise WorkshopError(
+                f"The stack is {after['StackStatus']}: {failure(account, after)}\n{error.message}",
+                error.next_step,
+            ) from error
+        raise
 
 
 def environment(account: Account) -> dict[str, str]:
@@ -100,17 +102,35 @@ def environment(account: Account) -> dict[str, str]:
         given = inherited_environment() | {name: os.environ[name] for name in names}
     else:
         given = {n: value for n, value in os.environ.items() if not n.startswith(_SEGMENTS)}
+        given = _signed_in(account, given)
     # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return given | QUIET | {"PATH": path, "CI": "true"}
 
 
-def _assembled(stack: str) -> bool:
-    try:
-        manifest = json.loads((ASSEMBLY / "manifest.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return stack in manifest["artifacts"]
+def _signed_in(account: Account, given: Mapping[str, str]) -> dict[str, str]:
+    """Put the credentials into the variables, as the CLI has no terminal to ask for an MFA code on.
+
+    They replace the profile, so the region is named as well.
+    """
+    found = account.session.get_credentials()
+    if found is None:
+        return {**given}
+    key = found.get_frozen_credentials()
+    values = {
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
+        "AWS_SESSION_TOKEN": key.token,
+        "AWS_REGION": account.region,
+    }
+    profile = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", *values}
+    kept = {name: value for name, value in given.items() if name not in profile}
+    return kept | {name: value for name, value in values.items() if value}
+
+
+def _moment(stack: Mapping[str, Any] | None) -> list[object]:
+    """What tells one operation on a stack from the next."""
+    return [stack and stack.get(key) for key in ("StackId", "StackStatus", "LastUpdatedTime")]
 
 
 @contextmanager

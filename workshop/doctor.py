@@ -15,9 +15,9 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.account import EMBEDDED_FOLDER, Account
-from workshop.deployment import CDK, PROJECT
+from workshop.deployment import BOOTSTRAP_STACK, CDK, PROJECT
+from workshop.environment import COMPLETE, describe
 from workshop.errors import WorkshopError
-from workshop.inventory import BOOTSTRAP_STACK
 from workshop.verification import Check
 
 MINIMUM_PYTHON = (3, 11)
@@ -66,14 +66,14 @@ def check_account(connect: Callable[[], Account]) -> Iterator[Check]:
         yield Check("account", passed=False, found=error.message, advice=error.next_step)
         return
     yield Check("account", passed=True, found=str(account), advice="")
-    stacks = account.session.client("cloudformation")
+    command = "workshop up does it" if account.embedded else "npx cdk bootstrap"
     try:
-        stacks.describe_stacks(StackName=BOOTSTRAP_STACK)
-        found = f"{BOOTSTRAP_STACK} is deployed"
-        yield Check("bootstrap", passed=True, found=found, advice="")
+        stack = describe(account, BOOTSTRAP_STACK)
+        found = f"{BOOTSTRAP_STACK} is {stack['StackStatus'] if stack else 'not deployed'}"
+        usable = bool(stack and stack["StackStatus"] in COMPLETE)
     except (BotoCoreError, ClientError) as error:
-        command = "workshop up does it" if account.embedded else "npx cdk bootstrap"
-        yield Check("bootstrap", account.embedded, str(error), f"Bootstrap the account: {command}")
+        found, usable = str(error), False
+    yield Check("bootstrap", usable or account.embedded, found, f"Bootstrap the account: {command}")
 
 
 def has_aws_settings() -> bool:

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from workshop import console
-from workshop.fleet import Outcome, Visit
+from workshop.visit import Outcome, Visit
 
 
 @contextmanager

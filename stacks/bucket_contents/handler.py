@@ -1,7 +1,6 @@
 """The Lambda behind the custom resource: fills the data bucket, and empties it on deletion.
 
-It works on the bucket that its code names, whatever an event says, and answers CloudFormation
-every time: a resource that never answers blocks its stack for hours.
+It always answers: a resource that does not blocks its stack for hours.
 """
 
 import base64
@@ -23,20 +22,23 @@ def handler(event: dict[str, Any], _context: object) -> None:
     """Answer one request of CloudFormation's custom resource protocol."""
     answer = {
         "Status": "SUCCESS",
-        # Never another one: CloudFormation would have what the first one stands for deleted.
+        # Never another: CloudFormation would delete the first.
         "PhysicalResourceId": event.get("PhysicalResourceId") or f"{BUCKET}/contents",
         **{key: event.get(key) for key in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
         bucket = boto3.resource("s3").Bucket(BUCKET)
+        properties = event["ResourceProperties"]
         if event["RequestType"] == "Delete":
             clear(bucket)
+        elif answer["PhysicalResourceId"] != f"{properties.get('Bucket', BUCKET)}/contents":
+            answer |= {"Status": "FAILED", "Reason": "BucketSuffix cannot change"}
         else:
             if event["RequestType"] == "Create":
                 answer["Data"] = fill(bucket)
-            # An update leaves what participants and Segment have put there as it is.
+            # An update leaves what others have put there.
             before = texts(event.get("OldResourceProperties", {}))
-            write(bucket, texts(event["ResourceProperties"]), before)
+            write(bucket, texts(properties), before)
     except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation must hear of it
         # CloudFormation takes 4,096 bytes.
         reason = f"bucket {BUCKET}: {type(error).__name__}: {error}"[:500]
@@ -58,7 +60,7 @@ def texts(properties: dict[str, Any]) -> dict[str, str]:
 
 
 def fill(bucket: Any) -> dict[str, str]:
-    """Write 30 days of sample logs that end today (UTC); return their counts, as text."""
+    """Write 30 days of sample logs, until today (UTC); return their counts."""
     files = events = 0
     kind = {"ContentType": "application/json", "ContentEncoding": "gzip"}
     for log in log_files(datetime.now(UTC).date()):
@@ -84,7 +86,7 @@ def write(bucket: Any, after: dict[str, str], before: dict[str, str]) -> None:
 
 def clear(bucket: Any) -> None:
     """Close the bucket and empty it; one that somebody has removed already is as good."""
-    # No new objects, from anyone: this replaces the policy, which goes with the bucket.
+    # No new objects from anyone: this replaces the policy.
     objects = f"arn:aws:s3:::{BUCKET}/*"
     closed = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": objects}
     policy = {"Version": "2012-10-17", "Statement": [closed]}

@@ -21,10 +21,10 @@ from release.event_template import body
 from stacks.etl import HELPER as HELPER_FILE
 from stacks.etl import SCRIPT as SCRIPT_FILE
 from tests.support.checkout import free_port, owner_of
+from tests.support.everything import everything
 from tests.support.failing_aws import Failing
 from tests.support.templates import event_template
-from workshop import inventory
-from workshop.account import EMBEDDED_ACCOUNT, Account
+from workshop.account import EMBEDDED_ACCOUNT
 
 Template = dict[str, Any]
 TEMPLATE = event_template()
@@ -106,9 +106,7 @@ class Cloud:
 
     def left(self) -> list[str]:
         """Everything that is in the account."""
-        account = Account(self.session, self.server.endpoint)
-        belongings = inventory.Belongings("Event", frozenset())
-        return [str(item) for item in inventory.take(account, belongings)]
+        return everything(self.session)
 
     def put(self, key: str, body: bytes = b"x", bucket: str = BUCKET) -> None:
         self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)

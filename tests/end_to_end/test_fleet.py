@@ -23,14 +23,14 @@ import pytest
 from release.event_template import body
 from tests.support import PROJECT
 from tests.support.checkout import free_port, owner_of, session_of
+from tests.support.everything import everything
 from tests.support.failing_aws import Failing
 from tests.support.templates import event_template
-from workshop import inventory
-from workshop.account import EMBEDDED_ACCOUNT, Account
+from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
 
-OF_STACK_SET = f"StackSet-{DEFAULT_STACK}-1f3a"
+OF_STACK_SET = f"StackSet-{DEFAULT_STACK}-96d7d2a0-4c0b-9c72-8f67-1f3a4b5c6d7e"
 Outcomes = dict[str, dict[str, Any]]
 
 
@@ -88,9 +88,7 @@ class Organization:
 
     def left(self, account: str) -> list[str]:
         """Everything in an account but the organizer's role."""
-        inside = Account(self.session(account), self.server.endpoint)
-        belongings = inventory.Belongings("", frozenset())
-        return [str(item) for item in inventory.take(inside, belongings, ORGANIZATION_ROLE)]
+        return everything(self.session(account))
 
     def start(self, command: str, *options: str) -> subprocess.Popen[str]:
         """Start `python -m workshop fleet`, as CI does, in a process group of its own."""
@@ -285,7 +283,7 @@ def test_what_a_stack_set_has_made_is_checked_but_not_destroyed(
     organization.name([few.throttled])
     organization.fleet("deploy", "--stack", OF_STACK_SET)
     assert states(organization.fleet("check")) == {few.throttled: "ready"}
-    (outcome,) = organization.fleet("destroy", code=1).values()
+    (outcome,) = organization.fleet("destroy", "--yes", code=1).values()
     assert outcome["state"] == "broken"
     assert f"CloudFormation stack {OF_STACK_SET}" in outcome["found"]
 
@@ -305,9 +303,9 @@ def test_an_account_that_does_not_answer_is_given_up_in_time(
 def test_what_is_destroyed_leaves_nothing(organization: Organization, few: Few) -> None:
     """Else accounts cost money after the event, and refuse the next one."""
     organization.name([few.throttled])
-    organization.fleet("destroy", "--stack", OF_STACK_SET)
+    organization.fleet("destroy", "--yes", "--stack", OF_STACK_SET)
     organization.name([few.busy, few.broken, few.throttled])
-    assert set(states(organization.fleet("destroy")).values()) == {"gone"}
+    assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
     for account in (few.busy, few.broken, few.throttled):
         assert organization.left(account) == []
 
@@ -341,7 +339,7 @@ def test_a_hundred_accounts(tmp_path: Path) -> None:
         organization.name([broken, closed])
         assert set(states(organization.fleet("check", "--run-job")).values()) == {"ready"}
         organization.name(ids)
-        assert set(states(organization.fleet("destroy")).values()) == {"gone"}
+        assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
         assert [item for account in ids for item in organization.left(account)] == []
         running = organization.server.running()
         process = running.process() if running else None

@@ -70,7 +70,7 @@ def test_tables_show_medians_and_what_was_over_the_limit() -> None:
     assert shown["memory"].rows == [["The job", "500"], [json, "500"]]
     # 3.75 GB a core and minute, 4 cores a worker: 10,000 GB keep one busy for 667 minutes.
     assert shown["cost"].rows[0] == ["1 GB", "2", "1.0", "0.01"]
-    assert shown["cost"].rows[2] == ["10 TB", "68", "10.0", "4.96"]
+    assert shown["cost"].rows[2] == ["10 TB", "68", "10.0", "3.47"]
     assert ["data, 1 GB", "1,000 events, 1.00 GB of raw JSON, 0.100 GB in 3 gzipped files"] in (
         shown["machine"].rows
     )

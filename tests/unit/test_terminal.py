@@ -28,8 +28,8 @@ from workshop.commands.answer import Answer
 from workshop.commands.app import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
-from workshop.fleet import Outcome, Visit
 from workshop.steps import Steps
+from workshop.visit import Outcome, Visit
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup

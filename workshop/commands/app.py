@@ -9,10 +9,11 @@ from io import TextIOWrapper
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from typer import Abort
 from typer._click.exceptions import UsageError
 
-from workshop import console
+from workshop import causes, console
 from workshop.account import DEFAULT_PORT
 from workshop.commands import data, environment, fleet, job, machine, query, segment
 from workshop.commands.answer import Answer
@@ -77,8 +78,14 @@ def _run(words: list[str]) -> int:
         code = app(words, prog_name="workshop", standalone_mode=False) or 0
     except WorkshopError as error:
         return _fail(words, error)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
         advice = "Check the account and its permissions: workshop status"
+        cause = causes.of(error)
+        shown = cause.error(error) if cause else WorkshopError(str(error), advice)
+        shown.details = traceback.format_exc()
+        return _fail(words, shown)
+    except OSError as error:  # a full disk, a file that may not be written
+        advice = "Check the file that is named, and the free space: df -h ."
         return _fail(words, WorkshopError(str(error), advice, traceback.format_exc()))
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "workshop"

@@ -138,6 +138,12 @@ class Context:
         console.progress.print(f"Working on {self.account}.")
 
 
+# Of the commands that delete what cannot be made again.
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Delete without asking; needed where there is no terminal.")
+]
+
+
 class _PlainFlags:
     """A command or group whose help names no type of an option that takes no value."""
 

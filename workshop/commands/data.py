@@ -6,10 +6,19 @@ from typing import Annotated
 
 import typer
 
-from workshop import console, deployment, report, seeding, summary, verification
+from workshop import (
+    console,
+    deletion,
+    deployment,
+    freshness,
+    report,
+    seeding,
+    summary,
+    verification,
+)
 from workshop.accounting import Log
-from workshop.commands.answer import Answer, failure_of
-from workshop.commands.context import Context
+from workshop.commands.answer import Answer, Note, failure_of
+from workshop.commands.context import Context, Yes
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
     EndDate,
@@ -32,7 +41,9 @@ def verify(context: Context) -> Answer:
     environment = context.environment
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
         checks, _ = verification.verify(context.account, environment)
-    return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
+    complaint = freshness.complaint(context.account, environment)
+    notes = [Note(f"{complaint}: workshop run-job")] if complaint else []
+    return Answer(checks, [checks_table(checks), *notes], failure_of(verification.require, checks))
 
 
 def report_(context: Context) -> Answer:
@@ -64,6 +75,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     replace: Annotated[
         bool, typer.Option("--replace", help="Delete the logs that are in the bucket first.")
     ] = False,
+    yes: Yes = False,
 ) -> Answer:
     """Write sample Segment logs to the bucket or to a folder.
 
@@ -75,6 +87,9 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     volume = seeding.Volume(end.date() if end else _today(), days, events)
     if not to:
         environment = context.environment
+        if replace:
+            logs = deletion.contents(context.account, environment.bucket, seeding.PREFIX)
+            console.confirm(f"Delete {logs} on {context.account}", yes=yes or not logs.objects)
         context.announce()
     with Steps().step("Sample logs") as step:
 

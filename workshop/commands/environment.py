@@ -4,9 +4,22 @@ from typing import Annotated
 
 import typer
 
-from workshop import console, deployment, inventory, job, readiness, report, summary, verification
+from workshop import (
+    console,
+    deletion,
+    deployment,
+    freshness,
+    job,
+    readiness,
+    report,
+    summary,
+    verification,
+)
 from workshop.commands.answer import Answer, Facts, Table, failure_of
-from workshop.commands.context import Context
+from workshop.commands.context import Context, Yes
+from workshop.environment import deployed
+from workshop.errors import WorkshopError
+from workshop.inventory import Inventory
 from workshop.steps import Steps
 from workshop.verification import Check
 
@@ -25,7 +38,7 @@ def up(
 
     Example: workshop up --local
     """
-    server, started = context.server, False
+    server, started, is_deployed = context.server, False, False
     steps = Steps(summary.STEPS + (3 if server else 1))
     try:
         if server:
@@ -41,9 +54,11 @@ def up(
         with steps.step("cdk deploy") as step:
             deployment.deploy(context.account, context.stack, option or [], step.update)
             step.result = f"{context.stack} is {context.environment.status}"
+        is_deployed = True
         facts = summary.gather(context.account, context.environment, steps)
-    except BaseException:
-        if server and started:
+    except BaseException as error:
+        # After a failed job its log is what one looks at next: there the server goes on.
+        if server and started and not (is_deployed and isinstance(error, WorkshopError)):
             console.progress.print("Stopping the embedded AWS again.")
             server.stop()
         raise
@@ -71,6 +86,8 @@ def status(context: Context) -> Answer:
     account, environment = context.account, context.environment
     checks = readiness.check(account, environment)
     last, current = job.last_run(account, environment), job.current_run(account, environment)
+    complaint = freshness.complaint(account, environment)
+    stale = [("CSV", f"{complaint}: workshop run-job")] if complaint else []
     attach = [("current run", f"{current}: workshop run-job --attach")] if current else []
     return Answer(
         {
@@ -83,6 +100,7 @@ def status(context: Context) -> Answer:
             "checks": checks,
             "last_run": last,
             "current_run": current,
+            "csv_complaint": complaint,
             "outputs": environment.outputs,
         },
         [
@@ -92,6 +110,7 @@ def status(context: Context) -> Answer:
                     *((check.rule.lower(), check.found) for check in checks),
                     *attach,
                     ("last run", last or "none: workshop run-job"),
+                    *stale,
                     *_outputs(context),
                 ]
             )
@@ -100,34 +119,36 @@ def status(context: Context) -> Answer:
     )
 
 
-def down(context: Context) -> Answer:
+def down(context: Context, *, yes: Yes = False) -> Answer:
     """Destroy the environment and prove that nothing of it is left.
 
-    Anything left is an error that names it. The embedded AWS stops, too.
+    Anything left is an error that names it. The embedded AWS stops as well, unless it has another
+    copy.
 
     Example: workshop down --local
     """
     account, server, steps = context.account, context.server, Steps()
     if server and not server.running():
-        server.stop()
+        server.require_none()
         return Answer(
-            {"left": []}, [f"The embedded AWS does not run at {account.endpoint}: nothing to do."]
+            Inventory(known=False).facts(),
+            [f"The embedded AWS does not run at {account.endpoint}: nothing to do."],
         )
+    account.check_reachable()
+    console.confirm(deletion.question(account, context.stack), yes=yes)
     context.announce()
-    with steps.step("cdk destroy") as step:
-        deployment.destroy(account, context.stack, step.update)
-        step.result = f"{context.stack} is gone"
-    with steps.step("Inventory") as step:
-        left = inventory.take(account, inventory.Belongings.of(account, context.stack))
-        step.passed = not left
-        step.result = f"{len(left)} things left" if left else "nothing left"
-    drop = "; or drop the embedded AWS with everything in it: make clean"
-    failure = failure_of(inventory.require_nothing, left, account, drop if server else "")
-    if server and not failure:
+    with steps.step(f"Delete {context.stack}") as step:
+        taken = deletion.delete(account, context.stack, step.update)
+        step.passed = not taken.left
+        step.result = taken.summary(account, context.stack)
+    failure = failure_of(taken.require_nothing, account)
+    statements = Facts([(f"theirs: {name}", sql) for name, sql in taken.participants.items()])
+    if server and not failure and not deployed(account):
         with steps.step("Embedded AWS") as step:
             server.stop()
-            step.result = "stopped"
-    return Answer({"left": [str(item) for item in left]}, [], failure)
+            step.result = "stopped, with everything that was in it"
+        return Answer(taken.facts())
+    return Answer(taken.facts(), [statements], failure)
 
 
 def _outputs(context: Context) -> list[tuple[str, str]]:

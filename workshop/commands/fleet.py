@@ -15,11 +15,13 @@ import typer
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.commands.answer import Answer, Table
-from workshop.commands.context import Context, group
+from workshop.commands.context import Context, Yes, group
+from workshop.deletion import Contents
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet, Outcome, Work
+from workshop.fleet import Fleet
 from workshop.fleet_progress import shown
+from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Work
 
 GROUP = group(
     help="Check, deploy and destroy the environment in many accounts.\n\n"
@@ -67,7 +69,7 @@ def check(  # noqa: PLR0913 - a command's options are its arguments
     Example: workshop fleet check --accounts accounts.csv --run-job --csv results.csv
     """
     chosen = _fleet(context, accounts, role, concurrency, timeout)
-    return _run(chosen, fleet.check(context.stack, run_job=run_job), fleet.READY, results)
+    return _run(chosen, fleet.check(context.stack, run_job=run_job), READY, results)
 
 
 def deploy(  # noqa: PLR0913 - a command's options are its arguments
@@ -93,7 +95,7 @@ def deploy(  # noqa: PLR0913 - a command's options are its arguments
     """
     deployed = cloudformation.Template.read(template, _pairs(parameter or []))
     chosen = _fleet(context, accounts, role, concurrency, timeout)
-    return _run(chosen, fleet.deploy(context.stack, deployed), fleet.READY, results)
+    return _run(chosen, fleet.deploy(context.stack, deployed), READY, results)
 
 
 def destroy(  # noqa: PLR0913 - a command's options are its arguments
@@ -103,7 +105,7 @@ def destroy(  # noqa: PLR0913 - a command's options are its arguments
     role: Role = ORGANIZATION_ROLE,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first, on a terminal.")] = False,
+    yes: Yes = False,
     results: Csv = None,
 ) -> Answer:
     """Delete the stack in every account, and prove that it is gone.
@@ -111,12 +113,35 @@ def destroy(  # noqa: PLR0913 - a command's options are its arguments
     Example: workshop fleet destroy --accounts accounts.txt
     """
     chosen = _fleet(context, accounts, role, concurrency, timeout)
-    if not yes and sys.stdin.isatty():
-        count = len(chosen.members)
-        typer.confirm(
-            f"Delete {context.stack} with all its data in {_accounts(count)}?", abort=True, err=True
-        )
-    return _run(chosen, fleet.destroy(context.stack, role), fleet.GONE, results)
+    console.confirm(_question(chosen, context.stack, yes=yes), yes=yes)
+    return _run(chosen, fleet.destroy(context.stack), GONE, results)
+
+
+def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
+    """Count what would be deleted, unless nobody asks."""
+    question = f"Delete the stack {stack} in {_accounts(len(chosen.members))}"
+    if yes or not sys.stdin.isatty():
+        return question
+    counted = dict[str, list[Contents]]()
+    with shown(len(chosen.members)) as watch:
+        chosen.run(fleet.count(stack, counted), COUNTED, watch)
+    if chosen.stop.event.is_set():
+        raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
+    rows = [
+        (member.id, member.name, member.region, place.place, place.objects, place.others)
+        for member in chosen.members
+        for place in counted.get(member.id, [])
+        if place.others
+    ]
+    if rows:
+        columns = ["account", "name", "region", "bucket", "objects", "not sample logs"]
+        console.table(columns, rows, "What is more than the sample logs")
+    places = [place for places in counted.values() for place in places]
+    objects, others = sum(p.objects for p in places), sum(p.others for p in places)
+    unknown = len(chosen.members) - len(counted)
+    return f"{question}, with {objects:,} objects, {others:,} of them not sample logs" + (
+        f" ({unknown} accounts could not be looked into)" if unknown else ""
+    )
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
@@ -156,7 +181,8 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
         "throttled": sum(outcome.throttled for outcome in outcomes),
     }
     what = f"{states[well]} of {_accounts(total)} {'is' if total == 1 else 'are'} {well}"
-    return Answer(value, _summary(outcomes, what, took), _failure(outcomes, well))
+    failure = chosen.stop.cause or _failure(outcomes, well)
+    return Answer(value, _summary(outcomes, what, took), failure)
 
 
 def _accounts(number: int) -> str:
@@ -165,7 +191,7 @@ def _accounts(number: int) -> str:
 
 def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
     unwell = [outcome for outcome in outcomes if not outcome.well]
-    if any(outcome.state == fleet.INTERRUPTED for outcome in unwell):
+    if any(outcome.state == INTERRUPTED for outcome in unwell):
         return typer.Exit(console.INTERRUPTED)
     if not unwell:
         return None
