@@ -6,10 +6,12 @@ files of the embedded Athena's own folder only. See `JOBS` for what there is to 
 
 # ruff: noqa: S608 - it writes SQL: names go through quoted(), texts through literal()
 
+import contextlib
 import gzip
 import json
 import os
 import queue
+import re
 import sys
 import threading
 import zlib
@@ -72,7 +74,8 @@ def open_database(folder: Path) -> duckdb.DuckDBPyConnection:
 
 # No log compresses this well; what does is not decompressed, so that a small object cannot fill
 # the disk. Objects below the floor are read whatever their ratio is.
-_LARGEST_RATIO, _ALWAYS_READ = 100, 64 * 2**20
+_LARGEST_RATIO, _ALWAYS_READ = 100, 128 * 2**20
+_LARGEST_RATIO_OF_GZIP = 1100
 _LONGEST_LINE = 2**24
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -84,31 +87,39 @@ def lines(path: Path, *, gzipped: bool) -> Iterator[str]:
         ValueError: it is much larger than what it is stored as, or a line is too long.
         EOFError, OSError, zlib.error: it is not a whole gzip file.
     """
-    limit = max(_ALWAYS_READ, _LARGEST_RATIO * path.stat().st_size)
-    size = 0
+    if gzipped:
+        _check_ratio(path)
+    first = True
     with cast("IO[bytes]", gzip.open(path) if gzipped else path.open("rb")) as file:
-        while line := _line(file, size):
-            start = 3 if not size and line.startswith(_BYTE_ORDER_MARK) else 0
-            size += len(line)
+        while line := _line(file, first=first):
             if len(line) > _LONGEST_LINE:
                 raise ValueError(f"a line is longer than {_LONGEST_LINE} bytes")
-            if size > limit:
+            text = line.removeprefix(_BYTE_ORDER_MARK if first else b"").decode("utf-8", "replace")
+            first = False
+            text = text.removesuffix("\n").removesuffix("\r")
+            yield from re.split("\r", text) if "\r" in text else (text,)
+
+
+def _check_ratio(path: Path) -> None:
+    """Decompress what might be too large, before a row is made of it."""
+    size = path.stat().st_size
+    limit = max(_ALWAYS_READ, _LARGEST_RATIO * size)
+    if _LARGEST_RATIO_OF_GZIP * size <= limit:
+        return
+    with gzip.open(path) as file, contextlib.suppress(gzip.BadGzipFile):  # said by who reads it
+        read = 0
+        while chunk := file.read(2**20):
+            read += len(chunk)
+            if read > limit:
                 raise ValueError(f"it is over {_LARGEST_RATIO} times as large as its gzip")
-            text = line[start:].decode("utf-8", "replace")
-            if "\r" in text:
-                yield from (
-                    text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-                )
-            else:
-                yield text.removesuffix("\n")
 
 
-def _line(file: IO[bytes], read: int) -> bytes:
+def _line(file: IO[bytes], *, first: bool) -> bytes:
     """The next line; nothing at the end, and where a gzip file is followed by anything else."""
     try:
         return file.readline(_LONGEST_LINE + 1)
     except gzip.BadGzipFile as error:
-        if read and str(error).startswith("Not a gzipped file"):
+        if not first and str(error).startswith("Not a gzipped file"):
             return b""
         raise
 
@@ -121,7 +132,7 @@ def _convert(job: Job) -> Answer:
     and fail a query that reads them: `$errors` has the reasons by column.
     """
     columns, target = cast("dict[str, Type]", job["columns"]), Path(job["to"])
-    make = open_x if job["serde"] == "jsonserde" else open_csv
+    make = open_csv if job["serde"] == "opencsvserde" else open_x
     try:
         read = make(columns, job["parameters"])
     except BadValueError as error:

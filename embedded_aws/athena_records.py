@@ -21,7 +21,6 @@ from embedded_aws.athena_values import (
     Literal,
     Object,
     Type,
-    double,
     scalar,
 )
 
@@ -350,17 +349,19 @@ def open_csv(columns: Mapping[str, Type], serde: Mapping[str, str]) -> ReadRow:
     return read
 
 
+# What a number of a CSV looks like, by its type; the decoder of a double is strict enough.
+_NUMBERS = {"boolean": "(?i:true|false)", **dict.fromkeys(("double", "float"), ".*")}
+_NUMBERS |= dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "[+-]?[0-9]+")
+
+
 def _number(kind: Type) -> Callable[[str], Any] | None:
-    """How a column of a CSV is read; None for a text. A time is a number of milliseconds."""
-    if not isinstance(kind, str):
-        raise BadValueError("NOT_SUPPORTED: a CSV table with arrays, maps or structs")
-    if kind == "string" or kind.startswith(("varchar", "char")):
+    """How a column of a CSV is read; None for a text."""
+    if isinstance(kind, str) and kind.startswith(("string", "varchar", "char")):
         return None
-    decode = double if kind in ("double", "float") else scalar(kind)
-    pattern = {"boolean": "(?i:true|false)", "double": ".*", "float": ".*"}.get(
-        kind, "[+-]?[0-9.]+"
-    )
-    return lambda value: decode(value) if re.fullmatch(pattern, value) else None
+    if not isinstance(kind, str) or kind not in _NUMBERS:
+        raise BadValueError(f"NOT_SUPPORTED: {kind} in a CSV table")
+    decode, pattern = scalar(kind), re.compile(_NUMBERS[kind])
+    return lambda value: decode(value) if pattern.fullmatch(value) else None
 
 
 def csv_values(line: str, separator: str, quote: str, escape: str) -> Iterator[str]:

@@ -113,7 +113,7 @@ def _objects(location: str) -> list[_Object]:
     prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
     return [
         _Object(parts.netloc, key, record["etag"], record["size"])
-        for key, record in sorted(list(bucket["objects"].items()))
+        for key, record in sorted(bucket["objects"].items())
         if key.startswith(prefix)
         and not key.endswith("/")
         and not re.search(r"(^|/)[_.]", key[len(prefix) :])
@@ -227,7 +227,7 @@ def _converted(
     shares = _shares(objects)
     jobs = [
         {
-            "job": "convert parquet" if kind == "parquethiveserde" else "convert",
+            "job": "convert parquet" if objects and kind == "parquethiveserde" else "convert",
             "columns": {column: _spec(of) for column, of in columns.items()},
             "serde": kind,
             "parameters": serde.get("Parameters") or {},
