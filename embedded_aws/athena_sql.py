@@ -163,7 +163,7 @@ def _divide_as_trino(division: exp.Div, scope: Scope, relations: "Relations") ->
     if sum(1 for _ in division.find_all(exp.Div)) > _MOST_DIVISIONS:
         return
     dividend, divisor = exp.paren(division.this.copy()), exp.paren(division.expression.copy())
-    infinite = exp.Mul(this=dividend, expression=exp.cast("Infinity", "double"))
+    infinite = exp.Mul(this=dividend, expression=exp.cast(exp.Literal.string("Infinity"), "double"))
     zero = exp.EQ(this=divisor, expression=exp.Literal.number(0))
     division.replace(exp.paren(exp.Case().when(zero, infinite).else_(division.copy())))
 
