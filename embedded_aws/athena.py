@@ -137,11 +137,9 @@ def _complete(data: dict[str, Any]) -> None:
     own = configuration.get("ResultConfiguration", {}).get("OutputLocation")
     enforced = _true(configuration.get("EnforceWorkGroupConfiguration"))
     location = own if enforced and own else wanted.get("OutputLocation") or own
-    # MiniStack keeps the context, and nothing else of the request that the statement needs.
-    data["QueryExecutionContext"] = {
-        "Database": "default",
-        **data.get("QueryExecutionContext", {}),
-    }
+    context = data.get("QueryExecutionContext", {})
+    database = context.get("Database", "default").strip("`")  # awswrangler quotes it
+    data["QueryExecutionContext"] = {**context, "Database": database}
     if not location:
         return
     bucket = urlsplit(location).netloc
