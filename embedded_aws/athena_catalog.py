@@ -173,7 +173,8 @@ def _describe(cursor: Any) -> CatalogStatement | None:
             "\t".join(f"{it.get(key, ''):<20}" for key in ("Name", "Type", "Comment"))
             for it in columns
         ]
-        return _listing("col_name", texts)
+        names = ["col_name", "data_type", "comment"]
+        return Result(names, ["string"] * len(names), lines=texts)
 
     return describe
 

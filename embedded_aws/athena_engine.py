@@ -7,6 +7,7 @@ files of the embedded Athena's own folder only. See `JOBS` for what there is to 
 # ruff: noqa: S608 - it writes SQL: names go through quoted(), texts through literal()
 
 import contextlib
+import gc
 import gzip
 import json
 import os
@@ -287,6 +288,7 @@ def _answer(job: Job) -> Answer:
 
 def main() -> None:
     """Work until standard input ends, whatever is being computed then."""
+    gc.disable()  # a row makes many objects and no cycle; it saves a fifth of the time
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
     jobs = queue.SimpleQueue[Job]()

@@ -177,7 +177,9 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
         complained = data.unread or not files
         more = " or more" if count == needed == MIN_INTERACTIONS else ""
         found = f"{count:,}{more} unique" if needed == MIN_INTERACTIONS else f"{count:,}"
-        return Check(rule, complained or count >= needed, f"{found} of {needed:,} needed", more_data)
+        return Check(
+            rule, complained or count >= needed, f"{found} of {needed:,} needed", more_data
+        )
 
     regular = sum(count > 1 for count in data.users.values())
     rerun = "Run the job again: python -m workshop run-job"
@@ -186,7 +188,9 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
     common = sorted(name[:_SHOWN] for name, _ in data.event_types.most_common(MAX_EVENT_TYPES))
     few_types = clean("Event types", f"{types}: {', '.join(common)}", rerun)
     if types > MAX_EVENT_TYPES:
-        few_types = Check("Event types", passed=False, found=f"{types}, at most {MAX_EVENT_TYPES}", advice=rerun)
+        few_types = Check(
+            "Event types", passed=False, found=f"{types}, at most {MAX_EVENT_TYPES}", advice=rerun
+        )
     return [
         Check("Files", bool(files), f"{len(files)} CSV, {sum(files.values()):,} bytes", rerun),
         Check(
