@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 
 from embedded_aws import hooks
 from embedded_aws.athena_catalog import catalog_statement
+from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError, QueryStoppedError
 from embedded_aws.athena_permissions import check_output, check_output_bucket, check_result
-from embedded_aws.athena_queries import Queries, Request, Result, put_object
-from embedded_aws.athena_sql import MalformedQueryError, QueryFailedError, parse_statement
-from embedded_aws.athena_workers import QueryStoppedError, RunningQuery
+from embedded_aws.athena_queries import Queries
+from embedded_aws.athena_sql import parse_statement
+from embedded_aws.athena_statement import Request, Result, put_object
+from embedded_aws.athena_workers import RunningQuery
 from embedded_aws.cloudwatch import publish
 from embedded_aws.iam import AccessDeniedError
 

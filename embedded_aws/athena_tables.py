@@ -22,9 +22,10 @@ from sqlglot.errors import SqlglotError
 
 from embedded_aws import hooks
 from embedded_aws.athena_engine import FILE, literal, quoted
+from embedded_aws.athena_errors import QueryFailedError
+from embedded_aws.athena_names import PATH_COLUMN, Relation, fields_of
 from embedded_aws.athena_permissions import check_listing, check_object, check_select
 from embedded_aws.athena_records import ERRORS
-from embedded_aws.athena_sql import PATH_COLUMN, QueryFailedError, Relation, fields_of
 from embedded_aws.athena_values import Type
 from embedded_aws.athena_workers import RunningQuery
 

@@ -9,14 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from embedded_aws.athena_sql import QueryFailedError
+from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
 from workshop.processes import inherited_environment
 
 _MOST_IDLE = 2
-
-
-class QueryStoppedError(Exception):
-    """A query that was stopped while it ran."""
 
 
 class _Worker:
@@ -44,6 +40,7 @@ class _Worker:
         return answer
 
     def kill(self) -> None:
+        """End it, whatever it computes."""
         self._process.kill()
         self._process.wait()
 

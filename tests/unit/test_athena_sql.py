@@ -8,13 +8,9 @@ import pytest
 from sqlglot import exp
 
 from embedded_aws.athena_engine import open_database
-from embedded_aws.athena_sql import (
-    MalformedQueryError,
-    QueryFailedError,
-    Relation,
-    parse_query,
-    translate,
-)
+from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError
+from embedded_aws.athena_names import Relation
+from embedded_aws.athena_sql import parse_query, translate
 from embedded_aws.athena_tables import hive_type
 
 FILE = "/etc/hostname"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws.athena_queries import Queries, Request
-from embedded_aws.athena_workers import QueryStoppedError
+from embedded_aws.athena_errors import QueryStoppedError
+from embedded_aws.athena_queries import Queries
+from embedded_aws.athena_statement import Request
 from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, Aws, embedded_athena
 
