@@ -109,13 +109,14 @@ class Aws:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return len(body)
 
-    def table(
+    def table(  # noqa: PLR0913 - what a table is made of
         self,
         name: str,
         columns: dict[str, str],
         serde: str,
         parameters: dict[str, str] | None = None,
         table_parameters: dict[str, str] | None = None,
+        *,
         at: str = "",
     ) -> None:
         """A table over `<name>/` in the bucket, or over another location."""

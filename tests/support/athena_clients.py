@@ -29,7 +29,7 @@ def execute(sql: str, *arguments: object, **options: object) -> object:
 frame = pyathena.connect(schema_name=DATABASE, work_group=WORKGROUP).cursor(PandasCursor)
 clicks = f"{IDS} AND event = ?"
 unloaded = {"unload_approach": True, "s3_output": f"s3://{BUCKET}/unloaded/awswrangler/"}
-print(
+sys.stdout.write(
     json.dumps(
         {
             "awswrangler": read(IDS),
@@ -41,7 +41,7 @@ print(
             ).shape[0],
             "PyAthena": execute(IDS),
             "PyAthena, qmark": execute(clicks, ["'Product Clicked'"], paramstyle="qmark"),
-            "PyAthena, timestamp": execute("SELECT timestamp '2020-01-01 00:00:00'")[0][0].year,  # type: ignore[index]
+            "PyAthena, timestamp": str(execute("SELECT timestamp '2020-01-01 00:00:00'")),
             "PyAthena, pandas": frame.execute(IDS).as_pandas().to_numpy().tolist(),
         }
     )

@@ -1,4 +1,4 @@
-"""How a line of a log becomes a row: the rules of Trino's readers, one by one, each with its source.
+"""How a line of a log becomes a row: the rules of Trino's readers, each with its source.
 
 The sources are files of trinodb/trino: those of JSON in
 lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/openxjson, those of CSV in `csv` and

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -33,18 +34,18 @@ def state(aws: Aws, query_id: str) -> str:
     return execution["Status"]["State"]
 
 
-def engines(folder: Path) -> int:
-    """How many processes compute for the embedded AWS of a folder, and use a processor."""
-    running = EmbeddedAws.of_folder(folder)
-    assert running
-    server = running.running()
-    assert server
-    process = server.process()
+def server_of(folder: Path) -> psutil.Process:
+    """The process of the embedded AWS of a folder."""
+    own = EmbeddedAws.of_folder(folder)
+    running = own.running() if own else None
+    process = running.process() if running else None
     assert process
-    return sum(
-        child.cpu_times().user > 0 and "athena_engine" in " ".join(child.cmdline())
-        for child in process.children()
-    )
+    return process
+
+
+def engines(server: psutil.Process) -> list[psutil.Process]:
+    """The processes that compute for it."""
+    return [it for it in server.children() if "embedded_aws.athena_engine" in it.cmdline()]
 
 
 def test_a_query_runs_beside_others_and_can_be_stopped(aws: Aws) -> None:
@@ -83,9 +84,9 @@ def test_a_query_ends_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with pytest.raises(QueryStoppedError, match="Query timeout"):
             queries.run(Request(NEVER_ENDS), queries.begin())
+        stopped = queries.begin()
+        stopped.stop("Query was cancelled by user")
         with pytest.raises(QueryStoppedError, match="Query was cancelled by user"):
-            stopped = queries.begin()
-            stopped.stop("Query was cancelled by user")
             queries.run(Request("SELECT 1"), stopped)
     finally:
         queries.workers.end()
@@ -124,12 +125,23 @@ def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int)
     """The machine would be busy for hours with a query that nobody waits for."""
     with embedded_athena(tmp_path / "aws") as own:
         query_id = own.start(NEVER_ENDS)
-        wait_for(lambda: state(own, query_id) == "RUNNING" and engines(tmp_path / "aws") > 0)
-        running = EmbeddedAws.of_folder(tmp_path / "aws")
-        server = running.running() if running else None
-        process = server.process() if server else None
-        assert process
-        children = process.children(recursive=True)
-        os.kill(process.pid, number)
-        process.wait(timeout=8)
+        server = server_of(tmp_path / "aws")
+        wait_for(lambda: state(own, query_id) == "RUNNING" and bool(engines(server)))
+        children = server.children(recursive=True)
+        os.kill(server.pid, number)
+        server.wait(timeout=8)
         wait_for(lambda: not any(child.is_running() for child in children), seconds=5)
+
+
+def test_an_engine_that_dies_fails_one_query(tmp_path: Path) -> None:
+    """An internal error of the database would end every query until a restart."""
+    with embedded_athena(tmp_path / "aws") as own:
+        query_id = own.start(NEVER_ENDS)
+        server = server_of(tmp_path / "aws")
+        wait_for(lambda: bool(engines(server)))
+        for engine in engines(server):
+            engine.kill()
+        answer = own.ended(query_id)
+        assert answer.state == "FAILED"
+        assert answer.reason == "Query exhausted resources at this scale factor"
+        assert own.rows("SELECT 1") == [["1"]]

@@ -1,4 +1,4 @@
-"""The embedded Athena's SELECT, through the door: HTTP, boto3, a real MiniStack with our additions."""
+"""The embedded Athena's SELECT, by HTTP and boto3."""
 
 import pytest
 from botocore.exceptions import ClientError
