@@ -19,7 +19,7 @@ from embedded_aws.athena_permissions import check_output, check_output_bucket, c
 from embedded_aws.athena_queries import Queries
 from embedded_aws.athena_sql import parse_statement
 from embedded_aws.athena_statement import Request, Result, put_object
-from embedded_aws.athena_workers import RunningQuery
+from embedded_aws.athena_workers import CANCELLED, TIMEOUT, RunningQuery
 from embedded_aws.cloudwatch import publish
 from embedded_aws.iam import AccessDeniedError
 
@@ -76,7 +76,7 @@ def install() -> None:
         if hooks.athena.executions.get(query_id) is None:
             return _invalid_request(f"QueryExecution {query_id} was not found")
         if query := _running.get(query_id):
-            threading.Thread(target=query.stop, args=["Query was cancelled by user"]).start()
+            threading.Thread(target=query.stop, args=[CANCELLED]).start()
         return stop(data)
 
     hooks.athena.handle_request = handle_request
@@ -179,8 +179,10 @@ def _execute(
     queries: Queries, query: RunningQuery, execution: dict[str, Any], request: Request
 ) -> None:
     status, statistics = execution["Status"], execution["Statistics"]
-    if status["State"] == "QUEUED":  # StopQueryExecution did not come first
-        status["State"] = "RUNNING"
+    if status["State"] != "QUEUED":  # StopQueryExecution came first
+        query.end()
+        return
+    status["State"] = "RUNNING"
     began = time.monotonic()
     try:
         result = _run(queries, query, request)
@@ -191,7 +193,7 @@ def _execute(
         execution["ResultConfiguration"]["OutputLocation"] = location
         end = {"State": "SUCCEEDED"}
     except QueryStoppedError as error:
-        state = "FAILED" if str(error) == "Query timeout" else "CANCELLED"
+        state = "FAILED" if str(error) == TIMEOUT else "CANCELLED"
         end = {"State": state, "StateChangeReason": str(error)}
     except (QueryFailedError, MalformedQueryError) as error:
         end = {"State": "FAILED", "StateChangeReason": str(error)}

@@ -34,7 +34,7 @@ class Queries:
 
     def begin(self) -> RunningQuery:
         """Begin a query, which may be stopped from now on."""
-        return self.workers.query(self._seconds)
+        return self.workers.query()
 
     def run(self, request: Request, query: RunningQuery) -> Result:
         """Run a statement that Athena accepts.
@@ -46,6 +46,7 @@ class Queries:
         """
         with self._lock:
             self._running += 1
+        query.limit(self._seconds)
         try:
             target = self._folder / f"result-{next(self._numbers)}"
             return _run(Statement(request, query, self._tables, target))

@@ -1,14 +1,17 @@
 """The course of a query: beside others, stopped, too long, and when the server ends."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from embedded_aws.athena_errors import QueryStoppedError
 from embedded_aws.athena_queries import Queries
@@ -112,6 +115,33 @@ def test_a_result_is_read_with_the_callers_rights(aws: Aws) -> None:
     aws.s3.delete_object(Bucket=BUCKET, Key=key)
     with pytest.raises(ClientError, match="Could not find results"):
         aws.athena.get_query_results(QueryExecutionId=query_id)
+
+
+def test_a_result_needs_the_right_to_read_its_file(aws: Aws) -> None:
+    """A policy without it passes the rehearsal, and shows no results on AWS."""
+    query_id = aws.start("SELECT 1")
+    assert aws.ended(query_id).state == "SUCCEEDED"
+    iam = boto3.client("iam")
+    iam.create_user(UserName="reader")
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"},
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName="reader", PolicyName="all", PolicyDocument=document)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    reader = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"]).client("athena")
+    with pytest.raises(ClientError, match="Access denied when reading"):
+        reader.get_query_results(QueryExecutionId=query_id)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_service_that_is_not_there_is_refused_at_once() -> None:
+    """Every other request would wait for ten seconds."""
+    began = time.monotonic()
+    with pytest.raises(ResponseParserError, match="Unsupported service"):
+        boto3.client("redshift").describe_clusters()
+    assert time.monotonic() - began < 5
 
 
 def test_results_come_in_pages(aws: Aws) -> None:

@@ -5,8 +5,7 @@ from botocore.exceptions import ClientError
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS
 from tests.support import PROJECT
-from tests.support.athena import BUCKET, DATABASE, OPEN_CSV, OPEN_X, Aws
-from tests.unit.test_athena_sql import OUTSIDE
+from tests.support.athena import BUCKET, DATABASE, OPEN_CSV, OPEN_X, OUTSIDE, Aws
 
 
 @pytest.mark.usefixtures("segment")
