@@ -20,7 +20,7 @@ from embedded_aws.athena_queries import Queries
 from embedded_aws.athena_sql import parse_statement
 from embedded_aws.athena_statement import Request, Result, put_object
 from embedded_aws.athena_workers import CANCELLED, TIMEOUT, RunningQuery
-from embedded_aws.cloudwatch import publish
+from embedded_aws.cloudwatch import publish_query
 from embedded_aws.iam import AccessDeniedError
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,11 @@ def install() -> None:
     async def handle_request(
         method: str, path: str, headers: dict[str, str], body: bytes, parameters: Any
     ) -> Answer:
-        data = _catalog_named(body)
+        try:
+            data = dict(json.loads(body or b"{}"))
+        except (TypeError, ValueError):
+            return cast("Answer", await handle(method, path, headers, body, parameters))
+        _name_catalog(data)
         if headers.get("x-amz-target", "").endswith(".StartQueryExecution"):
             # In a thread: a long statement takes seconds to parse.
             refusal = await asyncio.to_thread(_check_request, data)
@@ -94,11 +98,11 @@ def end() -> None:
 # ---- StartQueryExecution ----
 
 
-def _catalog_named(body: bytes) -> dict[str, Any]:
-    """A request; the name of AWS's own catalog is the same in any case."""
-    data: dict[str, Any] = json.loads(body or b"{}")
-    names = (name for name in ("CatalogName", "Name") if name in data)
-    return data | {n: "AwsDataCatalog" for n in names if str(data[n]).lower() == "awsdatacatalog"}
+def _name_catalog(data: dict[str, Any]) -> None:
+    """Write the name of AWS's own catalog, which is the same in any case, as MiniStack has it."""
+    for name in {"CatalogName", "Name"} & data.keys():
+        if str(data[name]).lower() == "awsdatacatalog":
+            data[name] = "AwsDataCatalog"
 
 
 def _invalid_request(message: str, **extra: str) -> Answer:
@@ -206,7 +210,9 @@ def _execute(
     status["CompletionDateTime"] = int(time.time())
     if status["State"] != "CANCELLED":
         status |= end
-    _publish(execution)
+    workgroup = hooks.athena.workgroups.get(execution["WorkGroup"], {"Configuration": {}})
+    if _true(workgroup["Configuration"].get("PublishCloudWatchMetricsEnabled")):
+        publish_query(execution)
 
 
 def _run(queries: Queries, query: RunningQuery, request: Request) -> Result:
@@ -235,30 +241,6 @@ def _save(execution: dict[str, Any], result: Result) -> str:
         body = "".join(f"{line}\n" for line in result.lines).encode()
     put_object(location, body, "text/csv")
     return location
-
-
-def _publish(execution: dict[str, Any]) -> None:
-    """The metrics of a query that has ended, where its workgroup publishes them.
-
-    Source: docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
-    """
-    group, statistics = execution["WorkGroup"], execution["Statistics"]
-    workgroup = hooks.athena.workgroups.get(group, {"Configuration": {}})
-    if not _true(workgroup["Configuration"].get("PublishCloudWatchMetricsEnabled")):
-        return
-    for name, key, unit in (
-        ("ProcessedBytes", "DataScannedInBytes", "Bytes"),
-        ("TotalExecutionTime", "TotalExecutionTimeInMillis", "Milliseconds"),
-    ):
-        publish(
-            "AWS/Athena",
-            name,
-            statistics.get(key, 0),
-            unit,
-            WorkGroup=group,
-            QueryState=execution["Status"]["State"],
-            QueryType=execution["StatementType"],
-        )
 
 
 # ---- GetQueryResults ----

@@ -29,19 +29,8 @@ from embedded_aws.athena_records import ERRORS
 from embedded_aws.athena_values import Type
 from embedded_aws.athena_workers import RunningQuery
 
-_SCALARS = {
-    "tinyint": "tinyint",
-    "smallint": "smallint",
-    "int": "int",
-    "bigint": "bigint",
-    "boolean": "boolean",
-    "float": "float",
-    "double": "double",
-    "text": "string",
-    "date": "date",
-    "timestamp": "timestamp",
-}
-_WITH_LENGTH = ("decimal", "varchar", "char")
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_SCALARS = (*_NUMBERS, "boolean", "text", "varchar", "char", "date", "timestamp")
 
 
 def hive_type(text: str) -> exp.DataType:
@@ -68,7 +57,7 @@ def _known(kind: exp.Expr | None) -> bool:
     if kind.is_type("array", "map"):
         wanted = 2 if kind.is_type("map") else 1
         return len(kind.expressions) == wanted and all(map(_known, kind.expressions))
-    return kind.is_type(*_SCALARS, *_WITH_LENGTH, "binary")
+    return kind.is_type(*_SCALARS, "binary")
 
 
 def hive_text(kind: exp.DataType) -> str:
@@ -85,9 +74,9 @@ def _spec(kind: exp.DataType) -> Type:
     if kind.is_type("map") and kind.expressions[0].is_type("text"):
         return {"*": _spec(kind.expressions[1])}
     text = hive_text(kind)
-    if not kind.is_type(*_SCALARS, *_WITH_LENGTH):
+    if not kind.is_type(*_SCALARS):
         raise QueryFailedError(f"NOT_SUPPORTED: The embedded Athena reads no columns of {text}")
-    return "string" if text in ("varchar", "char") else text
+    return "decimal(10,0)" if text == "decimal" else text
 
 
 @dataclass(frozen=True)
