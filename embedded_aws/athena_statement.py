@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sqlglot import exp
 
 from embedded_aws import hooks
-from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
+from embedded_aws.athena_errors import QueryFailedError
 from embedded_aws.athena_names import PATH_COLUMN, Relation
 from embedded_aws.athena_sql import parse_query, translate
 from embedded_aws.athena_tables import TableStore, columns_of, find_table
@@ -112,11 +112,11 @@ class Statement:
             definition = f'SELECT *, NULL::VARCHAR AS "{PATH_COLUMN}" FROM ({text})'
             columns = columns_of(name, declared)
             return Relation(f"{database}.{name}", columns, 0, definition, is_table=False)
-        relation = self._tables.relation(self._query, database, name)
-        self._scanned[relation.view] = relation.size
+        self._scanned.pop(f"{database}.{name}", None)  # a table counts once
         limit = self.request.scan_limit
-        if limit is not None and self.scanned > limit:
-            raise QueryStoppedError("Bytes scanned limit was exceeded")
+        remaining = None if limit is None else limit - self.scanned
+        relation = self._tables.relation(self._query, database, name, remaining)
+        self._scanned[f"{database}.{name}"] = relation.size
         return relation
 
     def ask(self, job: str, text: str, **more: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sqlglot.errors import SqlglotError
 
 from embedded_aws import hooks
 from embedded_aws.athena_engine import FILE, literal, quoted
-from embedded_aws.athena_errors import QueryFailedError
+from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
 from embedded_aws.athena_names import PATH_COLUMN, Relation, fields_of
 from embedded_aws.athena_permissions import check_listing, check_object, check_select
 from embedded_aws.athena_records import ERRORS
@@ -159,17 +159,22 @@ class TableStore:
         self._relations: dict[tuple[str, ...], tuple[str, Relation, Path]] = {}
         self._stale: list[Path] = []
 
-    def relation(self, query: RunningQuery, database: str, table: str) -> Relation:
+    def relation(
+        self, query: RunningQuery, database: str, table: str, limit: int | None
+    ) -> Relation:
         """The relation of a Glue table of the request's account and region.
 
         Raises:
             QueryFailedError: there is no such table, or it cannot be read.
+            QueryStoppedError: it has more bytes than the limit.
         """
         declared = find_table(database, table)
         storage = declared["StorageDescriptor"]
         objects = _objects(storage.get("Location") or "")
         for item in objects:
             check_object(item.bucket, item.key)
+        if limit is not None and sum(item.size for item in objects) > limit:
+            raise QueryStoppedError("Bytes scanned limit was exceeded")
         signature = json.dumps(
             [
                 [storage.get("Columns"), storage.get("SerdeInfo"), declared.get("Parameters")],
