@@ -1,8 +1,8 @@
 """Starts and stops the embedded AWS, a process of its own on one loopback port.
 
 It is MiniStack with IAM evaluated on every call (`AUTH=true`), behind `embedded_aws.gate`, and
-with what it lacks added by `embedded_aws.athena` and `embedded_aws.glue`. Its state lives in
-memory: it goes when it stops. So does the secret key that it makes when it starts.
+with what it lacks added by the other modules, whose hooks into it are in `embedded_aws.hooks`. Its
+state lives in memory: it goes when it stops. So does the secret key that it makes when it starts.
 """
 
 import asyncio
@@ -223,19 +223,20 @@ def _over_tls(app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[No
 async def _serve(port: int) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
-    from ministack.app import app
 
     from embedded_aws import (
         athena,
         cloudformation,
         cloudwatch,
         glue,
+        hooks,
         iam,
         lambda_functions,
         organizations,
     )
     from embedded_aws.gate import Gate
 
+    hooks.check()
     athena.install()
     cloudformation.install()
     cloudwatch.install()
@@ -249,8 +250,10 @@ async def _serve(port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    gate: Any = Gate(_over_tls(app), port)
+    gate: Any = Gate(_over_tls(hooks.app.app), port)
     await serve(gate, config, shutdown_trigger=stopping.wait)
+    athena.end()
+    glue.end()
 
 
 def _write_credentials(file: Path, secret: str) -> None:
@@ -267,7 +270,8 @@ def main(folder: Path, port: int) -> None:
     """Run the server in this process until SIGTERM or SIGINT."""
     os.umask(0o077)
     temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
+    shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed
+    temporary.mkdir()
     tempfile.tempdir = str(temporary)
     secret = secrets.token_urlsafe(30)
     _write_credentials(credentials_file(folder, port), secret)
@@ -288,7 +292,14 @@ def main(folder: Path, port: int) -> None:
         "LOG_LEVEL": "INFO",
     }
     logging.basicConfig(level=logging.INFO)
-    asyncio.run(_serve(port))
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(_serve(port))
+        except WorkshopError as error:
+            sys.exit(str(error))
+        # Not by the interpreter's way, which waits for every thread, whatever it computes.
+        shutil.rmtree(temporary, ignore_errors=True)
+        os._exit(0)
 
 
 if __name__ == "__main__":
