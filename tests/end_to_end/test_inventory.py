@@ -1,14 +1,13 @@
 """What is left of an environment in an AWS account, where others have things of their own."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import boto3
 import pytest
 
-from embedded_aws.server import EmbeddedAws
-from tests.support.checkout import free_port, owner_of
-from workshop.account import EMBEDDED_ACCOUNT, Account
+from tests.support.stack import create, ended
+from workshop.account import Account
 from workshop.inventory import Belongings, Item, take
 
 BUCKET, LOG = "personalize-data-b", "/aws-glue/job-b/output"
@@ -16,12 +15,12 @@ Deploy = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def account(owner: boto3.Session) -> Account:
     """An account that is taken for one of AWS: the inventory has to tell whose things are whose."""
-    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as session:
-        session.client("logs").create_log_group(logGroupName="/others")
-        session.client("s3").create_bucket(Bucket=f"personalize-data-{EMBEDDED_ACCOUNT}")
-        yield Account(session, None)
+    account = Account(owner, None)
+    owner.client("logs").create_log_group(logGroupName="/others")
+    owner.client("s3").create_bucket(Bucket=f"personalize-data-{account.id}")
+    return account
 
 
 @pytest.fixture
@@ -52,15 +51,7 @@ def deploy(session: boto3.Session) -> Deploy:
             "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": LOG}},
             "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
         }
-        client = session.client("cloudformation")
-        client.create_stack(
-            StackName=stack,
-            TemplateBody=json.dumps({"Resources": resources}),
-            Capabilities=["CAPABILITY_IAM"],
-        )
-        client.get_waiter("stack_create_complete").wait(
-            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        create(session, json.dumps({"Resources": resources}), stack)
 
     return run
 
@@ -69,9 +60,7 @@ def delete(session: boto3.Session, stack: str) -> None:
     client = session.client("cloudformation")
     stack_id = client.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
     client.delete_stack(StackName=stack)
-    client.get_waiter("stack_delete_complete").wait(
-        StackName=stack_id, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    assert ended(session, stack_id) == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize("name", ["Second", "StackSet-Second-1f3a"])
@@ -105,5 +94,5 @@ def test_what_was_kept_on_purpose_is_not_left(
 
 def test_where_there_never_was_a_stack_the_usual_names_are_looked_for(account: Account) -> None:
     """Else what is left after CloudFormation has forgotten the stack is never found."""
-    bucket = f"personalize-data-{EMBEDDED_ACCOUNT}"
+    bucket = f"personalize-data-{account.id}"
     assert take(account, Belongings.of(account, "Forgotten")) == [Item("S3 bucket", bucket)]

@@ -24,12 +24,13 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from embedded_aws.server import EmbeddedAws
 from tests.support.browser import opened_at
-from tests.support.checkout import free_port, owner_of
+from tests.support.checkout import free_port, signed_in
 from tests.support.loopback import serving
+from tests.support.terminal import CANARY
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 CLIENT = httpx.Client(trust_env=False)
@@ -37,7 +38,6 @@ CLIENT = httpx.Client(trust_env=False)
 SIGV4 = Config(signature_version="s3v4")
 FUNCTIONS = "/2015-03-31/functions"
 BUCKET = "personalize-data-gate"
-TERMINALS = {"GITHUB_TOKEN", "SEGMENT_PUBLIC_API_TOKEN", "SSH_AUTH_SOCK"}
 FORGED = (
     f"AWS4-HMAC-SHA256 Credential={EMBEDDED_ACCOUNT}/20261127/us-east-1/%s/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=0"
@@ -45,18 +45,9 @@ FORGED = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedAws:
-    return EmbeddedAws(tmp_path_factory.mktemp("gate"), free_port())
-
-
-@pytest.fixture(scope="module")
 def owner(server: EmbeddedAws) -> Iterator[boto3.Session]:
     """The owner of an account with a bucket, an object and a role for Lambda functions."""
-    with pytest.MonkeyPatch.context() as terminal:
-        for name in TERMINALS:
-            terminal.setenv(name, "a terminal's")
-        server.start()
-    with owner_of(server) as session:
+    with signed_in(server) as session:
         session.client("s3").create_bucket(Bucket=BUCKET)
         session.client("s3").put_object(Bucket=BUCKET, Key="picture.svg", Body=b"<svg/>")
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
@@ -128,7 +119,7 @@ def functions(owner: boto3.Session) -> list[str]:
 
 
 @pytest.fixture
-def page_elsewhere(server: EmbeddedAws, owner: boto3.Session) -> Iterator[Page]:
+def page_elsewhere(server: EmbeddedAws, owner: boto3.Session, browser: Browser) -> Iterator[Page]:
     """A page of somebody else's site, also of one whose name leads to this machine."""
     assert functions(owner) == []
 
@@ -142,7 +133,10 @@ def page_elsewhere(server: EmbeddedAws, owner: boto3.Session) -> Iterator[Page]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with serving(Site) as url, opened_at(url.replace("127.0.0.1", "evil.example")) as page:
+    with (
+        serving(Site) as url,
+        opened_at(browser, url.replace("127.0.0.1", "evil.example")) as page,
+    ):
         yield page
     assert functions(owner) == []
     assert (server.folder / "aws.log").read_text().count("Refused")
@@ -686,7 +680,7 @@ def test_a_function_has_a_key_that_cannot_be_computed_and_nothing_of_the_termina
     guessed = hashlib.sha256(f"secret:{digest}".encode()).hexdigest()
     assert environment["AWS_SECRET_ACCESS_KEY"] != guessed
     assert signer.credentials.secret_key not in environment.values()
-    assert TERMINALS & environment.keys() == set()
+    assert CANARY not in environment.values()
     token = hashlib.sha256(f"token:{digest}".encode()).hexdigest()
     stranger = Signer(signer.endpoint, Credentials(f"ASIA{digest[:16].upper()}", guessed, token))
     assert stranger.send(stranger.signed()).status_code == 403

@@ -13,10 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from embedded_aws.server import EmbeddedAws
 from stacks.bucket_contents import handler
 from stacks.bucket_contents.simulated_shop import log_files
-from tests.support.checkout import free_port, owner_of
 
 OWN, OTHER = "personalize-data-of-the-stack", "personalize-data-of-somebody"
 ANSWER_LIMIT_BYTES = 4096  # CloudFormation's, for the body of an answer
@@ -99,12 +97,9 @@ class Cloud:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(owner: boto3.Session) -> Iterator[Cloud]:
     """The handler's code as it is in the account, its sample data a little smaller."""
-    with (
-        owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         cloud = Cloud(owner)
         owner.events.register("before-send.s3", cloud.note)
         patch.setattr(boto3, "DEFAULT_SESSION", owner)  # what the handler calls S3 by

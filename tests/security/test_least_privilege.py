@@ -36,8 +36,9 @@ from tests.support.evaluation import (
     decide,
     unneeded,
 )
-from tests.support.participant import JOB, STACK
+from tests.support.participant import JOB
 from tests.support.playing import RECORDED, S3A_RECORDED, WORKSPACE, play
+from tests.support.stack import STACK
 from tests.support.templates import synthesize_for_events
 
 RESULTS = f"{BUCKET_ARN}/athena-results/0.csv"

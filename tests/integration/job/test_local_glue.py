@@ -5,19 +5,16 @@ import json
 import re
 import time
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from embedded_aws.server import EmbeddedAws
 from tests.support import PROJECT
-from tests.support.checkout import free_port, owner_of
-from workshop.account import EMBEDDED_ACCOUNT
 
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = SCRIPT.with_name("segment_io.py")
@@ -52,6 +49,7 @@ class Aws:
     glue: Any
     logs: Any
     iam: Any
+    account: str
 
     def role(self, name: str, *objects: str) -> str:
         """Make a role that may list the bucket, write logs, and use the objects given."""
@@ -89,7 +87,7 @@ class Aws:
         }
         self.glue.create_job(
             Name=name,
-            Role=f"arn:aws:iam::{EMBEDDED_ACCOUNT}:role/{role}",
+            Role=f"arn:aws:iam::{self.account}:role/{role}",
             Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/scripts/{name}.py"},
             **({"GlueVersion": "6.0", "DefaultArguments": arguments} | settings),
         )
@@ -129,21 +127,20 @@ def policy(*statements: dict[str, Any], **statement: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(owner: boto3.Session, account: str) -> Aws:
     """An embedded AWS with the bucket, the log groups and the role of a job."""
     # Without validation a test may ask for a timeout of less than a minute.
     config = Config(proxies={}, parameter_validation=False)
-    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner:
-        names: Any = ("s3", "glue", "logs", "iam")
-        aws = Aws(**{name: owner.client(name, config=config) for name in names})
-        aws.s3.create_bucket(Bucket=BUCKET)
-        for name in ("output", "error"):
-            aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
-        aws.role("Job", "segment-logs*", "scripts/*", "transformed*", "rejected*")
-        body = json.dumps(EVENT).encode()
-        aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
-        aws.s3.put_object(Bucket=BUCKET, Key=f"scripts/{HELPER.name}", Body=HELPER.read_bytes())
-        yield aws
+    names: Any = ("s3", "glue", "logs", "iam")
+    aws = Aws(**{name: owner.client(name, config=config) for name in names}, account=account)
+    aws.s3.create_bucket(Bucket=BUCKET)
+    for name in ("output", "error"):
+        aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
+    aws.role("Job", "segment-logs*", "scripts/*", "transformed*", "rejected*")
+    body = json.dumps(EVENT).encode()
+    aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
+    aws.s3.put_object(Bucket=BUCKET, Key=f"scripts/{HELPER.name}", Body=HELPER.read_bytes())
+    return aws
 
 
 def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) -> None:

@@ -31,10 +31,11 @@ from tests.support.live_job import (
     Outcome,
     csv_lines_of,
 )
-from tests.support.participant import BUCKET, JOB, STACK
+from tests.support.participant import BUCKET, JOB
 from tests.support.playing import S3A_RECORDED, become, distinct, written
 from tests.support.recording import Recording
 from tests.support.reference import Result, transform
+from tests.support.stack import create
 from tests.support.templates import event_template
 
 # What the job's S3 calls are decided by, and what it is started with.
@@ -200,13 +201,7 @@ def recording(
     resources = {name: template["Resources"][name] for name in OF_THE_JOB}
     body = json.dumps({**template, "Resources": resources, "Outputs": {}})
     with owner_of(recording) as owner:
-        cloudformation = owner.client("cloudformation")
-        cloudformation.create_stack(
-            StackName=STACK, TemplateBody=body, Capabilities=["CAPABILITY_IAM"]
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1}
-        )
+        create(owner, body)
         yield recording, owner
 
 

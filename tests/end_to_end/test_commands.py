@@ -1,0 +1,152 @@
+"""The commands on an environment of the event template, in an account of its own."""
+
+import json
+import os
+import signal
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.checkout import Checkout, session_of
+from tests.support.failing_aws import Failing
+from tests.support.participant import JOB
+from tests.support.stack import LITTLE, create, event_body
+from workshop.environment import DEFAULT_STACK
+
+
+@pytest.fixture(scope="module")
+def environment(
+    checkout: Checkout, server: Failing, owner: boto3.Session, account: str
+) -> Checkout:
+    """A checkout whose commands work on it."""
+    create(owner, event_body(LITTLE), DEFAULT_STACK)
+    checkout.enter(server, account)
+    return checkout
+
+
+@pytest.fixture
+def bucket(account: str) -> str:
+    return f"personalize-data-{account}"
+
+
+@pytest.fixture
+def glue(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+    return owner.client("glue")
+
+
+def newest(glue: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
+    return dict(glue.get_job_runs(JobName=JOB, MaxResults=1)["JobRuns"][0])
+
+
+@pytest.mark.parametrize(
+    "options", [("02", "--all"), ("02", "--sql", "SELECT 1"), ("--all", "--csv")]
+)
+def test_query_refuses_what_excludes_each_other(
+    environment: Checkout, options: tuple[str, ...]
+) -> None:
+    """One of two wishes would be dropped in silence."""
+    assert "Next:" in environment.run("query", *options, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT nonsense FROM segment_logs", "nonsense"),
+        ("SELECT * FROM nowhere", "nowhere"),
+        ("SELEKT 1", "Athena refused"),
+    ],
+)
+def test_a_wrong_statement_is_an_error_with_a_next_step(
+    environment: Checkout, sql: str, said: str
+) -> None:
+    """A traceback helps nobody."""
+    error = environment.run("query", "--sql", sql, code=1).stderr
+    assert said in error
+    assert "Next:" in error
+
+
+def test_run_job_ends_with_what_became_of_every_record(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
+    """Once, aligned, and without colour where no terminal is; with the power asked for."""
+    done = environment.run("run-job", "--number-of-workers", "7", "--timeout", "9")
+    run = newest(glue)
+    assert (run["WorkerType"], run["NumberOfWorkers"], run["Timeout"]) == ("G.1X", 7, 9)
+    counts = json.loads(environment.run("status", "--json").stdout)["last_run"]["accounting"]
+    for number in (counts["records_read"], counts["filtered"]["other event"]):
+        assert f"{number:,} \u2502" in done.stdout
+    assert "SUCCEEDED" in done.stderr
+    assert "records_read" not in done.stderr
+    assert "ACCOUNTING" not in done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_who_stops_following_a_run_is_told_that_it_goes_on(
+    environment: Checkout,
+    glue: Any,  # noqa: ANN401
+) -> None:
+    """It costs money while nobody looks at it."""
+    runs = len(glue.get_job_runs(JobName=JOB)["JobRuns"])
+    process = environment.start("run-job")
+    while len(found := glue.get_job_runs(JobName=JOB)["JobRuns"]) == runs:
+        assert process.poll() is None
+        time.sleep(0.1)
+    while newest(glue)["JobRunState"] != "RUNNING":
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "The run goes on in Glue" in error
+    assert newest(glue)["JobRunState"] == "RUNNING"
+    glue.batch_stop_job_run(JobName=JOB, JobRunIds=[found[0]["Id"]])
+    while newest(glue)["JobRunState"] != "STOPPED":
+        time.sleep(0.1)
+
+
+def test_a_failed_job_shows_its_error_and_keeps_the_csv(
+    environment: Checkout, owner: boto3.Session, bucket: str
+) -> None:
+    """The CSV of the run before must survive a wrong argument."""
+    s3 = owner.client("s3")
+    csv = "transformed/run-1-part-r-00000.csv"
+    s3.put_object(Bucket=bucket, Key=csv, Body=b"the run before")
+    error = environment.run("run-job", "--START_DATE", "yesterday", code=1).stderr
+    assert "is FAILED" in error
+    assert f"log group /aws-glue/{JOB}/error" in error
+    assert s3.get_object(Bucket=bucket, Key=csv)["Body"].read() == b"the run before"
+    status = json.loads(environment.run("status", "--json").stdout)
+    assert status["last_run"]["state"] == "FAILED"
+
+
+def test_the_jobs_role_writes_nowhere_else(environment: Checkout, bucket: str) -> None:
+    """IAM is evaluated here as on AWS: a typing error must not overwrite what others wrote."""
+    error = environment.run(
+        "run-job", "--S3_CSV_OUTPUT_PATH", f"s3://{bucket}/athena-results/oops", code=1
+    ).stderr
+    assert "not authorized" in error or "Denied" in error or "Forbidden" in error
+
+
+def test_another_account_reads_nothing(environment: Checkout, server: Failing, bucket: str) -> None:
+    """IAM is on: a stranger's credentials do not read the data."""
+    stranger = session_of(server, "999988887777")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stranger.client("s3", endpoint_url=environment.endpoint).list_objects_v2(Bucket=bucket)
+
+
+def test_a_second_copy_fits_into_the_same_account(
+    environment: Checkout, owner: boto3.Session, bucket: str
+) -> None:
+    """Fixed names would clash; and Segment's role is there when a workspace is given."""
+    given = {"BucketSuffix": "b", "SegmentWorkspaceId": "workspace1"}
+    create(owner, event_body(LITTLE), "Second", **given)
+    second = json.loads(environment.run("status", "--stack", "Second", "--json").stdout)["outputs"]
+    assert second["BucketName"] == f"{bucket}-b"
+    assert second["DatabaseName"] == "segment_personalize_b"
+    assert second["JobName"] == f"{JOB}-b"
+    assert second["WorkgroupName"] == "segment-personalize-b"
+    role = owner.client("iam").get_role(RoleName=second["SegmentRoleArn"].rsplit("/", 1)[-1])
+    assert "workspace1" in json.dumps(role["Role"]["AssumeRolePolicyDocument"])
+    owner.client("glue").delete_job(JobName=second["JobName"])
+    broken = environment.run("status", "--stack", "Second", code=1).stderr
+    assert "1 of 5 checks do not hold: Job (GetJob says" in broken
