@@ -16,6 +16,7 @@ from bench.tables import tables
 from embedded_aws.spark import check_java
 from workshop import console, deployment
 from workshop.errors import WorkshopError
+from workshop.steps import Steps
 
 app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
 FOLDER = deployment.BUILD / "bench"
@@ -151,7 +152,7 @@ def _begin(name: str, sizes: list[str], *, resume: bool) -> tuple[Results, Secti
 
 
 def _logs(section: Section, size: str) -> data.Logs:
-    steps = console.Steps()
+    steps = Steps()
     with steps.step(f"Logs of {size} GB") as step:
         logs = data.logs(FOLDER / "data", size, step.update)
         step.result = f"{logs.events:,} events"

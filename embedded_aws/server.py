@@ -33,6 +33,7 @@ from workshop.processes import inherited_environment
 HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 10
+LEAST_FREE_BYTES = 50 * 1024**2  # less than it writes until it answers
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,12 @@ class EmbeddedAws:
         """
         if self.running():
             return False
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, self.port)) == 0:
-                raise WorkshopError(
-                    f"Port {self.port} is in use by another program.",
-                    f"Stop that program, or choose another port: make up PORT={self.port + 1}",
-                )
+        self._require_none_elsewhere("Use that one, or stop it first: make down")
+        if self._is_open():
+            raise WorkshopError(
+                f"Port {self.port} is in use by another program.",
+                f"Stop that program, or choose another port: make up PORT={self.port + 1}",
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         for file in (self.log, self._state):
@@ -156,10 +157,37 @@ class EmbeddedAws:
                 if member.is_running():
                     member.kill()
             psutil.wait_procs(family, timeout=STOP_SECONDS)
-        self._state.unlink(missing_ok=True)
+        if not self.of_folder(self.folder):  # none of this folder's that runs at another port
+            self._state.unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         self.credentials.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
         return process is not None
+
+    def require_none(self) -> None:
+        """Let nothing run here that was meant to be stopped; remove what one that died has left.
+
+        Raises:
+            WorkshopError: this folder's runs at another port, or another program at this one.
+        """
+        self._require_none_elsewhere("Name its port: make down")
+        if self._is_open():
+            raise WorkshopError(
+                f"What answers at port {self.port} was not started in this folder.",
+                "Run this in the folder where it was started, or name another port",
+            )
+        self.stop()
+
+    def _require_none_elsewhere(self, advice: str) -> None:
+        elsewhere = self.of_folder(self.folder)
+        if elsewhere and elsewhere.port != self.port:
+            raise WorkshopError(
+                f"The embedded AWS of this folder runs at port {elsewhere.port}, not {self.port}.",
+                f"{advice} PORT={elsewhere.port}",
+            )
+
+    def _is_open(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((HOST, self.port)) == 0
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -167,9 +195,12 @@ class EmbeddedAws:
             with contextlib.suppress(OSError), socket.create_connection((HOST, self.port), 1):
                 return
             time.sleep(0.1)
-        last = self.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        said = self.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        free = shutil.disk_usage(self.folder).free
+        if free < LEAST_FREE_BYTES:
+            said = [f"the disk is full: {free:,} bytes are free in {self.folder}"]
         raise WorkshopError(
-            f"The embedded AWS did not start: {''.join(last) or 'it said nothing'}",
+            f"The embedded AWS did not start: {''.join(said) or f'exit code {process.poll()}'}",
             f"Its whole log is {self.log}",
         )
 

@@ -27,7 +27,7 @@ class WorkshopParameters(Construct):
             # No hyphen: a Glue database's name takes none.
             allowed_pattern="^[a-z0-9]{0,12}$",
             constraint_description="at most 12 lower case letters and digits",
-            description="Optional: tells a second copy in one account from the first one.",
+            description="Optional: for a second copy in one account. Cannot be changed later.",
         )
         workspace = CfnParameter(
             stack,

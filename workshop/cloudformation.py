@@ -10,7 +10,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from workshop.account import Account
-from workshop.environment import COMPLETE, describe, failure
+from workshop.environment import (
+    COMPLETE,
+    UNDER_REVIEW,
+    describe,
+    failure,
+    require_same_suffix,
+)
 from workshop.errors import WorkshopError
 
 Progress = Callable[[str], None]
@@ -21,7 +27,7 @@ BODY_LIMIT_BYTES = 51_200
 _WORTHLESS = (
     "CREATE_FAILED",
     "DELETE_FAILED",
-    "REVIEW_IN_PROGRESS",
+    UNDER_REVIEW,
     "ROLLBACK_COMPLETE",
     "ROLLBACK_FAILED",
 )
@@ -91,6 +97,7 @@ def deploy(account: Account, stack: str, template: Template, progress: Progress)
         )
         _expect(account, created["StackId"], "CREATE_COMPLETE", progress)
         return "created"
+    require_same_suffix(found, template.parameters)
     if found["StackStatus"] not in COMPLETE:  # it has an environment: nothing to delete unasked
         raise WorkshopError(
             f"The stack is {found['StackStatus']}: {failure(account, found)}",
@@ -142,7 +149,7 @@ def _settled(account: Account, stack: str, progress: Progress) -> Mapping[str, A
     pause = _FIRST_PAUSE
     while found := describe(account, stack):
         status = found["StackStatus"]
-        if not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
+        if not status.endswith("_IN_PROGRESS") or status == UNDER_REVIEW:
             break
         progress(status)
         time.sleep(pause)

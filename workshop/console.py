@@ -8,22 +8,26 @@ import csv
 import json
 import re
 import sys
-import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
+import typer
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType  # noqa: TID251 - made safe here
 from rich.segment import Segment
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from workshop.errors import WorkshopError
+
 CELL_LENGTH = 2000  # of a table
+FOLDED = 24  # characters of a cell that are not folded
+BLOCK_WIDTH = 60  # of a name and its value, where a table has too many columns
 INTERRUPTED = 130  # the exit code that a shell expects after Ctrl-C
 # What a terminal acts on instead of showing it: controls other than newline and tab, and the marks
 # that turn the direction of text. A lone surrogate cannot be written at all.
@@ -71,53 +75,6 @@ out = PlainConsole(soft_wrap=True)
 progress = PlainConsole(stderr=True)
 
 
-@dataclass
-class Step:
-    """One step of longer work: its name, what came of it, and how long it took."""
-
-    name: str
-    result: str = ""
-    seconds: float = 0.0
-    passed: bool = True
-    status: Status | None = field(default=None, repr=False)
-
-    def facts(self) -> dict[str, str | float | bool]:
-        """What there is to know about the step, as JSON values."""
-        return {
-            "name": self.name,
-            "result": self.result,
-            "seconds": self.seconds,
-            "passed": self.passed,
-        }
-
-    def update(self, text: str) -> None:
-        """Show what is being done now, where there is a terminal to show it on."""
-        if self.status:
-            self.status.update(Text(plain(f"{self.name}: {text}")[: progress.width - 4]))
-
-
-@dataclass
-class Steps:
-    """The steps of one command, in order."""
-
-    done: list[Step] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[Step]:
-        """Time a step; on a terminal with a spinner, elsewhere as one line when it is done."""
-        step = Step(name)
-        start = time.monotonic()
-        with progress.status(name) as status:
-            step.status = status
-            try:
-                yield step
-            finally:
-                step.status = None
-                step.seconds = round(time.monotonic() - start, 1)
-        progress.print(mark(f"{name}: {step.result} ({step.seconds} s)", passed=step.passed))
-        self.done.append(step)
-
-
 def mark(text: str, *, passed: bool) -> Text:
     """A line that says whether something went well: `ok` or `no`, then the text."""
     word = ("ok", "green") if passed else ("no", "red")
@@ -127,37 +84,40 @@ def mark(text: str, *, passed: bool) -> Text:
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
     """Print a table; numbers right-aligned, NULL as an empty cell.
 
-    With more columns than fit side by side, each row is a block of its own, a line for every value
-    that is there, cut where the terminal ends.
+    With more columns than can be read side by side, each row is a block of names and values.
     """
     if title:
         out.print(title, style="bold")
-    if sum(len(name) + 3 for name in columns) > out.width:
+    shown = [["" if value is None else _cut(str(value)) for value in row] for row in rows]
+    widths = [
+        min(
+            max(cell_len(line) for text in cells for line in [*plain(text).split("\n"), ""]), FOLDED
+        )
+        for cells in zip(columns, *shown, strict=True)
+    ]
+    if columns and sum(width + 3 for width in widths) + 1 > out.width:
         _blocks(columns, rows)
         return
     view = Table(box=box.ROUNDED, border_style="dim", header_style="bold")
     for index, name in enumerate(columns):
         numbers = rows and all(_is_number(row[index]) for row in rows)
-        view.add_column(name, justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        view.add_row(*("" if value is None else _cut(str(value)) for value in row))
+        view.add_column(
+            name,
+            justify="right" if numbers else "left",
+            overflow="fold",
+            min_width=widths[index],
+        )
+    for row in shown:
+        view.add_row(*row)
     out.print(view)
 
 
-def facts(pairs: Iterable[tuple[str, object]], *, cut: bool = False) -> None:
-    """Print names and values, a line each: what is not folded can be clicked and copied.
-
-    Args:
-        pairs: the names with their values.
-        cut: whether a value may end where the terminal does.
-    """
+def facts(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, a line each: what is not folded can be clicked and copied."""
     shown = [(plain(name), plain(str(value))) for name, value in pairs]
     longest = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        line = Text(f"{name:<{longest}}  ", style="bold").append(value, "not bold")
-        if cut and out.is_terminal:
-            line.truncate(out.width, overflow="ellipsis")
-        out.print(line)
+        out.print(Text(f"{name:<{longest}}  ", style="bold").append(value, "not bold"))
 
 
 def error(message: str, next_step: str) -> None:
@@ -166,9 +126,25 @@ def error(message: str, next_step: str) -> None:
         progress.print(Text.assemble((word, style), " ", plain(text)), soft_wrap=True)
 
 
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is done that cannot be undone; with `yes`, go on without asking.
+
+    Raises:
+        Abort: the answer is no.
+        WorkshopError: there is no terminal to ask on.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WorkshopError(
+            f"This needs your consent: {plain(question)}?", "Run it in a terminal, or add --yes"
+        )
+    typer.confirm(f"{plain(question)}?", abort=True, err=True)
+
+
 def print_json(value: object) -> None:
-    """Answer with JSON and nothing else; all but ASCII is escaped in it."""
-    print(json.dumps(value, indent=2))  # noqa: T201 - exact output, no markup
+    """Output JSON and nothing else, dataclasses as objects; all but ASCII is escaped in it."""
+    print(json.dumps(value, indent=2, default=asdict))  # noqa: T201 - exact output, no markup
 
 
 def print_csv(rows: Iterable[Iterable[object]]) -> None:
@@ -193,11 +169,38 @@ def inert(value: object) -> object:
 
 
 def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print each row as lines of names and values."""
+    """Print each row as names and values: as many in a line as fit, a long one on its own."""
+    in_a_line = max(out.width // BLOCK_WIDTH, 1)
+    width = out.width // in_a_line
+    longest = max(cell_len(plain(name)) for name in columns)
     for number, row in enumerate(rows, 1):
         out.rule(f"row {number}", align="left", style="dim")
-        pairs = zip(columns, row, strict=True)
-        facts(((name, value) for name, value in pairs if value is not None), cut=True)
+        line, taken = Text(), 0
+        for name, value in zip(columns, row, strict=True):
+            if value is None:
+                continue
+            pair = Text(f"{plain(name):<{longest}}  ", style="bold")
+            pair.append(plain(str(value)), "not bold")
+            cells = -(-(pair.cell_len + 2) // width)
+            if taken and taken + cells > in_a_line:
+                _print_line(line)
+                line, taken = Text(), 0
+            line.pad_right(max(taken * width - line.cell_len, 0))
+            line.append_text(pair)
+            taken += cells
+        if taken:
+            _print_line(line)
+
+
+def _print_line(line: Text) -> None:
+    """Print a line, on a terminal no further than it is wide."""
+    if out.is_terminal:
+        line.truncate(out.width, overflow="ellipsis")
+    out.print(line)
+
+
+def _width(text: str) -> int:
+    return max(cell_len(line) for line in plain(text).split("\n"))
 
 
 def _cut(text: str) -> str:

@@ -1,71 +1,52 @@
-"""Deploying and destroying with the real CDK CLI, on AWS and on the embedded AWS alike."""
+"""Deploying with the real CDK CLI, on AWS and on the embedded AWS alike."""
 
-import json
 import os
+import re
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from botocore.exceptions import ClientError
-
+from workshop import private
 from workshop.account import Account
+from workshop.environment import (
+    COMPLETE,
+    SUFFIX,
+    describe,
+    failure,
+    require_same_suffix,
+)
 from workshop.errors import WorkshopError
-from workshop.inventory import BOOTSTRAP_STACK
 from workshop.processes import inherited_environment
 
 PROJECT = Path(__file__).parent.parent
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 BUILD = PROJECT / "build"
-ASSEMBLY = PROJECT / "cdk.out"
 SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = PROJECT / "glue_scripts" / "segment_io.py"
+BOOTSTRAP_STACK = "CDKToolkit"
 # The CLI reports nothing, asks for no newer version, and keeps its cache out of the user's home.
 QUIET = {
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "true",
     "CDK_HOME": str(BUILD / "cdk"),
 }
+# Write keys, and what Segment's Terraform provider reads.
+_SEGMENTS = ("SEGMENT_", "PUBLIC_API_")
 Progress = Callable[[str], None]
 
 
 def build_folder() -> Path:
     """Make `build/`, which only its owner may enter: what is in it names people."""
-    BUILD.mkdir(mode=0o700, exist_ok=True)
-    if BUILD.stat().st_mode & 0o077:  # made by an earlier version, or by hand
-        BUILD.chmod(0o700)
+    private.make_folder(BUILD)
     return BUILD
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, that only its owner may read from its first byte on."""
-    # mkstemp makes it with the mode 0600.
-    file, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(file, "wb") as half:
-            half.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
-
-
-def _private(path: str, flags: int) -> int:
-    """Open a file as `open` does, so that only its owner may read it."""
-    file = os.open(path, flags, 0o600)
-    os.fchmod(file, 0o600)  # one that was there
-    return file
 
 
 def bootstrap(account: Account, progress: Progress) -> bool:
     """Bootstrap the account for the CDK unless it is; return whether this call did."""
-    try:
-        account.session.client("cloudformation").describe_stacks(StackName=BOOTSTRAP_STACK)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
-            raise
-    else:
+    found = describe(account, BOOTSTRAP_STACK)
+    if found and found["StackStatus"] in COMPLETE:
         return False
     # Away from cdk.json: bootstrapping needs no app, and would synthesize it.
     folder = build_folder()
@@ -84,27 +65,28 @@ def deploy(account: Account, stack: str, options: Sequence[str], progress: Progr
         progress: called with each line that the CDK CLI prints.
 
     Raises:
-        WorkshopError: the deployment failed; the message is the CLI's, the whole output is in
-            build/cdk.log.
+        WorkshopError: the deployment failed; the message is CloudFormation's and the CLI's, the
+            whole output is in build/cdk.log. Or the options give the stack another suffix.
     """
     _ = account.id
-    _cdk(
-        account,
-        ["deploy", "--context", f"stackName={stack}", "--require-approval", "never", *options],
-        progress,
-    )
-
-
-def destroy(account: Account, stack: str, progress: Progress) -> None:
-    """Run `cdk destroy` for the stack; no stack is no error.
-
-    Raises:
-        WorkshopError: the deletion failed; the message is the CLI's.
-    """
-    _ = account.id
-    # What was deployed from here last is still there; it need not be made again.
-    app = ["--app", str(ASSEMBLY)] if _assembled(stack) else ["--context", f"stackName={stack}"]
-    _cdk(account, ["destroy", stack, "--force", *app], progress)
+    before = describe(account, stack)
+    for option in options:
+        if suffix := re.search(f"(?:^|[=:]){SUFFIX}=(.*)", option):
+            require_same_suffix(before, {SUFFIX: suffix[1]})
+    try:
+        _cdk(
+            account,
+            ["deploy", "--context", f"stackName={stack}", "--require-approval", "never", *options],
+            progress,
+        )
+    except WorkshopError as error:
+        after = describe(account, stack)
+        if after and _moment(after) != _moment(before):  # it came as far as CloudFormation
+            raise WorkshopError(
+                f"The stack is {after['StackStatus']}: {failure(account, after)}\n{error.message}",
+                error.next_step,
+            ) from error
+        raise
 
 
 def environment(account: Account) -> dict[str, str]:
@@ -117,18 +99,15 @@ def environment(account: Account) -> dict[str, str]:
         names = (name for name in os.environ if name.startswith("AWS_") or name == "NO_PROXY")
         given = inherited_environment() | {name: os.environ[name] for name in names}
     else:
-        given = {n: value for n, value in os.environ.items() if not n.startswith("SEGMENT_")}
+        given = {n: value for n, value in os.environ.items() if not n.startswith(_SEGMENTS)}
     # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return given | QUIET | {"PATH": path, "CI": "true"}
 
 
-def _assembled(stack: str) -> bool:
-    try:
-        manifest = json.loads((ASSEMBLY / "manifest.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return stack in manifest["artifacts"]
+def _moment(stack: Mapping[str, Any] | None) -> list[object]:
+    """What tells one operation on a stack from the next."""
+    return [stack and stack.get(key) for key in ("StackId", "StackStatus", "LastUpdatedTime")]
 
 
 def _cdk(
@@ -138,7 +117,7 @@ def _cdk(
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
     lines: list[str] = []
-    with open(log, "a", encoding="utf-8", opener=_private) as copy:
+    with open(log, "a", encoding="utf-8", opener=private.opener) as copy:
         process = subprocess.Popen(
             [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
             cwd=folder,

@@ -12,7 +12,10 @@ from workshop.account import Account
 from workshop.errors import WorkshopError
 
 DEFAULT_STACK = "SegmentPersonalizeWorkshop"
+SUFFIX = "BucketSuffix"  # the template's parameter
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+# A change set of a new stack was made, and not executed: nothing is under way.
+UNDER_REVIEW = "REVIEW_IN_PROGRESS"
 _BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
@@ -69,12 +72,14 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
             is another stack.
     """
     deploy = deploy or ("make up" if account.embedded else "make deploy")
-    _ = account.id  # says clearly when nothing answers
+    account.check_reachable()
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
-        raise MissingError(f"The stack {stack} is not deployed on {account}.", deploy)
+        raise MissingError(
+            f"The stack {stack} is not deployed on {account}.{_others(account)}", deploy
+        )
     status = found["StackStatus"]
-    if status.endswith("_IN_PROGRESS"):
+    if status.endswith("_IN_PROGRESS") and status != UNDER_REVIEW:
         raise InProgressError(
             f"The stack {stack} on {account} is {status}.", "Wait for its end, then run this again"
         )
@@ -94,6 +99,18 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     return Environment(
         stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
     )
+
+
+def _others(account: Account) -> str:
+    """A sentence that names the exercise's stacks that are deployed; empty if there are none."""
+    pages = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
+    names = [
+        stack["StackName"]
+        for page in pages
+        for stack in page["Stacks"]
+        if any(output["OutputKey"] == outputs.WORKGROUP for output in stack.get("Outputs", []))
+    ]
+    return f" Deployed there: {', '.join(names)}." if names else ""
 
 
 def resources(account: Account, environment: Environment) -> dict[str, dict[str, str]]:
@@ -129,18 +146,72 @@ def _of_stack_set(account: Account, name: str) -> dict[str, Any] | None:
 def failure(account: Account, stack: Mapping[str, Any]) -> str:
     """Say at which resource the stack's last operation failed first, and why.
 
+    CloudFormation refuses a name that is taken before there is an event of any resource; then the
+    reason is in the operation's own events, or in those of the change set.
+
     Args:
         account: where it is.
         stack: as DescribeStacks has it.
     """
-    events = account.session.client("cloudformation").get_paginator("describe_stack_events")
+    client = account.session.client("cloudformation")
+    reason = stack.get("StackStatusReason", "no reason given")
+    if stack["StackStatus"] == UNDER_REVIEW:
+        made = client.list_change_sets(StackName=stack["StackId"])["Summaries"]
+        failed = [one for one in made if one["Status"] == "FAILED"]
+        if not failed:
+            return "its change set was not executed"
+        refused = _refusals(client, ChangeSetName=failed[-1]["ChangeSetId"])
+        return refused or str(failed[-1].get("StatusReason", reason))
+    return _first_failure(client, stack) or _refusals(client, StackName=stack["StackId"]) or reason
+
+
+def _first_failure(client: Any, stack: Mapping[str, Any]) -> str:  # noqa: ANN401 - boto3's own
+    """The resource that failed first in the stack's last operation, and why; empty if none did."""
     first = ""
-    for page in events.paginate(StackName=stack["StackId"]):
+    for page in client.get_paginator("describe_stack_events").paginate(StackName=stack["StackId"]):
         for event in page["StackEvents"]:  # newest first
             status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
             if event["PhysicalResourceId"] == stack["StackId"]:
                 if status in _BEGINNINGS:
-                    return first or stack.get("StackStatusReason", "no reason given")
+                    return first
             elif status.endswith("_FAILED") and "cancelled" not in reason:
                 first = f"{event['LogicalResourceId']}: {reason}"
-    return first or stack.get("StackStatusReason", "no reason given")
+    return first
+
+
+def _refusals(client: Any, **target: str) -> str:  # noqa: ANN401 - boto3's own
+    """What CloudFormation refused in the last operation before it began; empty if nothing."""
+    try:
+        answer = client.describe_events(**target, Filters={"FailedEvents": True})
+    except ClientError:  # a role may be without the right; the stack's own reason must do then
+        return ""
+    events = answer["OperationEvents"]
+    return "; ".join(
+        f"{event.get('LogicalResourceId', 'the template')}: {reason}"
+        for event in events
+        if event.get("OperationId") == events[0].get("OperationId")  # newest first
+        for reason in [event.get("ValidationStatusReason") or event.get("HookStatusReason")]
+        if reason and event.get("ValidationFailureMode", "FAIL") == "FAIL"
+    )
+
+
+def require_same_suffix(stack: Mapping[str, Any] | None, parameters: Mapping[str, str]) -> None:
+    """Let the suffix of a stack that is there stay as it is.
+
+    Args:
+        stack: as DescribeStacks has it; None where there is none.
+        parameters: those that are given for the next deployment.
+
+    Raises:
+        WorkshopError: another suffix is given: all names would change, and no data would follow.
+    """
+    given = parameters.get(SUFFIX)
+    if stack is None or given is None or stack["StackStatus"] not in COMPLETE:
+        return  # what failed is deleted, and made again
+    values = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+    if given != values.get(SUFFIX, ""):
+        raise WorkshopError(
+            f"The stack {stack['StackName']} has the {SUFFIX} {values.get(SUFFIX, '')!r}, which "
+            f"cannot become {given!r}: all its data would be left behind in the old bucket.",
+            "A suffix is for a new stack: choose another name for it (--stack)",
+        )

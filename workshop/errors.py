@@ -7,9 +7,14 @@ class WorkshopError(Exception):
     Attributes:
         message: one sentence that says what went wrong, naming the file, resource or option.
         next_step: one sentence that says what to do about it.
+        details: what only `--verbose` shows, e.g. a traceback.
+        answered: whether an answer that says so was printed before.
     """
 
-    def __init__(self, message: str, next_step: str) -> None:
+    answered = False
+
+    def __init__(self, message: str, next_step: str, details: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+        self.details = details

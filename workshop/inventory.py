@@ -1,18 +1,53 @@
-"""What of an environment is in the account: taken after its deletion, it must be empty."""
+"""What is left of an environment in its account: whatever its stack's events name, and no more.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+CloudFormation keeps the events of deleted stacks for 90 days. A name alone proves nothing: Glue has
+log groups of its own in every account, and other copies have names that begin alike. So each thing
+that the stack has made is looked up by its type and its whole name.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from workshop import queries
+from workshop import causes
 from workshop.account import Account
 from workshop.errors import WorkshopError
 
-BOOTSTRAP_STACK = "CDKToolkit"
 _SHOWN = 20
+_STACK = "AWS::CloudFormation::Stack"
+_PATIENCE_SECONDS, _PAUSE_SECONDS = 60, 5
+# How a resource is looked up: what it is called here, the service, the operation, its argument.
+# What is in a workgroup or a bucket goes with it, as a log group takes its metric filters along.
+_LOOKUPS: dict[str, tuple[str, Any, str, str]] = {
+    "AWS::Athena::WorkGroup": ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
+    _STACK: ("CloudFormation stack", "cloudformation", "describe_stacks", "StackName"),
+    "AWS::CloudWatch::Dashboard": ("dashboard", "cloudwatch", "get_dashboard", "DashboardName"),
+    "AWS::Glue::Database": ("Glue database", "glue", "get_database", "Name"),
+    "AWS::Glue::Job": ("Glue job", "glue", "get_job", "JobName"),
+    "AWS::Glue::Table": ("Glue table", "glue", "get_table", "Name"),
+    "AWS::IAM::ManagedPolicy": ("IAM policy", "iam", "get_policy", "PolicyArn"),
+    "AWS::IAM::Role": ("IAM role", "iam", "get_role", "RoleName"),
+    "AWS::Lambda::Function": ("Lambda function", "lambda", "get_function", "FunctionName"),
+    "AWS::Logs::LogGroup": ("log group", "logs", "describe_log_groups", "logGroupNamePrefix"),
+    "AWS::S3::Bucket": ("S3 bucket", "s3", "head_bucket", "Bucket"),
+}
+# What the services say of something that is not there.
+_GONE = {
+    "404",
+    "EntityNotFoundException",
+    "NoSuchBucket",
+    "NoSuchEntity",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "ValidationError",
+}
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# The lesson's saved queries 04 and 05 make this database and this table.
+_LESSON_DATABASE, _LESSON_TABLE = "default", "segment_logs"
 
 
 @dataclass(frozen=True, order=True)
@@ -20,194 +55,217 @@ class Item:
     """One thing in an account.
 
     Attributes:
-        kind: what it is, e.g. `S3 object`.
-        name: its name; within its owner, where it has one.
-        owner: the bucket, database or workgroup that it is in, or empty.
+        kind: its type in CloudFormation, e.g. `AWS::S3::Bucket`.
+        name: its physical id.
+        database: a table's database; empty for anything else.
     """
 
     kind: str
     name: str
-    owner: str = ""
+    database: str = ""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.kind, self.name, self.owner and f"in {self.owner}")))
+        name = self.name.split("/")[1] if self.name.startswith("arn:") else self.name
+        return f"{_LOOKUPS[self.kind][0]} {name}" + (
+            f" in {self.database}" if self.database else ""
+        )
 
 
 @dataclass(frozen=True)
-class Belongings:
-    """The names by which an environment's belongings are known, also when its stack has gone."""
+class Inventory:
+    """What an account has of an environment.
 
-    stack: str
-    names: frozenset[str]
+    Attributes:
+        known: whether CloudFormation knows the stack, deleted or not.
+        left: what is there and was the stack's.
+        unchecked: what could not be looked up, and why.
+        participants: what participants made by the lesson's own queries, and how to remove it.
+    """
 
-    @classmethod
-    def of(cls, account: Account, stack: str) -> "Belongings":
-        """Read what the stacks of that name, or of that stack set, have or had.
+    known: bool
+    left: list[Item] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    participants: dict[str, str] = field(default_factory=dict)
 
-        CloudFormation knows deleted stacks for 90 days. What was kept on purpose (`retainData`) is
-        none of it. Where there was no such stack, the names are the usual ones.
+    def summary(self, account: Account, stack: str) -> str:
+        """Say in one line what was found."""
+        if not self.known:
+            return (
+                f"no stack {stack} in {account.region}, nor one deleted in the last 90 days: "
+                "was it deployed in another region?"
+            )
+        texts = [_count(len(self.left), "thing") + " left" if self.left else "nothing left"]
+        if self.unchecked:
+            texts.append(f"{len(self.unchecked)} could not be looked up")
+        if self.participants:
+            texts.append("participants made " + ", ".join(self.participants))
+        return "; ".join(texts)
+
+    def facts(self) -> dict[str, object]:
+        """What was found, as JSON values."""
+        return {
+            "left": [str(item) for item in self.left],
+            "unchecked": self.unchecked,
+            "participants": self.participants,
+        }
+
+    def require_nothing(self, account: Account) -> None:
+        """Let nothing be left, and nothing be unknown.
+
+        Raises:
+            WorkshopError: something is; the message names the first twenty.
         """
-        cloudformation = account.session.client("cloudformation")
-        ids = [
-            found["StackId"]
-            for page in cloudformation.get_paginator("list_stacks").paginate()
-            for found in page["StackSummaries"]
-            if _is_of(found["StackName"], stack)
-        ]
-        if ids:
-            names = frozenset(name for one in ids for name in _had(account.session, one))
-        else:
-            job = "SegmentEventsJsonToCsv"
-            logs = {f"/aws-glue/{job}/error", f"/aws-glue/{job}/output"}
-            database, workgroup = "segment_personalize", "segment-personalize"
-            names = frozenset({f"personalize-data-{account.id}", database, workgroup, job, *logs})
-        return cls(stack, names)
-
-    def include(self, item: Item) -> bool:
-        """Whether the item is the environment's, by its name, its owner's, or its prefix."""
-        last = item.name.rsplit("/", 1)[-1]
-        return (
-            bool({item.name, item.owner, last} & self.names)
-            or _is_of(last, self.stack)
-            or last.startswith(f"{self.stack}-")
-        )
+        if self.left:
+            stacks = [item for item in self.left if item.kind == _STACK]
+            raise WorkshopError(
+                f"{_count(len(self.left), 'thing')} left on {account}:{_listed(self.left)}",
+                f"Delete {stacks[0]} with its stack set, then run this again"
+                if stacks
+                else "These were the stack's own: delete them by hand, then run this again",
+            )
+        if self.unchecked:
+            raise WorkshopError(
+                f"Nothing was found, but not everything on {account} could be looked up:"
+                f"{_listed(self.unchecked)}",
+                "Allow what the messages name, then run this again",
+            )
 
 
-def require_nothing(left: Sequence[Item], where: Account, advice: str = "") -> None:
-    """Let nothing be left.
+def take(account: Account, stack: str) -> Inventory:
+    """Look up everything that the stacks of a name, or of a stack set, have made and not kept.
 
-    Args:
-        left: what an inventory found.
-        where: in which account.
-        advice: what else there is to do about it.
+    AWS goes on showing for a while what has just been deleted: what is there is looked up again,
+    for up to a minute, before it counts as left. The embedded AWS forgets at once.
+    """
+    ids = list(_ids(account, stack))
+    items = {item for one in ids for item in _made(account, one)}
+    end = time.monotonic() + (0 if account.embedded else _PATIENCE_SECONDS)
+    present, unchecked = _look_up(account, items)
+    while present and time.monotonic() < end and not any(i.kind == _STACK for i in present):
+        time.sleep(_PAUSE_SECONDS)
+        present, unchecked = _look_up(account, items)
+    if present:
+        present -= _of_other_stacks(account, {*ids})
+    buckets = {item.name for item in items if item.kind == "AWS::S3::Bucket"}
+    return Inventory(
+        bool(ids), sorted(present), sorted(unchecked), _made_by_lesson(account, buckets)
+    )
+
+
+def _ids(account: Account, stack: str) -> Iterator[str]:
+    """Yield the ids of the stacks of that name, and of those that a stack set of that name made."""
+    names = re.compile(f"{re.escape(stack)}|StackSet-{re.escape(stack)}-{_UUID}")
+    cloudformation = account.session.client("cloudformation")
+    for page in cloudformation.get_paginator("list_stacks").paginate():
+        for summary in page["StackSummaries"]:
+            if names.fullmatch(summary["StackName"]):
+                yield summary["StackId"]
+
+
+def _made(account: Account, stack_id: str) -> set[Item]:
+    """What a stack has made, itself included, without what it was told to keep (`retainData`)."""
+    made, kept = set[tuple[str, str]](), set[tuple[str, str]]()
+    pages = account.session.client("cloudformation").get_paginator("describe_stack_events")
+    for page in pages.paginate(StackName=stack_id):
+        for event in page["StackEvents"]:
+            resource = event["ResourceType"], event.get("PhysicalResourceId", "")
+            # What was not made may be somebody else's, of the same name.
+            if event["ResourceStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+                made.add(resource)
+            elif event["ResourceStatus"] == "DELETE_SKIPPED":
+                kept.add(resource)
+    return _items(made - kept) | {Item(_STACK, stack_id)}
+
+
+def _items(resources: Iterable[tuple[str, str]]) -> set[Item]:
+    """A stack's resources; a table's physical id lacks its database, which is the stack's, too."""
+    found = {(kind, name) for kind, name in resources if kind in _LOOKUPS and name}
+    databases = [name for kind, name in found if kind == "AWS::Glue::Database"]
+    return {
+        Item(kind, name, database)
+        for kind, name in found
+        for database in (databases if kind == "AWS::Glue::Table" else [""])
+    }
+
+
+def _look_up(account: Account, items: Iterable[Item]) -> tuple[set[Item], set[str]]:
+    """Which of the items are there; and which could not be looked up, with the reason."""
+    present, unchecked = set[Item](), set[str]()
+    for item in items:
+        try:
+            if _is_there(account, item):
+                present.add(item)
+        except ClientError as error:
+            code, message = causes.code_and_message(error)
+            cause = causes.of(error)
+            if cause and cause is not causes.DENIED:
+                raise
+            # Athena has no code of its own for a workgroup that is not there.
+            if code not in _GONE and "is not found" not in message:
+                unchecked.add(f"{item}: {code} {message}".strip())
+    return present, unchecked
+
+
+def _is_there(account: Account, item: Item) -> bool:
+    """Look one thing up.
 
     Raises:
-        WorkshopError: something is; the message names the first twenty.
+        ClientError: it is not there, or may not be looked up.
     """
-    if left:
-        shown = "\n  ".join(str(item) for item in left[:_SHOWN])
-        raise WorkshopError(
-            f"{len(left)} things are left on {where}:\n  {shown}",
-            "Delete them by hand, then run this again" + advice,
+    _, service, operation, argument = _LOOKUPS[item.kind]
+    client: Any = account.session.client(service)
+    arguments: dict[str, Any] = {argument: item.name}
+    if item.database:
+        arguments |= {"DatabaseName": item.database}
+    answer = getattr(client, operation)(**arguments)
+    if item.kind == _STACK:
+        return bool(answer["Stacks"][0]["StackStatus"] != "DELETE_COMPLETE")
+    if item.kind == "AWS::Logs::LogGroup":
+        return item.name in (group["logGroupName"] for group in answer["logGroups"])
+    if item.kind == "AWS::S3::Bucket":  # its name is free again, for other regions as well
+        return bool(answer.get("BucketRegion", account.region) == account.region)
+    return True
+
+
+def _of_other_stacks(account: Account, ids: set[str]) -> set[Item]:
+    """What belongs to the stacks that are there now, without those of these ids."""
+    cloudformation = account.session.client("cloudformation")
+    stacks = cloudformation.get_paginator("describe_stacks").paginate()
+    resources = cloudformation.get_paginator("list_stack_resources")
+    return {
+        item
+        for page in stacks
+        for stack in page["Stacks"]
+        if stack["StackId"] not in ids
+        for item in _items(
+            (one["ResourceType"], one.get("PhysicalResourceId", ""))
+            for listed in resources.paginate(StackName=stack["StackId"])
+            for one in listed["StackResourceSummaries"]
         )
+    }
 
 
-def take(account: Account, belongings: Belongings, besides: str = "") -> list[Item]:
-    """List what of an environment is in the account, sorted.
-
-    The services are those that the stack touches: S3 (buckets, and in them objects, versions and
-    unfinished uploads), Glue (databases, tables, jobs), Athena (workgroups, saved queries),
-    Lambda, IAM (roles, policies), CloudWatch (log groups, dashboards) and CloudFormation. In an
-    AWS account it is what `belongings` know; on the embedded AWS, where nothing else lives, it is
-    all there is besides the CDK's bootstrap and what is named `besides`: the role by which an
-    organizer got in.
-    """
-    session = account.session
-    aws_own = {Item("Athena workgroup", "primary")}
-    bootstrap = _bootstrap_names(session)
-
-    def counts(item: Item) -> bool:
-        if account.embedded:
-            return item not in aws_own and item.name not in bootstrap | {besides}
-        return belongings.include(item)
-
-    items = {item for item in _items(session) if counts(item)}
-    for bucket in [item.name for item in items if item.kind == "S3 bucket"]:
-        items.update(_contents(session, bucket))
-    return sorted(items)
-
-
-def _items(session: boto3.Session) -> Iterator[Item]:
-    for kind, service, operation, key, name in (
-        ("CloudFormation stack", "cloudformation", "describe_stacks", "Stacks", "StackName"),
-        ("Glue job", "glue", "get_jobs", "Jobs", "Name"),
-        ("Lambda function", "lambda", "list_functions", "Functions", "FunctionName"),
-        ("IAM role", "iam", "list_roles", "Roles", "RoleName"),
-        ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
-        ("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
-    ):
-        yield from (Item(kind, found) for found in _names(session, service, operation, key, name))
-    for policy in _names(session, "iam", "list_policies", "Policies", "PolicyName", Scope="Local"):
-        yield Item("IAM policy", policy)
-    for bucket in session.client("s3").list_buckets()["Buckets"]:
-        yield Item("S3 bucket", bucket["Name"])
-    for database in _names(session, "glue", "get_databases", "DatabaseList", "Name"):
-        yield Item("Glue database", database)
-        tables = _names(session, "glue", "get_tables", "TableList", "Name", DatabaseName=database)
-        yield from (Item("Glue table", table, database) for table in tables)
-    athena = session.client("athena")
-    for group in _workgroups(session):
-        yield Item("Athena workgroup", group)
-        for page in athena.get_paginator("list_named_queries").paginate(WorkGroup=group):
-            for _, query in queries.by_id(session, page["NamedQueryIds"]):
-                yield Item("Athena saved query", query.name, group)
-
-
-def _contents(session: boto3.Session, bucket: str) -> Iterator[Item]:
-    s3 = session.client("s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        for version in page.get("Versions", []):
-            kind = "S3 object" if version["IsLatest"] else "S3 object version"
-            yield Item(kind, version["Key"], bucket)
-        for marker in page.get("DeleteMarkers", []):
-            yield Item("S3 delete marker", marker["Key"], bucket)
-    for unfinished in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
-        for upload in unfinished.get("Uploads", []):
-            yield Item("S3 unfinished upload", upload["Key"], bucket)
-
-
-def _names(
-    session: boto3.Session,
-    service: Any,  # noqa: ANN401 - one of the service names below
-    operation: str,
-    key: str,
-    name: str,
-    **arguments: str,
-) -> Iterator[str]:
-    for page in session.client(service).get_paginator(operation).paginate(**arguments):
-        yield from (entry[name] for entry in page[key])
-
-
-def _workgroups(session: boto3.Session) -> Iterator[str]:
-    # botocore has no paginator for this call.
-    athena = session.client("athena")
-    page = athena.list_work_groups()
-    while True:
-        yield from (group["Name"] for group in page["WorkGroups"])
-        if "NextToken" not in page:
-            return
-        page = athena.list_work_groups(NextToken=page["NextToken"])
-
-
-def _is_of(name: str, stack: str) -> bool:
-    """Whether a stack has that name, or that stack set has made it."""
-    return name == stack or name.startswith(f"StackSet-{stack}-")
-
-
-def _had(session: boto3.Session, stack: str) -> set[str]:
-    """The physical names of what a stack, by its name or id, has made and not kept.
-
-    By its id it may be deleted.
-    """
-    had, kept = set[str](), set[str]()
-    pages = session.client("cloudformation").get_paginator("describe_stack_events")
-    for page in pages.paginate(StackName=stack):
-        for event in page["StackEvents"]:
-            status, name = event["ResourceStatus"], event.get("PhysicalResourceId", "")
-            # What was not made may be somebody else's, of the same name.
-            if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-                had |= {name, name.rsplit("/", 1)[-1]}
-            # The bucket's policy is always kept for the bucket to take along, and named as that.
-            elif status == "DELETE_SKIPPED" and event["ResourceType"] == "AWS::S3::Bucket":
-                kept.add(name)
-    return had - kept - {""}  # as the owner of most things is empty
-
-
-def _bootstrap_names(session: boto3.Session) -> set[str]:
-    """The physical names of the CDK's bootstrap; none where it was never run."""
+def _made_by_lesson(account: Account, buckets: set[str]) -> dict[str, str]:
+    """What queries 04 and 05 have made upon one of these buckets, with statements to remove it."""
+    glue = account.session.client("glue")
     try:
-        return {BOOTSTRAP_STACK, *_had(session, BOOTSTRAP_STACK)}
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
-            raise
-        return set()
+        table = glue.get_table(DatabaseName=_LESSON_DATABASE, Name=_LESSON_TABLE)["Table"]
+        tables = glue.get_tables(DatabaseName=_LESSON_DATABASE, MaxResults=2)["TableList"]
+    except ClientError:  # it is nobody's business here what else may be wrong with that database
+        return {}
+    location = table.get("StorageDescriptor", {}).get("Location", "")
+    if not any(location.startswith(f"s3://{bucket}/") for bucket in buckets):
+        return {}
+    name = f"{_LESSON_DATABASE}.{_LESSON_TABLE}"
+    made = {f"Glue table {name}": f"DROP TABLE {name}"}
+    if len(tables) == 1:  # it may have been there before; then others use it
+        made[f"Glue database {_LESSON_DATABASE}"] = f"DROP DATABASE {_LESSON_DATABASE}"
+    return made
+
+
+def _listed(things: Sequence[object]) -> str:
+    return "".join(f"\n  {thing}" for thing in things[:_SHOWN])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

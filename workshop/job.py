@@ -1,98 +1,95 @@
 """Running the Glue job and following it: its state, its log, its accounting."""
 
-import json
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop.account import Account
+from workshop.accounting import Accounting, Log
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
-# The line on which the script says, as JSON, what became of every record.
-ACCOUNTING = "ACCOUNTING "
-_FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
-LOG_LINES_SHOWN = 15
+FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 LINE_LENGTH = 1000  # of a log's line that is shown
 _LOG_DELAY_SECONDS = 20
 _PAGES = 10  # of a log that are read at once, each of 1 MB at most
-# Participants edit the script, so its accounting may be anything. What it may be at most.
-_MOST_RECORDS, _MOST_REASONS, _LONGEST_REASON = 10**15, 50, 100
-_BY_REASON = ("filtered", "rejected", OTHER_EVENTS)
+Follow = Callable[[str, list[str]], None]
 
 
 @dataclass(frozen=True)
 class JobRun:
-    """A finished run.
+    """A run of the job.
 
     Attributes:
         id, state: as Glue has them.
-        seconds: how long it ran.
-        accounting: the record counts by name; empty if there are none.
+        seconds: how long it ran, or has been running.
+        accounting: the record counts, if its log has them.
         complaint: what is wrong with the accounting that is in the log, if anything.
+        error: why it failed, as Glue has it.
+        log: the last lines of a failed run's error log, where it was followed.
     """
 
     id: str
     state: str
     seconds: int
-    accounting: dict[str, Any]
+    accounting: Accounting | None = None
     complaint: str = ""
+    error: str = ""
+    log: tuple[str, ...] = ()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, however it did."""
+        return self.state in FINISHED
+
+    def __str__(self) -> str:
+        time = f"{'after' if self.is_finished else 'for'} {self.seconds} s"
+        cause = f": {self.error.splitlines()[0]}" if self.error else ""
+        return f"{self.id} is {self.state} {time}{cause}"
+
+    def require_success(self) -> None:
+        """Raise an error unless it succeeded.
+
+        Raises:
+            WorkshopError: it did not; the message is Glue's, the details are of its log.
+        """
+        if self.state != "SUCCEEDED":
+            cause, *more = (self.error or "no reason given").splitlines()
+            raise WorkshopError(
+                f"The job run {self.id} is {self.state}: {cause}",
+                f"Read the log: workshop logs {self.id}",
+                "\n".join([*more, *self.log]),
+            )
 
 
-@dataclass
-class Log:
-    """What is kept of a log, however long it is.
-
-    Attributes:
-        tail: its last lines.
-        accounting: the first accounting in it that can be read; empty if there is none.
-        complaint: what is wrong with the one that cannot; empty if there is none.
-    """
-
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES_SHOWN))
-    accounting: dict[str, Any] = field(default_factory=dict)
-    complaint: str = ""
-
-    def add(self, lines: Iterable[str]) -> "Log":
-        """Read the lines that come next; return the log itself."""
-        for line in lines:
-            self.tail.append(line)
-            if line.startswith(ACCOUNTING) and not self.accounting:
-                try:
-                    self.accounting = _accounting(line.removeprefix(ACCOUNTING))
-                    self.complaint = ""
-                except (ValueError, RecursionError) as error:
-                    self.complaint = f"The accounting in the job's log cannot be read: {error}"
-        return self
+def run(account: Account, environment: Environment, follow: Follow) -> JobRun:
+    """Start the job and wait for its success: see `start` and `wait`."""
+    finished = wait(account, environment, start(account, environment), follow)
+    finished.require_success()
+    return finished
 
 
-def run(  # noqa: PLR0913 - what a run of Glue's can have
+def start(
     account: Account,
     environment: Environment,
     arguments: Mapping[str, str] | None = None,
-    *,
     workers: int | None = None,
     timeout_minutes: int | None = None,
-    follow: Callable[[str, list[str]], None],
-) -> JobRun:
-    """Start the job and wait for its end.
+) -> str:
+    """Start the job and return the run's id.
 
     Args:
         account: where the job is.
         environment: which job it is.
         arguments: job arguments for this run, e.g. `{"--S3_CSV_OUTPUT_PATH": "s3://..."}`.
-        workers: how many for this run, the driver among them; by default the job's.
+        workers: how many for this run, including the driver; by default the job's.
         timeout_minutes: when Glue ends this run; by default the job's.
-        follow: called with the state and the new log lines, about once a second.
 
     Raises:
-        WorkshopError: the run could not be started, or did not succeed; the message carries
-            Glue's error and the last lines of the log.
+        WorkshopError: the run could not be started.
     """
     glue = account.session.client("glue")
     request: dict[str, Any] = {"JobName": environment.job, "Arguments": dict(arguments or {})}
@@ -103,46 +100,63 @@ def run(  # noqa: PLR0913 - what a run of Glue's can have
             request |= {"WorkerType": worker_type, "NumberOfWorkers": workers}
         if timeout_minutes:
             request |= {"Timeout": timeout_minutes}
-        run_id = glue.start_job_run(**request)["JobRunId"]
+        return str(glue.start_job_run(**request)["JobRunId"])
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise WorkshopError(
             f"The job {environment.job} did not start: {error.response['Error']['Message']}",
-            "Wait for the run that is under way, or stop it in the console"
+            "Follow the current run: workshop run-job --attach; or stop it: workshop stop"
             if code == "ConcurrentRunsExceededException"
-            else "Check the stack: python -m workshop status",
+            else "Check the stack: workshop status",
         ) from error
-    output = LogTail(account, _log_group(environment, "output"), run_id)
-    error_log = LogTail(account, _log_group(environment, "error"), run_id)
+
+
+def argument_names(account: Account, environment: Environment) -> list[str]:
+    """The names of the arguments that the job's definition has, which participants may edit."""
+    try:
+        definition = account.session.client("glue").get_job(JobName=environment.job)["Job"]
+    except ClientError:  # `start` says why
+        return []
+    return [*definition.get("DefaultArguments", {})]
+
+
+def wait(account: Account, environment: Environment, run_id: str, follow: Follow) -> JobRun:
+    """Follow a run to its end.
+
+    Args:
+        account: where the job is.
+        environment: which job it is.
+        run_id: which run it is.
+        follow: called with the state and the new log lines, about once a second.
+    """
+    glue = account.session.client("glue")
+    output = LogTail(account, log_group(environment, "output"), run_id)
+    error_log = LogTail(account, log_group(environment, "error"), run_id)
     printed, complained = Log(), Log()
     late = time.monotonic() + _LOG_DELAY_SECONDS
     while True:
-        job_run = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
-        state = job_run["JobRunState"]
+        record = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
+        state = record["JobRunState"]
         new = list(output.new_lines())
         printed.add(new)
         complained.add(error_log.new_lines())
         follow(state, new)
         # CloudWatch may be some seconds behind the run: the accounting comes near its end.
-        if state in _FINISHED and (
+        if state in FINISHED and (
             state != "SUCCEEDED"
             or printed.accounting
             or printed.complaint
             or time.monotonic() > late
         ):
             break
-        if state not in _FINISHED:
+        if state not in FINISHED:
             late = time.monotonic() + _LOG_DELAY_SECONDS
         time.sleep(1)
-    if state != "SUCCEEDED":
-        tail = "\n  ".join(line[:LINE_LENGTH] for line in complained.tail or printed.tail)
-        raise WorkshopError(
-            f"The job run {run_id} is {state}: {job_run.get('ErrorMessage', 'no reason given')}"
-            + (f"\n  {tail}" if tail else ""),
-            f"The whole log is in the log group {error_log.group}, stream {run_id}",
-        )
-    seconds = job_run.get("ExecutionTime", 0)
-    return JobRun(run_id, state, seconds, printed.accounting, printed.complaint)
+    finished = _run(record, printed)
+    if state == "SUCCEEDED":
+        return finished
+    lines = (line[:LINE_LENGTH] for line in complained.tail or printed.tail)
+    return replace(finished, log=tuple(lines))
 
 
 def last_run(account: Account, environment: Environment, *states: str) -> JobRun | None:
@@ -150,50 +164,83 @@ def last_run(account: Account, environment: Environment, *states: str) -> JobRun
 
     It has its accounting if its log is still there.
     """
+    return next(_newest(account, environment, states or FINISHED), None)
+
+
+def current_run(account: Account, environment: Environment) -> JobRun | None:
+    """The run that is under way, if there is one."""
+    newest = next(_newest(account, environment), None)
+    return newest if newest and not newest.is_finished else None
+
+
+def _newest(
+    account: Account, environment: Environment, states: Sequence[str] = ()
+) -> Iterator[JobRun]:
     glue = account.session.client("glue")
-    pages = glue.get_paginator("get_job_runs").paginate(JobName=environment.job)
     try:
-        runs = (run for page in pages for run in page["JobRuns"])  # newest first
-        run = next((run for run in runs if run["JobRunState"] in (states or _FINISHED)), None)
+        for page in glue.get_paginator("get_job_runs").paginate(JobName=environment.job):
+            for record in page["JobRuns"]:
+                if not states or record["JobRunState"] in states:
+                    log = LogTail(account, log_group(environment, "output"), record["Id"])
+                    yield _run(record, Log().add(log.new_lines()))
     except glue.exceptions.EntityNotFoundException:  # the job itself has gone
-        run = None
-    if run is None:
-        return None
-    log = Log().add(LogTail(account, _log_group(environment, "output"), run["Id"]).new_lines())
-    seconds = run.get("ExecutionTime", 0)
-    return JobRun(run["Id"], run["JobRunState"], seconds, log.accounting, log.complaint)
+        return
 
 
-def _log_group(environment: Environment, stream: str) -> str:
-    """The stack's own log group, whatever a participant has made of the job's arguments."""
-    return f"/aws-glue/{environment.job}/{stream}"
-
-
-def _accounting(text: str) -> dict[str, Any]:
-    """Read an accounting as the script prints it.
+def find_run(account: Account, environment: Environment, run_id: str | None) -> JobRun:
+    """The run of this id, or the newest.
 
     Raises:
-        ValueError: it is something else.
-        RecursionError: it is nested deeper than Python reads.
+        WorkshopError: there is no such run.
     """
-    try:
-        value = json.loads(text)
-    except ValueError as error:  # among them numbers of more than 4,300 digits
-        raise ValueError(f"not JSON ({str(error)[:80]})") from error
-    # The script of an earlier deployment has no names of other events.
-    if not isinstance(value, dict) or value.keys() | {OTHER_EVENTS} != {*COUNTS, OTHER_EVENTS}:
-        raise ValueError(f"not an object with {', '.join(COUNTS)}")
-    for name, count in value.items():
-        counts = count if name in _BY_REASON else {"": count}
-        if not (isinstance(counts, dict) and len(counts) <= _MOST_REASONS):
-            raise ValueError(f"{name} is not an object of at most {_MOST_REASONS} counts")
-        for reason, number in counts.items():
-            # A bool is an int to Python.
-            if type(number) is not int or not 0 <= number <= _MOST_RECORDS:
-                raise ValueError(f"{name} {reason[:_LONGEST_REASON]!r} is not a number of records")
-            if len(reason) > _LONGEST_REASON:
-                raise ValueError(f"{name} has a reason of {len(reason):,} characters")
-    return value
+    glue = account.session.client("glue")
+    if run_id:
+        try:
+            record = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
+        except ClientError as error:
+            raise WorkshopError(
+                f"The job {environment.job} has no run {run_id}: "
+                f"{error.response['Error']['Message']}",
+                "See the last run: workshop status",
+            ) from error
+        return _run(record, Log())
+    newest = next(_newest(account, environment), None)
+    if newest is None:
+        raise WorkshopError(f"The job {environment.job} has not run.", "workshop run-job")
+    return newest
+
+
+def stop(account: Account, environment: Environment, run_id: str) -> None:
+    """Ask a run to stop.
+
+    Raises:
+        WorkshopError: Glue refuses.
+    """
+    answer = account.session.client("glue").batch_stop_job_run(
+        JobName=environment.job, JobRunIds=[run_id]
+    )
+    for refused in answer.get("Errors", []):
+        reason = refused["ErrorDetail"].get("ErrorMessage", "no reason given")
+        raise WorkshopError(f"The job run {run_id} cannot be stopped: {reason}", "workshop status")
+
+
+def _run(record: Mapping[str, Any], log: Log) -> JobRun:
+    seconds = record.get("ExecutionTime", 0)
+    if record["JobRunState"] not in FINISHED:
+        seconds = round(time.time() - record["StartedOn"].timestamp())
+    return JobRun(
+        record["Id"],
+        record["JobRunState"],
+        seconds,
+        log.accounting,
+        log.complaint,
+        record.get("ErrorMessage", ""),
+    )
+
+
+def log_group(environment: Environment, stream: str) -> str:
+    """The stack's own log group, whatever a participant has made of the job's arguments."""
+    return f"/aws-glue/{environment.job}/{stream}"
 
 
 class LogTail:

@@ -1,17 +1,15 @@
-"""Athena: the workgroup's saved queries, and running them or any other statement.
+"""The saved queries of the workgroup in Athena.
 
 Participants may save queries, too. What the organizer runs has the organizer's rights, so those of
 the stack, as it deployed them, are told from all others.
 """
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
 
 from workshop.account import Account
 from workshop.environment import Environment, resources
@@ -21,15 +19,6 @@ _COMMENTS = re.compile(r"^[ \t]*--[^\n]*$", re.MULTILINE)
 _SUBSTITUTED = re.compile(r"\$\{([^}]*)\}")
 _BATCH = 50  # the service's limit for one call
 _PROPERTIES = ("Name", "Description", "Database", "QueryString")  # of SavedQuery
-_CORRECT = "Correct the statement; python -m workshop query lists those that work"
-_NEXT_STEPS = (
-    ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
-     "Ask for the permission that the message names"),
-    ("hive_", "Look at the object or the table that the message names; the statement may be right"),
-    ("bytes scanned limit|exceeded_|.*exhausted resources",
-     "Read less: fewer columns, a shorter range of days"),
-    ("generic_internal_error", "Run it again; if it fails again, report it with the message"),
-)  # fmt: skip
 NAMED_QUERY = "AWS::Athena::NamedQuery"
 STACK, CHANGED, ADDED = "stack", "changed", "added"  # where a saved query comes from
 
@@ -56,25 +45,6 @@ class SavedQuery:
         """Whether it only reads: a SELECT, with or without a WITH."""
         words = _COMMENTS.sub("", self.sql).split(maxsplit=1)
         return bool(words) and words[0].upper() in ("SELECT", "WITH")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a statement answered.
-
-    Attributes:
-        columns: the names of the columns.
-        rows: the values as Athena renders them, None for NULL.
-        more: whether there are more rows than were asked for.
-        seconds: how long Athena worked on it, queueing included.
-        scanned_bytes: what Athena read from S3, which is what it bills.
-    """
-
-    columns: list[str]
-    rows: list[list[str | None]]
-    more: bool
-    seconds: float
-    scanned_bytes: int
 
 
 def of_stack(account: Account, environment: Environment) -> dict[str, SavedQuery]:
@@ -121,7 +91,7 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
     """Find one saved query.
 
     Args:
-        own: the stack's queries, found by the name or by the beginning of it, e.g. the number.
+        own: the stack's queries, found by the number, the beginning of the name, or words of it.
         others: those that are not the stack's, found by the whole name only; not looked at where
             one of the stack's is found.
         name: what to look for.
@@ -129,10 +99,12 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
     Raises:
         WorkshopError: none or several match.
     """
-    matches = [q for q in own if q.name.lower().startswith(name.lower())]
-    exact = [q for q in matches if q.name.lower() == name.lower()]
-    if len(exact or matches) == 1:
-        return (exact or matches)[0]
+    for matching in (_has_name, _has_number, _begins_with, _has_words):
+        matches = [query for query in own if matching(query.name.lower(), name.lower())]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            break
     same = [] if matches else [q for q in others if q.name == name]
     if len(same) == 1:
         return same[0]
@@ -141,12 +113,31 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
             f"{len(same)} saved queries have the name {name!r}, and none is the stack's.",
             "Read them in Athena's console, and run the statement that you mean: --sql",
         )
-    names = ", ".join(q.name for q in matches or own)
-    what = f"{len(matches)} saved queries begin" if matches else "No saved query begins"
+    names = "\n  ".join(q.name for q in matches or own)
+    what = f"{len(matches)} saved queries match" if matches else "No saved query matches"
     raise WorkshopError(
-        f"{what} with {name!r}.",
-        f"Name one of: {names}. Those that are not the stack's run by their whole name",
+        f"{what} {name!r}.",
+        f"Name one of these by its number or a word of its name:\n  {names}\n"
+        "Those that are not the stack's run by their whole name",
     )
+
+
+def _has_name(query: str, name: str) -> bool:
+    return query == name
+
+
+def _has_number(query: str, name: str) -> bool:
+    number = query.partition(" ")[0]
+    return name.isdecimal() and number.isdecimal() and int(number) == int(name)
+
+
+def _begins_with(query: str, name: str) -> bool:
+    return query.startswith(name)
+
+
+def _has_words(query: str, name: str) -> bool:
+    words = query.split()
+    return all(any(word.startswith(part) for word in words) for part in name.split())
 
 
 def by_id(session: boto3.Session, ids: list[str]) -> Iterator[tuple[str, SavedQuery]]:
@@ -195,77 +186,3 @@ def _text(value: object, names: Mapping[str, str]) -> str:
         case {"Fn::Sub": str(text)}:
             return _SUBSTITUTED.sub(lambda found: names.get(found[1], found[0]), text)
     return str(value)
-
-
-def _next_step(reason: str) -> str:
-    """What to do about a failed query, by the reason that Athena gives."""
-    steps = (step for causes, step in _NEXT_STEPS if re.match(causes, reason, re.IGNORECASE))
-    return next(steps, _CORRECT)
-
-
-def run(
-    account: Account, environment: Environment, sql: str, database: str, *, limit: int | None
-) -> Result:
-    """Run a statement in the workgroup and fetch its rows.
-
-    Args:
-        account: where to run it.
-        environment: whose workgroup runs it.
-        sql: one statement.
-        database: the database of its unqualified table names.
-        limit: how many rows to fetch, or None for all.
-
-    Raises:
-        WorkshopError: Athena refused the statement or it failed; the message is Athena's.
-    """
-    athena = account.session.client("athena")
-    try:
-        query_id = athena.start_query_execution(
-            QueryString=sql,
-            WorkGroup=environment.workgroup,
-            QueryExecutionContext={"Database": database},
-        )["QueryExecutionId"]
-    except ClientError as error:
-        raise WorkshopError(
-            f"Athena refused the statement: {error.response['Error']['Message']}",
-            _CORRECT,
-        ) from error
-    pause = 0.05
-    while True:
-        execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-        state = execution["Status"]["State"]
-        if state not in ("QUEUED", "RUNNING"):
-            break
-        time.sleep(pause)
-        pause = min(pause * 1.5, 1)
-    if state != "SUCCEEDED":
-        reason = execution["Status"].get("StateChangeReason", "")
-        raise WorkshopError(f"The query {state.lower()}: {reason}", _next_step(reason))
-    pages = athena.get_paginator("get_query_results").paginate(
-        QueryExecutionId=query_id,
-        # The header and one row more, to know whether there is one.
-        PaginationConfig={} if limit is None else {"MaxItems": limit + 2},
-    )
-    columns: list[str] = []
-    rows: list[list[str | None]] = []
-    for page in pages:
-        columns = columns or [
-            c["Name"] for c in page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
-        ]
-        rows += [[d.get("VarCharValue") for d in row["Data"]] for row in page["ResultSet"]["Rows"]]
-    # The header is the first row of a SELECT's result, and of no other statement's.
-    rows = rows[1:] if rows[:1] == [columns] else rows
-    # Athena answers from its file in athena-results/, where participants may write.
-    if any(len(row) != len(columns) for row in rows):
-        raise WorkshopError(
-            "Athena's answer has rows of another width than its header.",
-            "Run it again: somebody has written over its file in athena-results/",
-        )
-    statistics = execution["Statistics"]
-    return Result(
-        columns=columns,
-        rows=rows[:limit],
-        more=limit is not None and len(rows) > limit,
-        seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
-        scanned_bytes=statistics.get("DataScannedInBytes", 0),
-    )

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workshop import figures, job, queries, verification
+from workshop import athena, figures, job, private, queries, verification
 from workshop.account import Account
-from workshop.console import Step, Steps
-from workshop.deployment import BUILD, build_folder, write_private
+from workshop.deployment import BUILD, build_folder
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.figures import Figure
+from workshop.steps import Step, Steps
 
 SUMMARY = BUILD / "summary.json"
+STEPS = 4  # of gather
 SAMPLE_ROWS = 20
 FETCHED_ROWS = 1000
 MESSAGE_LENGTH = 500
@@ -73,7 +74,7 @@ class Summary:
         """Write build/summary.json and return its path."""
         build_folder()
         text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        write_private(SUMMARY, text.encode())
+        private.write(SUMMARY, text.encode())
         return SUMMARY
 
 
@@ -94,7 +95,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
     done = job.last_run(account, environment, "SUCCEEDED")
     with steps.step("Glue job") as step:
         if done is None:
-            done = job.run(account, environment, follow=lambda state, _: step.update(state))
+            done = job.run(account, environment, lambda state, _: step.update(state))
             step.result = f"{_rows_written(done)} in {done.seconds} s"
         else:
             step.result = f"{_rows_written(done)}, by an earlier run"
@@ -183,13 +184,13 @@ def _tell(step: Step, failures: list[str]) -> None:
 def _rows_written(run: job.JobRun) -> str:
     if not run.accounting:
         return f"done ({run.complaint})" if run.complaint else "done"
-    return f"{run.accounting['rows_written']:,} rows"
+    return f"{run.accounting.rows_written:,} rows"
 
 
 def _answer(
     account: Account, environment: Environment, query: queries.SavedQuery
 ) -> dict[str, Any]:
-    result = queries.run(account, environment, query.sql, query.database, limit=FETCHED_ROWS)
+    result = athena.run(account, environment, query.sql, query.database, limit=FETCHED_ROWS)
     return {
         "name": query.name,
         "description": query.description,

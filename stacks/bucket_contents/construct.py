@@ -166,11 +166,11 @@ class BucketContents(Construct):
             service_timeout=Duration.minutes(15),
             removal_policy=removal_policy,
             properties={
-                "Objects": dict(objects),
-                "Modules": {key: compressed(text) for key, text in modules.items()},
-            }
-            if objects
-            else None,
+                # With another name (BucketSuffix) CloudFormation calls the function, which refuses.
+                "Bucket": bucket.bucket_name,
+                **({"Objects": dict(objects)} if objects else {}),
+                **({"Modules": {k: compressed(v) for k, v in modules.items()}} if modules else {}),
+            },
         )
         acknowledge_objects(
             policy,

@@ -32,6 +32,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
         if event["RequestType"] == "Delete":
             clear(bucket)
         else:
+            require_same_bucket(event["ResourceProperties"], answer["PhysicalResourceId"])
             if event["RequestType"] == "Create":
                 answer["Data"] = fill(bucket)
             # An update leaves what participants and Segment have put there as it is.
@@ -46,6 +47,12 @@ def handler(event: dict[str, Any], _context: object) -> None:
     request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")
     with urllib.request.urlopen(request, timeout=30):
         pass
+
+
+def require_same_bucket(properties: dict[str, Any], contents: str) -> None:
+    """Refuse to leave the data behind; what an update is rolled back to is never refused."""
+    if f"{properties.get('Bucket', BUCKET)}/contents" != contents:
+        raise ValueError("BucketSuffix cannot change: use another stack")
 
 
 def texts(properties: dict[str, Any]) -> dict[str, str]:

@@ -21,11 +21,10 @@ from release.event_template import body
 from stacks.etl import HELPER as HELPER_FILE
 from stacks.etl import SCRIPT as SCRIPT_FILE
 from tests.support.checkout import new_account, signed_in
+from tests.support.everything import everything
 from tests.support.failing_aws import Failing
 from tests.support.stack import DEFAULT_VOLUME, LITTLE, ended
 from tests.support.templates import event_template
-from workshop import inventory
-from workshop.account import Account
 
 Template = dict[str, Any]
 SCRIPT, HELPER = f"scripts/{SCRIPT_FILE.name}", f"scripts/{HELPER_FILE.name}"
@@ -100,9 +99,7 @@ class Cloud:
 
     def left(self) -> list[str]:
         """Everything that is in the account."""
-        account = Account(self.session, self.server.endpoint)
-        belongings = inventory.Belongings("Event", frozenset())
-        return [str(item) for item in inventory.take(account, belongings)]
+        return everything(self.session)
 
     def put(self, key: str, body: bytes = b"x") -> None:
         self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)

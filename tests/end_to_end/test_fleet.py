@@ -23,14 +23,14 @@ import pytest
 from release.event_template import body
 from tests.support import PROJECT
 from tests.support.checkout import free_port, owner_of, session_of
+from tests.support.everything import everything
 from tests.support.failing_aws import Failing
 from tests.support.templates import event_template
-from workshop import inventory
-from workshop.account import EMBEDDED_ACCOUNT, Account
+from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
 
-OF_STACK_SET = f"StackSet-{DEFAULT_STACK}-1f3a"
+OF_STACK_SET = f"StackSet-{DEFAULT_STACK}-96d7d2a0-4c0b-9c72-8f67-1f3a4b5c6d7e"
 Outcomes = dict[str, dict[str, Any]]
 
 
@@ -88,9 +88,7 @@ class Organization:
 
     def left(self, account: str) -> list[str]:
         """Everything in an account but the organizer's role."""
-        inside = Account(self.session(account), self.server.endpoint)
-        belongings = inventory.Belongings("", frozenset())
-        return [str(item) for item in inventory.take(inside, belongings, ORGANIZATION_ROLE)]
+        return everything(self.session(account))
 
     def start(self, command: str, *options: str) -> subprocess.Popen[str]:
         """Start `python -m workshop fleet`, as CI does, in a process group of its own."""

@@ -52,7 +52,7 @@ def test_a_deleted_query_is_missed_and_the_others_run(event: Event) -> None:
     """One that is gone must not make way for a participant's of the same number."""
     assert "no Athena06" in event.run("status", code=1).stderr
     assert len(json.loads(event.run("query", "--all", "--json").stdout)) == 14
-    assert "No saved query begins" in event.run("query", "06", code=1).stderr
+    assert "No saved query matches" in event.run("query", "06", code=1).stderr
     assert "--yes" in event.run("query", "06 Events a day by source", code=1).stderr
     assert "pwned" not in event.databases()
 
@@ -79,7 +79,7 @@ def test_an_edited_script_s_log_neither_acts_nor_stops_anything(
     assert shown.count("cannot be read") == 1
     last = json.loads(event.run("status", "--json", code=1).stdout)["last_run"]
     assert last["state"] == "SUCCEEDED"
-    assert last["accounting"] == {}
+    assert last["accounting"] is None
     assert "not an object with records_read" in last["complaint"]
 
 

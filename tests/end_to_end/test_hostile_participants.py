@@ -180,7 +180,7 @@ def test_the_stack_s_query_is_the_stack_s_while_it_says_what_was_deployed(
     assert all(not query.name.startswith(number) for query in own)
     first = next(queries.others(account, environment))
     assert first.origin == "changed"
-    with pytest.raises(WorkshopError, match="No saved query begins"):
+    with pytest.raises(WorkshopError, match="No saved query matches"):
         queries.choose(own, [], number)
     failed = [check for check in readiness.check(account, environment) if not check.passed]
     assert [check.found for check in failed] == [f"Athena{number.strip()} is not as deployed"]

@@ -1,26 +1,28 @@
 """What is left of an environment in an AWS account, where others have things of their own."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
 
+from tests.support.checkout import signed_in
+from tests.support.failing_aws import Failing
 from tests.support.stack import create, ended
-from workshop.account import Account
-from workshop.inventory import Belongings, Item, take
+from workshop import inventory
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
+from workshop.errors import WorkshopError
 
-BUCKET, LOG = "personalize-data-b", "/aws-glue/job-b/output"
+BUCKET, DATABASE, LOG = "personalize-data-b", "personalize_b", "/aws-glue/job-b/output"
+UUID = "96d7d2a0-4c0b-9c72-8f67-1f3a4b5c6d7e"
 Deploy = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def account(owner: boto3.Session) -> Account:
+def account(server: Failing) -> Iterator[Account]:
     """An account that is taken for one of AWS: the inventory has to tell whose things are whose."""
-    account = Account(owner, None)
-    owner.client("logs").create_log_group(logGroupName="/others")
-    owner.client("s3").create_bucket(Bucket=f"personalize-data-{account.id}")
-    return account
+    with signed_in(server) as session:
+        yield Account(session, None)
 
 
 @pytest.fixture
@@ -28,30 +30,49 @@ def session(account: Account) -> boto3.Session:
     return account.session
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory, "_PATIENCE_SECONDS", 0)
+
+
 def left(account: Account, stack: str) -> list[str]:
-    return [str(item) for item in take(account, Belongings.of(account, stack))]
+    return [str(item) for item in inventory.take(account, stack).left]
+
+
+def table(bucket: str) -> dict[str, object]:
+    return {"Name": "segment_logs", "StorageDescriptor": {"Location": f"s3://{bucket}/logs/"}}
 
 
 @pytest.fixture
 def deploy(session: boto3.Session) -> Deploy:
-    """Deploy a stack with a suffix in its names, as a second copy has."""
+    """Deploy a stack whose names have a suffix, as a second copy's have."""
 
-    def run(stack: str, **bucket: str) -> None:
+    def run(stack: str, suffix: str = "", **bucket: str) -> None:
         trust = {"Statement": {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}}}
         statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
-        policy = {"Bucket": BUCKET, "PolicyDocument": {"Statement": statement}}
+        name, database = f"{BUCKET}{suffix}", f"{DATABASE}{suffix}"
+        owned = {"CatalogId": EMBEDDED_ACCOUNT}
         resources = {
-            "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}} | bucket,
-            "BucketPolicy": {
-                "Type": "AWS::S3::BucketPolicy",
-                "Properties": policy,
-                "DeletionPolicy": "Retain",
-                "DependsOn": "Bucket",
-            },
-            "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": LOG}},
-            "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
+            "Bucket": ("S3::Bucket", {"BucketName": name}, bucket),
+            "BucketPolicy": (
+                "S3::BucketPolicy",
+                {"Bucket": name, "PolicyDocument": {"Statement": statement}},
+                {"DeletionPolicy": "Retain", "DependsOn": "Bucket"},
+            ),
+            "Database": ("Glue::Database", owned | {"DatabaseInput": {"Name": database}}, {}),
+            "Table": (
+                "Glue::Table",
+                owned | {"DatabaseName": database, "TableInput": table(name)},
+                {"DependsOn": "Database"},
+            ),
+            "Log": ("Logs::LogGroup", {"LogGroupName": f"{LOG}{suffix}"}, {}),
+            "Role": ("IAM::Role", {"AssumeRolePolicyDocument": trust}, {}),
         }
-        create(session, json.dumps({"Resources": resources}), stack)
+        typed = {
+            logical: {"Type": f"AWS::{kind}", "Properties": properties, **more}
+            for logical, (kind, properties, more) in resources.items()
+        }
+        create(session, json.dumps({"Resources": typed}), stack)
 
     return run
 
@@ -63,17 +84,22 @@ def delete(session: boto3.Session, stack: str) -> None:
     assert ended(session, stack_id) == "DELETE_COMPLETE"
 
 
-@pytest.mark.parametrize("name", ["Second", "StackSet-Second-1f3a"])
+@pytest.mark.parametrize("name", ["Second", f"StackSet-Second-{UUID}"])
 def test_what_a_deleted_stack_leaves_is_found_by_the_names_that_it_had(
     account: Account, session: boto3.Session, deploy: Deploy, name: str
 ) -> None:
-    """Else a copy with a suffix, or a stack set's, is said to have gone, and costs money."""
+    """A copy with a suffix, or a stack set's, would be said to have gone, and cost money."""
     deploy(name)
     there = left(account, "Second")
-    assert f"CloudFormation stack {name}" in there
-    assert {f"S3 bucket {BUCKET}", f"log group {LOG}"} < set(there)
-    assert any(one.startswith(f"IAM role {name}-") for one in there)
-    assert len(there) == 4
+    assert {
+        f"CloudFormation stack {name}",
+        f"S3 bucket {BUCKET}",
+        f"Glue database {DATABASE}",
+        f"Glue table segment_logs in {DATABASE}",
+        f"log group {LOG}",
+    } < set(there)
+    assert any(one.startswith(f"IAM role {name[:20]}") for one in there)
+    assert len(there) == 6
     delete(session, name)
     assert left(account, "Second") == []
     session.client("logs").create_log_group(logGroupName=LOG)
@@ -81,10 +107,60 @@ def test_what_a_deleted_stack_leaves_is_found_by_the_names_that_it_had(
     session.client("logs").delete_log_group(logGroupName=LOG)
 
 
+@pytest.mark.parametrize("name", ["Third", f"StackSet-Third-{UUID}"])
+def test_what_others_have_is_not_left(
+    account: Account, session: boto3.Session, deploy: Deploy, name: str
+) -> None:
+    """The organizer would delete other people's logs, tables and copies by hand."""
+    deploy(name)
+    delete(session, name)
+    logs, glue = session.client("logs"), session.client("glue")
+    names = ["/aws-glue/jobs/output", "/aws-glue/jobs/error", f"{LOG}-2", "output", "error"]
+    for group in names:
+        logs.create_log_group(logGroupName=group)
+    glue.create_database(DatabaseInput={"Name": "theirs"})
+    glue.create_table(DatabaseName="theirs", TableInput=table(BUCKET))
+    copies = [f"{name}-b", f"StackSet-Third-b-{UUID}"]
+    for number, copy in enumerate(copies):
+        deploy(copy, f"{number}")
+
+    assert left(account, "Third") == []
+
+    for copy in copies:
+        delete(session, copy)
+    glue.delete_database(Name="theirs")
+    for group in names:
+        logs.delete_log_group(logGroupName=group)
+
+
+def test_names_that_another_copy_has_taken_over_are_not_left(
+    account: Account, session: boto3.Session, deploy: Deploy
+) -> None:
+    """The living copy's bucket would be deleted by hand as the first one's leftover."""
+    deploy("Former")
+    delete(session, "Former")
+    deploy("Successor")
+    assert left(account, "Former") == []
+    delete(session, "Successor")
+
+
+def test_what_aws_still_shows_for_a_while_is_not_left(
+    account: Account, session: boto3.Session, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 and IAM may list for some seconds what is deleted already."""
+    deploy("Fading")
+    delete(session, "Fading")
+    logs = session.client("logs")
+    logs.create_log_group(logGroupName=LOG)
+    monkeypatch.setattr(inventory, "_PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(inventory.time, "sleep", lambda _: logs.delete_log_group(logGroupName=LOG))
+    assert left(account, "Fading") == []
+
+
 def test_what_was_kept_on_purpose_is_not_left(
     account: Account, session: boto3.Session, deploy: Deploy
 ) -> None:
-    """Else `make destroy` fails for whoever keeps the data."""
+    """`make destroy` would fail for whoever keeps the data."""
     deploy("Keeping", DeletionPolicy="Retain")
     delete(session, "Keeping")
     assert session.client("s3").head_bucket(Bucket=BUCKET)
@@ -92,7 +168,60 @@ def test_what_was_kept_on_purpose_is_not_left(
     session.client("s3").delete_bucket(Bucket=BUCKET)
 
 
-def test_where_there_never_was_a_stack_the_usual_names_are_looked_for(account: Account) -> None:
-    """Else what is left after CloudFormation has forgotten the stack is never found."""
-    bucket = f"personalize-data-{account.id}"
-    assert take(account, Belongings.of(account, "Forgotten")) == [Item("S3 bucket", bucket)]
+def test_what_participants_made_by_the_lesson_is_theirs(
+    account: Account, session: boto3.Session, deploy: Deploy
+) -> None:
+    """After a lesson done by the book `make destroy` would fail."""
+    deploy("Lesson")
+    delete(session, "Lesson")
+    glue = session.client("glue")
+    glue.create_database(DatabaseInput={"Name": "default"})
+    drop_table = {"Glue table default.segment_logs": "DROP TABLE default.segment_logs"}
+    drop_all = drop_table | {"Glue database default": "DROP DATABASE default"}
+    for bucket, besides, participants in (
+        (BUCKET, False, drop_all),
+        (BUCKET, True, drop_table),
+        ("somebody-elses", False, {}),
+    ):
+        glue.create_table(DatabaseName="default", TableInput=table(bucket))
+        if besides:
+            glue.create_table(DatabaseName="default", TableInput=table(bucket) | {"Name": "more"})
+        taken = inventory.take(account, "Lesson")
+        assert taken.participants == participants
+        assert taken.left == []
+        for name in ("segment_logs", *(["more"] if besides else [])):
+            glue.delete_table(DatabaseName="default", Name=name)
+    glue.delete_database(Name="default")
+
+
+def test_what_may_not_be_looked_up_is_said(
+    account: Account, session: boto3.Session, deploy: Deploy
+) -> None:
+    """A database that Lake Formation hides would end the inventory, or count as gone."""
+    deploy("Hidden")
+    delete(session, "Hidden")
+    iam = session.client("iam")
+    iam.create_user(UserName="organizer")
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "glue:GetDatabase", "Resource": "*"},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName="organizer", PolicyName="most", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="organizer")["AccessKey"]
+    organizer = boto3.Session(
+        key["AccessKeyId"], key["SecretAccessKey"], region_name=EMBEDDED_REGION
+    )
+    taken = inventory.take(Account(organizer, None), "Hidden")
+    assert taken.left == []
+    (unchecked,) = taken.unchecked
+    assert f"Glue database {DATABASE}" in unchecked
+    with pytest.raises(WorkshopError, match="glue:GetDatabase"):
+        taken.require_nothing(account)
+
+
+def test_where_there_never_was_a_stack_that_is_said(account: Account) -> None:
+    """In the wrong region everything would be said to have gone."""
+    taken = inventory.take(account, "Nowhere")
+    taken.require_nothing(account)
+    assert f"no stack Nowhere in {EMBEDDED_REGION}" in taken.summary(account, "Nowhere")

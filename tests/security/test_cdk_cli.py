@@ -131,7 +131,7 @@ def test_what_the_cli_loads_gets_no_secret_that_it_does_not_need(
 ) -> None:
     """A hundred packages run in it."""
     secrets = {"GITHUB_TOKEN", "AWS_PROFILE", "SSH_AUTH_SOCK"}
-    for name in (*secrets, "SEGMENT_PUBLIC_API_TOKEN", "SEGMENT_WRITE_KEY_WEBSITE_PROD"):
+    for name in (*secrets, "PUBLIC_API_TOKEN", "SEGMENT_WRITE_KEY_WEBSITE_PROD"):
         monkeypatch.setenv(name, "a terminal's")
     monkeypatch.setattr(deployment, "BUILD", tmp_path)
     with pytest.raises(WorkshopError):  # it makes no assembly

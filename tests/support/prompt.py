@@ -10,7 +10,7 @@ import os
 import runpy
 import sys
 
-import workshop.cli  # noqa: F401 - so that no command has to
+import workshop.commands.app  # noqa: F401 - so that no command has to
 
 
 def main() -> None:

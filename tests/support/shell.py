@@ -16,7 +16,8 @@ from unittest import mock
 import pytest
 
 from tests.support import PROJECT
-from workshop import cli, console
+from workshop import console
+from workshop.commands import app
 
 KEYS = {
     "website-prod": "web-key-5up3r53cr3t",
@@ -70,7 +71,7 @@ class Shell:
             handler = signal.getsignal(signal.SIGTERM)
             try:
                 with redirect_stdout(out), redirect_stderr(err):
-                    cli.main()
+                    app.main()
             except SystemExit as stop:
                 ended = stop.code
             finally:

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from tests.unit.test_report import USUAL
-from workshop import deployment, report, summary
+from workshop import deployment, private, report, summary
 from workshop.account import Account
 
 CDK = """#!/bin/sh
@@ -56,13 +56,13 @@ def test_half_a_file_is_none(build: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """The next run would take the first half of a summary for no summary, a browser for a page."""
     deployment.build_folder()
     file = build / "summary.json"
-    deployment.write_private(file, b"whole")
+    private.write(file, b"whole")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        deployment.write_private(file, b"half")
+        private.write(file, b"half")
     assert file.read_bytes() == b"whole"
     assert [path.name for path in build.iterdir() if path.name.startswith(".")] == []

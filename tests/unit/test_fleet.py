@@ -11,7 +11,8 @@ from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.cloudformation import Template
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet, Say
+from workshop.fleet import Fleet
+from workshop.visit import Say
 
 ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
 # As the console of AWS Organizations exports accounts.

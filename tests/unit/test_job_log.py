@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop.account import Account
-from workshop.job import ACCOUNTING, LOG_LINES_SHOWN, Log, LogTail
+from workshop.accounting import LOG_LINES_SHOWN, PREFIX, Accounting, Log
+from workshop.job import LogTail
 
 GROUP = "/jobs/output"
 
@@ -53,11 +54,13 @@ COUNTED: dict[str, Any] = {
 
 def test_the_script_s_accounting_is_read() -> None:
     """The organizer wants to know where the records went."""
-    log = Log().add(["run-1 started", ACCOUNTING + json.dumps(COUNTED), "ACCOUNTING {}"])
-    assert log.accounting == COUNTED
+    log = Log().add(["run-1 started", PREFIX + json.dumps(COUNTED), "ACCOUNTING {}"])
+    assert log.accounting == Accounting(**COUNTED)
     assert not log.complaint
     named = with_value("other_events", {"Signed Up": 3})
-    assert Log().add([ACCOUNTING + named]).accounting["other_events"] == {"Signed Up": 3}
+    assert Log().add([PREFIX + named]).accounting == Accounting(
+        **COUNTED, other_events={"Signed Up": 3}
+    )
 
 
 def with_value(path: str, value: object) -> str:
@@ -108,11 +111,11 @@ def with_value(path: str, value: object) -> str:
 )
 def test_another_accounting_is_none_and_said(text: str) -> None:
     """Participants edit the script: what it prints must stop no command of the organizer's."""
-    log = Log().add([ACCOUNTING + text, ACCOUNTING + text])
-    assert log.accounting == {}
+    log = Log().add([PREFIX + text, PREFIX + text])
+    assert log.accounting is None
     assert "cannot be read" in log.complaint
     assert len(log.complaint) < 500
-    assert log.add([ACCOUNTING + json.dumps(COUNTED)]).accounting == COUNTED
+    assert log.add([PREFIX + json.dumps(COUNTED)]).accounting == Accounting(**COUNTED)
     assert not log.complaint
 
 
@@ -137,8 +140,7 @@ VALUES = st.recursive(
 )
 def test_whatever_the_line_says_it_is_counts_or_a_complaint(text: str) -> None:
     """What is taken for an accounting is added up and drawn."""
-    log = Log().add([ACCOUNTING + text])
+    log = Log().add([PREFIX + text])
     assert bool(log.accounting) != bool(log.complaint)
-    for value in log.accounting.values():
-        numbers = value.values() if isinstance(value, dict) else [value]
-        assert all(type(number) is int and f"{number:,}" for number in numbers)
+    for _, _, number in log.accounting.rows() if log.accounting else ():
+        assert type(number) is int

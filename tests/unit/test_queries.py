@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support import PROJECT
 from workshop.account import Account
+from workshop.athena import _next_step, run
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
-from workshop.queries import SavedQuery, _next_step, choose, run
+from workshop.queries import SavedQuery, choose
 
 OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
 

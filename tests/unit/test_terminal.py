@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -22,13 +21,15 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from tests.support import PROJECT
-from workshop import console, fleet_cli
+from workshop import console
 from workshop.accounts_file import Member
-from workshop.cli import app
+from workshop.commands import fleet as fleet_cli
+from workshop.commands.answer import Answer
+from workshop.commands.app import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
-from workshop.fleet import Outcome, Visit
-from workshop.segment import api
+from workshop.steps import Steps
+from workshop.visit import Outcome, Visit
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
@@ -73,7 +74,7 @@ def run(code: str, **environment: str) -> str:
 def test_every_command_has_an_example_and_json(name: str) -> None:
     """Help without an example is a riddle; output without JSON is a wall for other programs."""
     command = COMMANDS[name]
-    assert re.search(rf"Example: .*python -m workshop {name}", command.help or "")
+    assert re.search(rf"Example: .*workshop {name}", command.help or "")
     assert "--json" in {option for it in command.params for option in it.opts}
 
 
@@ -101,11 +102,11 @@ def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
 def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
     """From any folder, and without asking AWS."""
     completed = subprocess.run(
-        [PROJECT / "bin" / "workshop"],
+        [sys.executable, "-m", "workshop"],
         cwd=tmp_path,
         env={
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": str(PROJECT),
             "_WORKSHOP_COMPLETE": "complete_bash",
             "COMP_WORDS": typed,
             "COMP_CWORD": str(len(typed.split()) - 1),
@@ -119,7 +120,7 @@ def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> 
 
 def test_the_command_line_starts_without_the_cdk() -> None:
     """Loading it takes seconds, and the shell waits at every press of the tab key."""
-    assert run("import sys, workshop.cli; print('aws_cdk' in sys.modules)") == "False\n"
+    assert run("import sys, workshop.commands.app; print('aws_cdk' in sys.modules)") == "False\n"
 
 
 # What a terminal, or the order of the letters in a line, would obey. Surrogates cannot be written.
@@ -149,7 +150,7 @@ def _lines_of_a_fleet(text: str) -> None:
 
 
 def _step(text: str) -> None:
-    with console.Steps().step(text) as step:
+    with Steps().step(text) as step:
         step.update(text)
         step.result = text
 
@@ -164,15 +165,10 @@ def _progress_bar(text: str) -> None:
         bar.add_task(text)
 
 
-def _waiting(text: str) -> None:
-    failed = SimpleNamespace(exception=lambda: text)
-    api._say_wait(cast("Any", SimpleNamespace(outcome=failed, next_action=None)))  # noqa: SLF001
-
-
 PRINTING: dict[str, Callable[[str], object]] = {
     "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
     "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
-    "facts": lambda text: console.facts([(text, text)], cut=True),
+    "facts": lambda text: console.facts([(text, text)]),
     "error": lambda text: console.error(text, text),
     "step": _step,
     "status": _status,
@@ -182,11 +178,13 @@ PRINTING: dict[str, Callable[[str], object]] = {
     "rule": lambda text: console.out.rule(text, align="left"),
     "json": console.print_json,
     "Rich's json": lambda text: console.out.print_json(data={text: text}),
-    "fleet's table": lambda text: fleet_cli._summarize([_outcome(text)], text, 1),  # noqa: SLF001
+    "fleet's table": lambda text: Answer(
+        None,
+        fleet_cli._summary([_outcome(text)], text, 1),  # noqa: SLF001
+    ).print(as_json=False),
     "fleet's live view": _live_view,
     "fleet's lines": _lines_of_a_fleet,
     "progress bar": _progress_bar,
-    "waiting for Segment": _waiting,
 }
 
 
@@ -230,15 +228,16 @@ def test_a_table_stays_aligned_and_keeps_its_text(text: str) -> None:
 PAYLOAD = "\x1b]0;OWNED\x07\x9b7;7H\u202e[red]x[/] [/oops] :warning: \ud800"
 ON_A_TERMINAL = """
 from tests.unit.test_terminal import PAYLOAD, PRINTING
-from workshop import cli
+from workshop.commands import app, query
+from workshop import console, queries
 for name, show in PRINTING.items():
     show(PAYLOAD)
-cli._require_consent(cli.queries.SavedQuery(PAYLOAD, "", PAYLOAD, PAYLOAD, "added"), yes=True)
-cli.console.print_csv([[PAYLOAD]])
-def fail():
+query._require_consent(queries.SavedQuery(PAYLOAD, "", PAYLOAD, PAYLOAD, "added"), yes=True)
+console.print_csv([[PAYLOAD]])
+def fail(*_, **__):
     raise RuntimeError(PAYLOAD)
-cli.app = fail
-cli.main()
+app.app = fail
+app.main()
 """
 
 

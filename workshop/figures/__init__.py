@@ -7,7 +7,7 @@ statements stay what they are when those change.
 import re
 from pathlib import Path
 
-from workshop import queries
+from workshop import athena
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
@@ -46,7 +46,7 @@ def compute(account: Account, environment: Environment, name: str) -> Figure:
     path = STATEMENTS[name]
     sql = path.read_text(encoding="utf-8")
     try:
-        answer = queries.run(account, environment, sql, environment.database, limit=MOST_ROWS)
+        answer = athena.run(account, environment, sql, environment.database, limit=MOST_ROWS)
     except WorkshopError as error:
         raise WorkshopError(f"{path.name}: {error.message}", error.next_step) from error
     # Participants may write over Athena's answer in athena-results/.

@@ -10,8 +10,9 @@ from jinja2 import Environment as Templates
 from jinja2 import PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stacks.counts import OTHER_EVENTS
-from workshop.deployment import BUILD, PROJECT, build_folder, write_private
+from workshop import private
+from workshop.accounting import Accounting
+from workshop.deployment import BUILD, PROJECT, build_folder
 from workshop.errors import WorkshopError
 from workshop.summary import Summary
 
@@ -71,7 +72,7 @@ def write(summary: Summary) -> Path:
     )
     build_folder()
     # A lone surrogate has no bytes: a browser shows its number as U+FFFD.
-    write_private(REPORT, page.encode("utf-8", "xmlcharrefreplace"))
+    private.write(REPORT, page.encode("utf-8", "xmlcharrefreplace"))
     return REPORT
 
 
@@ -97,12 +98,7 @@ def _tables(summary: Summary) -> dict[str, Table]:
     return {
         "flow": Table(
             ("count", "reason", "records"),
-            [
-                (count.replace("_", " "), reason, number)
-                for count, value in accounting.items()
-                if count != OTHER_EVENTS
-                for reason, number in (value if isinstance(value, dict) else {"": value}).items()
-            ],
+            [*Accounting(**accounting).rows()] if accounting else [],
         ),
         "events": _table(summary, "events", ("event", "records"), "name", numbers=("records",)),
         "hours": Table(

@@ -1,49 +1,24 @@
-"""Write keys and the Public API's token: by option, environment, or a file that git ignores.
+"""Segment's write keys: by option, environment, or a file that git ignores.
 
 None of them is ever printed, not even in an error: see `hide`.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import dotenv
 
+from workshop import private
 from workshop.errors import WorkshopError
-from workshop.segment import private
 
-FOLDER = Path(".segment")  # what is yours with Segment; `make clean` leaves it
+FOLDER = Path(".segment")  # `make clean` leaves it
 KEYS_FILE = FOLDER / "keys.env"
-TOKEN = "SEGMENT_PUBLIC_API_TOKEN"  # noqa: S105 - the variable's name
 
 
 def variable(source: str) -> str:
     """The environment variable of a source's write key, e.g. `SEGMENT_WRITE_KEY_WEBSITE_PROD`."""
     return "SEGMENT_WRITE_KEY_" + source.upper().replace("-", "_")
-
-
-def read(name: str, file: Path | None = None) -> str | None:
-    """Read a variable from the environment, else from the file; blank is not there.
-
-    Args:
-        name: the variable's name.
-        file: a file of `NAME=value` lines that must be there; by default KEYS_FILE, if it is.
-
-    Raises:
-        WorkshopError: the file cannot be read.
-    """
-    if file and not file.is_file():
-        raise WorkshopError(f"There is no file {file}.", "Name one with NAME=value lines")
-    path = file or KEYS_FILE
-    if not file and FOLDER.is_dir():
-        private.make_folder(FOLDER)
-    try:
-        values = dotenv.dotenv_values(path, interpolate=False)
-    except (OSError, UnicodeDecodeError):
-        raise WorkshopError(
-            f"{path} cannot be read as text.", "Write it as UTF-8, a NAME=value on each line"
-        ) from None
-    return (os.environ.get(name) or values.get(name) or "").strip() or None
 
 
 def write_keys(
@@ -55,10 +30,11 @@ def write_keys(
         required: sources that need one.
         optional: sources that go without.
         options: `SOURCE=KEY`, as given.
-        file: see `read`.
+        file: a file of `NAME=value` lines that must exist; by default KEYS_FILE, if it exists.
 
     Raises:
-        WorkshopError: a key is missing, or an option is of another form. It names no key.
+        WorkshopError: a key is missing, an option has another form, or the file cannot be read. It
+            names no key.
     """
     required, optional = list(required), list(optional)
     names = [*required, *optional]
@@ -71,56 +47,38 @@ def write_keys(
                 f"--write-key {names[0]}=...",
             )
         given[source] = key.strip()
-    found = {source: given.get(source) or read(variable(source), file) for source in names}
-    missing = [source for source in required if not found[source]]
+    of_file = _read(file)
+
+    def value(name: str) -> str:
+        return (os.environ.get(name) or of_file.get(name) or "").strip()
+
+    keys = {source: given.get(source) or value(variable(source)) for source in names}
+    missing = [source for source in required if not keys[source]]
     if missing:
-        wanted = " and ".join(f"{variable(source)}=..." for source in missing)
+        lines = " and ".join(f"{variable(source)}=..." for source in missing)
         raise WorkshopError(
             f"No write key for {', '.join(missing)}.",
-            f"Put {wanted} into {file or KEYS_FILE} or the environment (Segment shows a source's "
-            "key on its page, under Settings, API Keys); or have the sources made: "
-            "python -m workshop segment setup",
+            f"Put {lines} into {file or KEYS_FILE} or the environment. Segment shows a source's "
+            "key on its page, under Settings, API Keys; docs/segment.md has a Terraform example "
+            "that makes the sources and writes the file",
         )
-    return {source: key for source, key in found.items() if key}
+    return {source: key for source, key in keys.items() if key}
 
 
-def token(file: Path | None) -> str:
-    """Find the Public API's token: in a file of its own, the environment or KEYS_FILE.
-
-    Raises:
-        WorkshopError: there is none, or the file cannot be read.
-    """
+def _read(file: Path | None) -> dict[str, str | None]:
+    """Read a file's variables; close the default file to others first."""
+    if file and not file.is_file():
+        raise WorkshopError(f"There is no file {file}.", "Name one with NAME=value lines")
+    path = file or KEYS_FILE
+    if not file and FOLDER.is_dir():
+        private.make_folder(FOLDER)
+        private.restrict(KEYS_FILE)
     try:
-        found = file.read_text(encoding="utf-8").strip() if file else read(TOKEN)
+        return dotenv.dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError):
         raise WorkshopError(
-            f"--token-file {file} cannot be read.", "Name a file with the token and nothing else"
+            f"{path} cannot be read as text.", "Write it as UTF-8, a NAME=value on each line"
         ) from None
-    if not found or not found.isascii() or any(letter.isspace() for letter in found):
-        raise WorkshopError(
-            f"There is no token for Segment's Public API in {file or f'{TOKEN} or {KEYS_FILE}'}.",
-            "Create one in Segment (Settings, Access Management, Tokens; role Workspace Owner), "
-            f"and put {TOKEN}=... into {KEYS_FILE} or the environment",
-        )
-    return found
-
-
-def store(values: Mapping[str, str]) -> int:
-    """Set variables in KEYS_FILE, which only its owner may read; return how many are new."""
-    private.make_folder(FOLDER)
-    before = dotenv.dotenv_values(KEYS_FILE, interpolate=False)
-    new = {name: value for name, value in values.items() if before.get(name) != value}
-    for name, value in new.items():
-        dotenv.set_key(KEYS_FILE, name, value)  # a new file is its owner's; another keeps its mode
-    return len(new)
-
-
-def forget(values: Mapping[str, str]) -> None:
-    """Remove variables from KEYS_FILE that still have these values."""
-    before = dotenv.dotenv_values(KEYS_FILE, interpolate=False)
-    for name, value in values.items():
-        if before.get(name) == value:
-            dotenv.unset_key(KEYS_FILE, name)
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

@@ -23,7 +23,6 @@ from segment.analytics.consumer import Consumer
 from workshop.segment import hosts
 from workshop.segment.credentials import hide
 from workshop.segment.events import Call
-from workshop.segment.journal import Journal
 from workshop.segment.messages import Composer
 
 # Messages handed over and not yet answered for: what bounds the memory.
@@ -36,17 +35,15 @@ _Message = dict[str, Any]
 
 @dataclass
 class Outcome:
-    """What became of the messages, by source.
+    """How many messages were delivered or not, by source.
 
     Attributes:
-        delivered: taken by Segment now.
-        earlier: taken by Segment in an earlier run.
+        delivered: taken by Segment.
         failed: given up by the client.
         error: why the first one failed; sending has stopped there.
     """
 
     delivered: Counter[str] = field(default_factory=Counter)
-    earlier: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     error: str | None = None
 
@@ -88,28 +85,24 @@ class Delivery:
         outcome: counts, kept up to date.
     """
 
-    def __init__(
-        self, host: str, keys: Mapping[str, str], journal: Journal, *, retries: int
-    ) -> None:
+    def __init__(self, host: str, keys: Mapping[str, str], *, retries: int) -> None:
         """Connect.
 
         Args:
             host: Segment's base URL.
             keys: write keys by source.
-            journal: what was delivered before; each delivery is added.
             retries: how often the client tries again before it gives a batch up, after 0, 0.5, 1,
                 2 and so on to 60 seconds.
         """
         request._session = _Session(host)  # noqa: SLF001 - the client has no setting for it
         self.outcome = Outcome()
-        self.journal = journal
         self._keys = keys
         self._under_way = 0
         self._changed = threading.Condition()
         self._queues: dict[str, queue.Queue[_Message]] = {source: queue.Queue() for source in keys}
         self._consumers = [
             _Confirming(
-                partial(self._confirmed, source),
+                partial(self._account, self.outcome.delivered, source),
                 queue=self._queues[source],
                 write_key=key,
                 host=host,
@@ -154,10 +147,6 @@ class Delivery:
             ):
                 progress()
 
-    def _confirmed(self, source: str, batch: list[_Message]) -> None:
-        self.journal.add(source, [message["messageId"] for message in batch])
-        self._account(self.outcome.delivered, source, batch)
-
     def _failed(self, source: str, error: Exception, batch: list[_Message]) -> None:
         text = hide(str(error) or type(error).__name__, self._keys.values())
         self._account(self.outcome.failed, source, batch, f"{source}: {text}")
@@ -200,7 +189,7 @@ class Pace:
 def deliver(
     calls: Iterable[Call], delivery: Delivery, *, rate: int, progress: Callable[[], None]
 ) -> None:
-    """Send every call that was not delivered before, and wait until all have arrived.
+    """Send every call, and wait until all have arrived.
 
     Args:
         calls: what to send, each once.
@@ -210,9 +199,6 @@ def deliver(
     """
     composer, pace = Composer(), Pace(rate)
     for call in calls:
-        if delivery.journal.has(call.source, call.record["messageId"]):
-            delivery.outcome.earlier[call.source] += 1
-            continue
         if not delivery.send(call.source, composer.message(call)):
             break
         if pace.wait():

@@ -1,6 +1,6 @@
-"""Where Segment is: its documented hosts, or a server of this machine in its place.
+"""Where Segment takes events: its documented hosts, or a server of this machine in their place.
 
-Source: segment-docs, guides/regional-segment (events) and docs.segmentapis.com (Public API).
+Source: segment-docs, guides/regional-segment.
 """
 
 from urllib.parse import urlsplit
@@ -9,9 +9,6 @@ from workshop.account import LOOPBACK
 from workshop.errors import WorkshopError
 
 TRACKING = {"api.segment.io": "US", "events.eu1.segmentapis.com": "EU"}
-PUBLIC_API = {"api.segmentapis.com": "US", "eu1.api.segmentapis.com": "EU"}
-APP = {"US": "https://app.segment.com", "EU": "https://eu1.app.segment.com"}
-HERE = "this machine"
 
 
 def on_this_machine(url: str) -> bool:
@@ -19,16 +16,14 @@ def on_this_machine(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
-def resolve(host: str, documented: dict[str, str], option: str) -> tuple[str, str]:
-    """Say what a host option means: a base URL without a trailing slash, and a region or HERE.
+def resolve(host: str) -> tuple[str, str]:
+    """Read --host: return a base URL without a trailing slash, and where that is.
 
-    A secret goes to every host that this accepts, so nothing else is accepted, and Segment only
+    Write keys go to every host that this accepts, so nothing else is accepted, and Segment only
     over HTTPS.
 
     Args:
         host: a name (`api.segment.io`) or a URL (`http://127.0.0.1:8000`).
-        documented: regions by the names that Segment documents.
-        option: the option's name, for the error.
 
     Raises:
         WorkshopError: it is neither Segment's nor this machine's.
@@ -39,12 +34,12 @@ def resolve(host: str, documented: dict[str, str], option: str) -> tuple[str, st
     except ValueError:
         port = -1
     bare = not (url.path.strip("/") or url.query or url.fragment or url.username or url.password)
-    if bare and url.scheme == "https" and port is None and url.hostname in documented:
-        return f"https://{url.hostname}", documented[url.hostname]
+    if bare and url.scheme == "https" and port is None and url.hostname in TRACKING:
+        return f"https://{url.hostname}", TRACKING[url.hostname]
     if bare and url.scheme == "http" and port not in (-1, None) and url.hostname in LOOPBACK:
-        return f"http://{url.netloc}", HERE
+        return f"http://{url.netloc}", "this machine"
     raise WorkshopError(
-        f"{option} {host} is not one of Segment's hosts.",
-        f"Use {' or '.join(f'{name} ({region})' for name, region in documented.items())}, or a "
+        f"--host {host} is not one of Segment's hosts.",
+        f"Use {' or '.join(f'{name} ({region})' for name, region in TRACKING.items())}, or a "
         "test server on this machine (http://127.0.0.1:PORT)",
     )

@@ -13,7 +13,7 @@ from botocore.model import ListShape, Shape, StructureShape
 from typer.core import TyperGroup
 
 from tests.support import PROJECT
-from workshop.cli import app
+from workshop.commands.app import app, with_port
 
 PAGES = (
     *(PROJECT / name for name in ("README.md", "docs/organizers.md", "docs/segment.md")),
@@ -51,6 +51,7 @@ def test_make_has_the_target(words: list[str]) -> None:
 def test_the_command_line_takes_it(words: list[str]) -> None:
     """Else an organizer reads a usage message on the morning of the event."""
     command = typer.main.get_command(app)
+    words = with_port(words)
     while isinstance(command, TyperGroup):
         name, *words = words
         command = command.commands[name]

@@ -1,4 +1,4 @@
-"""`python -m workshop fleet`: the organizer's commands for many accounts at once."""
+"""The commands for many accounts at once: `fleet check`, `deploy`, `destroy`."""
 
 import csv
 import sys
@@ -14,22 +14,23 @@ import typer
 from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Column
+from rich.table import Table as LiveTable
 from rich.text import Text
 
 from workshop import accounts_file, cloudformation, console, fleet
-from workshop.account import connect
 from workshop.accounts_file import ORGANIZATION_ROLE
+from workshop.commands.answer import Answer, Table
+from workshop.commands.context import Context, Yes, command, group
+from workshop.deletion import Contents
 from workshop.deployment import PROJECT
-from workshop.environment import DEFAULT_STACK
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet, Outcome, Visit, Work
-from workshop.options import Json, Stack
+from workshop.fleet import Fleet
+from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Visit, Work
 
-app = typer.Typer(
-    no_args_is_help=True,
+app = group(
     help="Check, deploy and destroy the environment in many accounts at once.\n\n"
-    "Your credentials assume a role in each account. Each command can be run again: it goes on "
+    "Your credentials assume a role in each account. You can run each command again: it goes on "
     "where it stopped. The exit code is 0 when all is well in every account.",
 )
 TEMPLATE = PROJECT / "dist" / "segment-personalize-workshop.template.json"
@@ -37,7 +38,8 @@ TEMPLATE = PROJECT / "dist" / "segment-personalize-workshop.template.json"
 Accounts = Annotated[
     Path,
     typer.Option(
-        help="An account id a line; or CSV: account_id,region,name, or with a header of its own."
+        help="A file with an account id on each line, or CSV: account_id,region,name, in this "
+        "order or as its header says."
     ),
 ]
 Role = Annotated[str, typer.Option("--role-name", help="The role to assume in each account.")]
@@ -51,78 +53,105 @@ Csv = Annotated[
 ]
 
 
-@app.command()
-def check(
+def register(parent: typer.Typer) -> None:
+    """Add the group."""
+    for function in (check, deploy, destroy):
+        command(app)(function)
+    parent.add_typer(app, name="fleet", rich_help_panel="Many accounts")
+
+
+def check(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
-    stack: Stack = DEFAULT_STACK,
     run_job: Annotated[
         bool, typer.Option("--run-job", help="Run the job and verify its CSV, too.")
     ] = False,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
     results: Csv = None,
-    as_json: Json = False,
-) -> None:
-    """Say which accounts are ready: the stack, its data, tables, saved queries and job.
+) -> Answer:
+    """Check which accounts are ready: the stack, its data, tables, saved queries and job.
 
-    Example: python -m workshop fleet check --accounts accounts.txt
+    Example: workshop fleet check --accounts accounts.txt
 
-    Example: python -m workshop fleet check --accounts accounts.csv --run-job --csv results.csv
+    Example: workshop fleet check --accounts accounts.csv --run-job --csv results.csv
     """
-    chosen = _fleet(accounts, role, concurrency, timeout)
-    _run(chosen, fleet.check(stack, run_job=run_job), fleet.READY, results, as_json=as_json)
+    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    return _run(chosen, fleet.check(context.stack, run_job=run_job), READY, results)
 
 
-@app.command()
-def deploy(
+def deploy(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
-    stack: Stack = DEFAULT_STACK,
     template: Annotated[
         Path, typer.Option(help="What make event-template wrote.", show_default=False)
     ] = TEMPLATE,
     parameter: Annotated[
-        list[str] | None, typer.Option(help="A parameter, NAME=VALUE; may be repeated.")
+        list[str] | None, typer.Option(help="A parameter, NAME=VALUE; can be repeated.")
     ] = None,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
     results: Csv = None,
-    as_json: Json = False,
-) -> None:
+) -> Answer:
     """Deploy the one template to every account, and check each.
 
     Accounts that have it are left as they are; older stacks are updated, failed ones made again.
 
-    Example: make event-template && python -m workshop fleet deploy --accounts accounts.txt
+    Example: make event-template && workshop fleet deploy --accounts accounts.txt
     """
     deployed = cloudformation.Template.read(template, _pairs(parameter or []))
-    chosen = _fleet(accounts, role, concurrency, timeout)
-    _run(chosen, fleet.deploy(stack, deployed), fleet.READY, results, as_json=as_json)
+    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    return _run(chosen, fleet.deploy(context.stack, deployed), READY, results)
 
 
-@app.command()
-def destroy(
+def destroy(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
-    stack: Stack = DEFAULT_STACK,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first, on a terminal.")] = False,
+    yes: Yes = False,
     results: Csv = None,
-    as_json: Json = False,
-) -> None:
+) -> Answer:
     """Delete the stack in every account, and prove that nothing of it is left.
 
-    Example: python -m workshop fleet destroy --accounts accounts.txt
+    Example: workshop fleet destroy --accounts accounts.txt
     """
-    chosen = _fleet(accounts, role, concurrency, timeout)
-    if not yes and sys.stdin.isatty():
-        count = len(chosen.members)
-        typer.confirm(
-            f"Delete {stack} with all its data in {count} accounts?", abort=True, err=True
-        )
-    _run(chosen, fleet.destroy(stack, role), fleet.GONE, results, as_json=as_json)
+    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    console.confirm(_question(chosen, context.stack, yes=yes), yes=yes)
+    return _run(chosen, fleet.destroy(context.stack), GONE, results)
+
+
+def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
+    """Count what would be deleted, unless nobody asks."""
+    question = f"Delete the stack {stack} in {len(chosen.members)} accounts"
+    if yes or not sys.stdin.isatty():
+        return question
+    counted = dict[str, list[Contents]]()
+    with _shown(len(chosen.members)) as watch:
+        chosen.run(fleet.count(stack, counted), COUNTED, watch)
+    if chosen.stop.event.is_set():
+        raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
+    rows = [
+        (member.id, member.name, member.region, place.place, place.objects, place.others)
+        for member in chosen.members
+        for place in counted.get(member.id, [])
+        if place.others
+    ]
+    if rows:
+        columns = ["account", "name", "region", "bucket", "objects", "not sample logs"]
+        console.table(columns, rows, "What is more than the sample logs")
+    places = [place for places in counted.values() for place in places]
+    objects, others = sum(p.objects for p in places), sum(p.others for p in places)
+    unknown = len(chosen.members) - len(counted)
+    return f"{question}, with {objects:,} objects, {others:,} of them not sample logs" + (
+        f" ({unknown} accounts could not be looked into)" if unknown else ""
+    )
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
@@ -137,14 +166,14 @@ def _pairs(words: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _fleet(file: Path, role: str, concurrency: int, seconds: float) -> Fleet:
-    organizer = connect()
+def _fleet(context: Context, file: Path, role: str, concurrency: int, seconds: float) -> Fleet:
+    organizer = context.account
     members = accounts_file.read(file, organizer.region)
-    _ = organizer.id  # says clearly when nobody answers
+    organizer.check_reachable()
     return Fleet(organizer, members, role, concurrency, seconds)
 
 
-def _run(chosen: Fleet, work: Work, well: str, results: Path | None, *, as_json: bool) -> None:
+def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     total = len(chosen.members)
     with _results_file(results) as write:
         console.progress.print(f"Working on {total} accounts from {chosen.organizer}.")
@@ -154,27 +183,29 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None, *, as_json:
         took = time.monotonic() - began
         write(outcomes)
     states = Counter(outcome.state for outcome in outcomes)
-    if as_json:
-        console.print_json(
-            {
-                "accounts": [asdict(outcome) for outcome in outcomes],
-                "states": states,
-                "seconds": round(took, 1),
-                "requests": sum(outcome.requests for outcome in outcomes),
-                "throttled": sum(outcome.throttled for outcome in outcomes),
-            }
-        )
-    else:
-        _summarize(outcomes, f"{states[well]} of {total} accounts are {well}", took)
-    if states[fleet.INTERRUPTED]:
-        raise typer.Exit(console.INTERRUPTED)
+    value = {
+        "accounts": outcomes,
+        "states": states,
+        "seconds": round(took, 1),
+        "requests": sum(outcome.requests for outcome in outcomes),
+        "throttled": sum(outcome.throttled for outcome in outcomes),
+    }
+    what = f"{states[well]} of {total} accounts are {well}"
+    failure = chosen.stop.cause or _failure(outcomes, well)
+    return Answer(value, _summary(outcomes, what, took), failure)
+
+
+def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
     unwell = [outcome for outcome in outcomes if not outcome.well]
-    if unwell:
-        raise WorkshopError(
-            f"{len(unwell)} of {total} accounts are not {well}: "
-            + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
-            f"{unwell[0].account}: {unwell[0].next_step}",
-        )
+    if any(outcome.state == INTERRUPTED for outcome in unwell):
+        return typer.Exit(console.INTERRUPTED)
+    if not unwell:
+        return None
+    return WorkshopError(
+        f"{len(unwell)} of {len(outcomes)} accounts are not {well}: "
+        + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
+        f"{unwell[0].account}: {unwell[0].next_step}",
+    )
 
 
 @contextmanager
@@ -198,20 +229,19 @@ def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]
         )
 
 
-def _summarize(outcomes: list[Outcome], what: str, seconds: float) -> None:
+def _summary(outcomes: list[Outcome], what: str, seconds: float) -> list[Table | str]:
     rows = [
         (f"{o.account} {o.name}".rstrip(), o.region, o.state, o.found, o.next_step)
         for o in outcomes
         if not o.well
     ]
-    if rows:
-        columns = ["account", "region", "state", "cause", "next step"]
-        console.table(columns, rows, "Look at these")
+    columns = ["account", "region", "state", "cause", "next step"]
     requests, rate = sum(o.requests for o in outcomes), len(outcomes) * 60 / max(seconds, 0.1)
-    console.out.print(
+    total = (
         f"{what}: {seconds:.0f} s, {rate:.0f} accounts a minute, {requests:,} requests, "
         f"{sum(o.throttled for o in outcomes)} of them throttled."
     )
+    return [Table(columns, rows, "Look at these"), total] if rows else [total]
 
 
 @contextmanager
@@ -248,9 +278,9 @@ def _shown(total: int) -> Iterator[Callable[[list[Visit], list[Outcome]], None]]
         yield draw
 
 
-def _view(under_way: list[Visit], done: list[Outcome]) -> Table:
+def _view(under_way: list[Visit], done: list[Outcome]) -> LiveTable:
     """What is wrong so far, then who is under way, as many as fit."""
-    view = Table(
+    view = LiveTable(
         Column("account", no_wrap=True),
         Column("state", no_wrap=True),
         Column("what", no_wrap=True, ratio=1),

@@ -1,0 +1,218 @@
+"""Athena: running a statement in the workgroup, and fetching what it answers."""
+
+import codecs
+import csv
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ClientError
+
+from workshop import console
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.errors import WorkshopError
+
+_OVERWRITTEN = "Athena's answer has rows of another width than its header."
+_RUN_AGAIN = "Run it again: somebody has written over its file in athena-results/"
+_LONGEST_VALUE = 32 * 2**20  # Athena's longest row
+_NUMBERS = {
+    **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double"), float),
+}
+_CORRECT = "Correct the statement; python -m workshop query lists those that work"
+_NEXT_STEPS = (
+    ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
+     "Ask for the permission that the message names"),
+    ("hive_", "Look at the object or the table that the message names; the statement may be right"),
+    ("bytes scanned limit|exceeded_|.*exhausted resources",
+     "Read less: fewer columns, a shorter range of days"),
+    ("generic_internal_error", "Run it again; if it fails again, report it with the message"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A statement that Athena has run.
+
+    Attributes:
+        id: Athena's id of it.
+        location: where its result is, an S3 URI; of a SELECT it is a CSV file with a header.
+        seconds: how long Athena worked on it, including queueing.
+        scanned_bytes: what Athena read from S3, which is what it bills.
+    """
+
+    id: str
+    location: str
+    seconds: float
+    scanned_bytes: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement answered.
+
+    Attributes:
+        columns: the names of the columns.
+        rows: the values as Athena renders them, None for NULL.
+        more: whether there are more rows than were asked for.
+        seconds, scanned_bytes: see Execution.
+        types: Athena's types of the columns.
+    """
+
+    columns: list[str]
+    rows: list[list[str | None]]
+    more: bool
+    seconds: float
+    scanned_bytes: int
+    types: list[str] = field(default_factory=list)
+
+    def records(self) -> list[dict[str, object]]:
+        """The rows by column, with JSON's types; a column's second namesake is `name_2`."""
+        seen = Counter[str]()
+        names = []
+        for column in self.columns:
+            seen[column] += 1
+            names.append(f"{column}_{seen[column]}" if seen[column] > 1 else column)
+        return [
+            {
+                name: _typed(value, kind)
+                for name, value, kind in zip(names, row, self.types, strict=True)
+            }
+            for row in self.rows
+        ]
+
+
+def _typed(value: str | None, kind: str) -> object:
+    """A value as JSON has it. What JSON has no number for stays text: NaN, a long decimal."""
+    if value is None or kind not in _NUMBERS:
+        return value if kind != "boolean" or value is None else value == "true"
+    try:
+        number = _NUMBERS[kind](value)
+    except ValueError:
+        return value
+    return number if math.isfinite(number) else value
+
+
+def _next_step(reason: str) -> str:
+    """What to do about a failed query, by the reason that Athena gives."""
+    steps = (step for causes, step in _NEXT_STEPS if re.match(causes, reason, re.IGNORECASE))
+    return next(steps, _CORRECT)
+
+
+def execute(account: Account, environment: Environment, sql: str, database: str) -> Execution:
+    """Run a statement in the workgroup. Interrupted, it stops the statement, which would cost.
+
+    Args:
+        account: where to run it.
+        environment: whose workgroup runs it.
+        sql: one statement.
+        database: the database of its unqualified table names.
+
+    Raises:
+        WorkshopError: Athena refused the statement or it failed; the message is Athena's.
+    """
+    athena = account.session.client("athena")
+    try:
+        query_id = athena.start_query_execution(
+            QueryString=sql,
+            WorkGroup=environment.workgroup,
+            QueryExecutionContext={"Database": database},
+        )["QueryExecutionId"]
+    except ClientError as error:
+        raise WorkshopError(
+            f"Athena refused the statement: {error.response['Error']['Message']}",
+            _CORRECT,
+        ) from error
+    pause = 0.05
+    try:
+        while True:
+            execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            state = execution["Status"]["State"]
+            if state not in ("QUEUED", "RUNNING"):
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1)
+    except KeyboardInterrupt:
+        athena.stop_query_execution(QueryExecutionId=query_id)
+        console.progress.print(f"Stopped the query {query_id}.")
+        raise
+    if state != "SUCCEEDED":
+        reason = execution["Status"].get("StateChangeReason", "")
+        raise WorkshopError(f"The query {state.lower()}: {reason}", _next_step(reason))
+    statistics = execution.get("Statistics", {})
+    return Execution(
+        query_id,
+        execution.get("ResultConfiguration", {}).get("OutputLocation", ""),
+        statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        statistics.get("DataScannedInBytes", 0),
+    )
+
+
+def run(
+    account: Account, environment: Environment, sql: str, database: str, *, limit: int | None
+) -> Result:
+    """Run a statement, see `execute`, and fetch its rows: all, or at most `limit`."""
+    return fetch(account, execute(account, environment, sql, database), limit)
+
+
+def fetch(account: Account, execution: Execution, limit: int | None) -> Result:
+    """Fetch the rows of a statement from Athena: all, or at most `limit`.
+
+    Raises:
+        WorkshopError: somebody has written over the result.
+    """
+    pages = (
+        account.session.client("athena")
+        .get_paginator("get_query_results")
+        .paginate(
+            QueryExecutionId=execution.id,
+            # The header and one row more, to know whether there is one.
+            PaginationConfig={} if limit is None else {"MaxItems": limit + 2},
+        )
+    )
+    columns: list[str] = []
+    types: list[str] = []
+    rows: list[list[str | None]] = []
+    for page in pages:
+        information = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+        columns = columns or [column["Name"] for column in information]
+        types = types or [column["Type"] for column in information]
+        rows += [[d.get("VarCharValue") for d in row["Data"]] for row in page["ResultSet"]["Rows"]]
+    # The header is the first row of a SELECT's result, and of no other statement's.
+    rows = rows[1:] if rows[:1] == [columns] else rows
+    # Athena answers from its file in athena-results/, where participants may write.
+    if any(len(row) != len(columns) for row in rows):
+        raise WorkshopError(_OVERWRITTEN, _RUN_AGAIN)
+    return Result(
+        columns=columns,
+        rows=rows[:limit],
+        more=limit is not None and len(rows) > limit,
+        seconds=execution.seconds,
+        scanned_bytes=execution.scanned_bytes,
+        types=types,
+    )
+
+
+def stream(account: Account, execution: Execution) -> Iterator[list[str]]:
+    """Yield the header and the rows of a SELECT from its result in S3, in constant memory.
+
+    Raises:
+        WorkshopError: somebody has written over the result.
+    """
+    bucket, _, key = execution.location.removeprefix("s3://").partition("/")
+    body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+    text = codecs.getreader("utf-8")(body, errors="surrogateescape")
+    csv.field_size_limit(_LONGEST_VALUE)
+    width = None
+    try:
+        for row in csv.reader(text, strict=True):
+            width = width or len(row)
+            if len(row) != width:
+                raise WorkshopError(_OVERWRITTEN, _RUN_AGAIN)
+            yield row
+    except csv.Error as error:
+        raise WorkshopError(_OVERWRITTEN, _RUN_AGAIN) from error

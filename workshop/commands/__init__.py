@@ -1,0 +1,1 @@
+"""The commands of `workshop`: each module has a group of them."""

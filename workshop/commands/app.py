@@ -1,0 +1,94 @@
+"""The command line as a whole: its commands, and how an error ends it."""
+
+import re
+import signal
+import sys
+import traceback
+from io import TextIOWrapper
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from typer import Abort, BadParameter
+
+from workshop import causes, console
+from workshop.account import DEFAULT_PORT
+from workshop.commands import data, environment, fleet, job, machine, query, segment
+from workshop.commands.context import group
+from workshop.errors import WorkshopError
+
+UsageError = BadParameter.__mro__[1]  # of every word that is not understood
+NOT_UNDERSTOOD = 2
+app = group(
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Deploy, rehearse, check and tear down the exercise environment: on AWS, with the "
+    "credentials that any AWS tool would use, or with --local on this machine.",
+)
+for module in (environment, job, query, data, segment, machine, fleet):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; an error is its cause, the next step, and the exit code 1."""
+    # Whatever cannot be written as it is must not stop an answer: a lone surrogate, for one.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _show_exception
+    # A terminated command tidies up as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(_run(with_port(sys.argv[1:])))
+
+
+def with_port(words: list[str]) -> list[str]:
+    """Give each `--local` its port: the next word, if it is one, or the usual one."""
+    done: list[str] = []
+    for word in words:
+        # Saved queries have numbers, too, of two digits.
+        if done and done[-1] == "--local" and re.fullmatch(r"[0-9]{3,}", word):
+            done[-1] = f"--local={word}"
+        else:
+            done.append(word)
+    return [f"--local={DEFAULT_PORT}" if word == "--local" else word for word in done]
+
+
+def _run(words: list[str]) -> int:
+    """Run a command and return its exit code."""
+    try:
+        code = app(words, prog_name="workshop", standalone_mode=False) or 0
+    except WorkshopError as error:
+        return _fail(words, error)
+    except (BotoCoreError, ClientError, ResponseParserError) as error:
+        advice = "Check the account and its permissions: workshop status"
+        cause = causes.of(error)
+        shown = cause.error(error) if cause else WorkshopError(str(error), advice)
+        shown.details = traceback.format_exc()
+        return _fail(words, shown)
+    except OSError as error:  # a full disk, a file that may not be written
+        advice = "Check the file that is named, and the free space: df -h ."
+        return _fail(words, WorkshopError(str(error), advice, traceback.format_exc()))
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "workshop"
+        return _fail(words, WorkshopError(error.format_message(), f"{path} --help"), NOT_UNDERSTOOD)
+    except Abort:
+        console.progress.print("Nothing was done.")
+        return 1
+    if code == console.INTERRUPTED:
+        console.progress.print("Interrupted.")
+    return int(code)
+
+
+def _fail(words: list[str], error: WorkshopError, code: int = 1) -> int:
+    if error.details and {"-v", "--verbose"} & {*words}:
+        console.progress.print(error.details, soft_wrap=True, style="dim")
+    console.error(error.message, error.next_step)
+    if "--json" in words and not error.answered:
+        console.print_json({"error": error.message, "next": error.next_step})
+    return code
+
+
+def _show_exception(*error: Any) -> None:  # noqa: ANN401 - what sys.excepthook takes
+    """Print a traceback as Python does, but nothing in it that a terminal would act on."""
+    console.progress.print("".join(traceback.format_exception(*error)), soft_wrap=True)

@@ -1,0 +1,227 @@
+"""What all commands share: their options, where they work, and how they are registered."""
+
+import dataclasses
+import functools
+import inspect
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any
+
+import typer
+
+from workshop import console, deployment
+from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect, loopback_port
+from workshop.commands.answer import Answer
+from workshop.environment import DEFAULT_STACK, Environment, find
+from workshop.errors import WorkshopError
+
+# Source: AWS CloudFormation API Reference, CreateStack, StackName.
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+_COMMAND = re.compile(
+    r"\bworkshop(?= (up|down|status|query|verify|report|run-job|logs|stop|seed|open|doctor|aws)\b)"
+)
+_TARGET = re.compile(r"\bmake (up|down|deploy|destroy|status)\b(?! \w+=)")
+_CLOSED_PIPE = 141  # the exit code that a shell expects: 128 + SIGPIPE
+
+
+def stack_name(name: str | None) -> str | None:
+    """Accept a stack's name as CloudFormation would.
+
+    Raises:
+        WorkshopError: it is not a valid name.
+    """
+    if name is not None and not _STACK_NAME.fullmatch(name):
+        raise WorkshopError(
+            f"--stack {name[:130]!r} is not a valid name of a stack.",
+            "Use letters, digits and hyphens, at most 128, with a letter first",
+        )
+    return name
+
+
+def _option(kind: object, *names: str, **settings: Any) -> object:  # noqa: ANN401 - Typer's own
+    return Annotated[
+        kind, typer.Option(*names, rich_help_panel="Options of every command", **settings)
+    ]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
+    if wanted:
+        console.out.print(f"workshop {version()}")
+        raise typer.Exit
+
+
+def version() -> str:
+    """This project's version, as pyproject.toml has it."""
+    with (deployment.PROJECT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+# By the names of the attributes of Context.
+OPTIONS = {
+    "profile": _option(str | None, "--profile", metavar="NAME", help="Use this AWS profile."),
+    "region": _option(str | None, "--region", metavar="NAME", help="Use this AWS region."),
+    "port": _option(
+        int | None,
+        "--local",
+        metavar="[PORT]",
+        min=1,
+        max=65_535,
+        help=f"Use the embedded AWS on this machine, at port {DEFAULT_PORT} or PORT.",
+    ),
+    "stack": _option(
+        str | None,
+        "--stack",
+        metavar="NAME",
+        callback=stack_name,
+        help=f"Use this stack instead of {DEFAULT_STACK}.",
+    ),
+    "as_json": _option(bool, "--json", help="Output JSON."),
+    "verbose": _option(bool, "--verbose", "-v", help="Show the details of an error."),
+    "version": _option(
+        bool, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+}
+FLAGS = {"as_json", "verbose", "version"}
+
+
+@dataclass
+class Context:
+    """Where a command works, by its options, and how it prints its answer."""
+
+    profile: str | None = None
+    region: str | None = None
+    port: int | None = None
+    stack: str = DEFAULT_STACK
+    as_json: bool = False
+    verbose: bool = False
+    words: list[str] = field(default_factory=list)  # those that are not options of the command
+
+    @cached_property
+    def account(self) -> Account:
+        """The account in which to work."""
+        return connect(self.profile, self.region, self.port)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The deployed stack."""
+        return find(self.account, self.stack)
+
+    @cached_property
+    def server(self) -> Any:  # noqa: ANN401 - imported where it is needed only
+        """The embedded AWS that the account's endpoint names; None on AWS."""
+        if not self.account.endpoint:
+            return None
+        from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
+
+        deployment.build_folder()
+        return EmbeddedAws(EMBEDDED_FOLDER, loopback_port(self.account.endpoint))
+
+    def hint(self, text: str) -> str:
+        """Give the commands that a text names the options by which they work in the same place."""
+        account = self.__dict__.get("account")  # if there is one
+        port = account.port if account else self.port
+        stack = "" if self.stack == DEFAULT_STACK else self.stack
+        options = {
+            "--profile": self.profile,
+            "--region": self.region,
+            "--local": port,
+            "--stack": stack,
+        }
+        settings = {"PORT": port if port != DEFAULT_PORT else None, "STACK": stack}
+        words = "".join(f" {name} {value}" for name, value in options.items() if value)
+        text = _COMMAND.sub(lambda _: f"workshop{words}", text)
+        words = "".join(f" {name}={value}" for name, value in settings.items() if value)
+        return _TARGET.sub(lambda found: f"{found[0]}{words}", text)
+
+    def announce(self) -> None:
+        """Say where the command works, before it changes anything."""
+        console.progress.print(f"Working on {self.account}.")
+
+
+# Of the commands that delete what cannot be made again.
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Delete without asking; needed where there is no terminal.")
+]
+Command = Callable[..., Answer | None]
+
+
+def command(
+    app: typer.Typer,
+    name: str | None = None,
+    **settings: Any,  # noqa: ANN401 - Typer's own
+) -> Callable[[Command], Command]:
+    """Register a function as a command with the shared options; its answer is printed.
+
+    The function takes the context first, and then its own options.
+    """
+
+    def register(function: Command) -> Command:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+        @functools.wraps(function)
+        def run(invocation: typer.Context, **options: Any) -> None:  # noqa: ANN401
+            shared = {name: options.pop(name) for name in OPTIONS}
+            context = _context(invocation, shared)
+            try:
+                answer = function(context, **options)
+                if answer:
+                    answer.print(as_json=context.as_json)
+                sys.stdout.flush()
+            except WorkshopError as error:
+                error.next_step = context.hint(error.next_step)
+                raise
+            except BrokenPipeError:
+                # Nobody reads the rest; Python itself would complain when it closes the stream.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(_CLOSED_PIPE) from None
+
+        _sign(run, own)
+        app.command(name, **settings)(run)
+        return function
+
+    return register
+
+
+def group(**settings: Any) -> typer.Typer:  # noqa: ANN401 - Typer's own
+    """Make a group of commands that takes the shared options before the command, too."""
+    app = typer.Typer(invoke_without_command=True, **settings)
+
+    def before(invocation: typer.Context, **shared: Any) -> None:  # noqa: ANN401
+        invocation.obj = _context(invocation, shared)
+        if not invocation.invoked_subcommand:
+            typer.echo(invocation.get_help())
+
+    _sign(before, [])
+    app.callback()(before)
+    return app
+
+
+def _sign(function: Callable[..., None], own: Sequence[inspect.Parameter]) -> None:
+    """Give a function the signature from which Typer makes the options."""
+    shared = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if name in FLAGS else None,
+            annotation=annotation,
+        )
+        for name, annotation in OPTIONS.items()
+    ]
+    invocation = inspect.Parameter(
+        "invocation", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    signature = inspect.Signature([invocation, *own, *shared])
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+
+
+def _context(invocation: typer.Context, shared: dict[str, Any]) -> Context:
+    """The context of a group or command: its options come before those of the group around it."""
+    given = {name: value for name, value in shared.items() if value and name != "version"}
+    outer = invocation.obj or Context()
+    return dataclasses.replace(outer, **given, words=[*invocation.args])

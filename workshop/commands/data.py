@@ -1,0 +1,172 @@
+"""The commands for data: `seed`, `transform`, `verify`, `report`."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workshop import console, deletion, deployment, report, seeding, summary, verification
+from workshop.accounting import Log
+from workshop.commands.answer import Answer, failure_of
+from workshop.commands.context import Context, Yes, command
+from workshop.commands.environment import checks_table
+from workshop.commands.job import (
+    EndDate,
+    Events,
+    MaxRows,
+    StartDate,
+    accounting_parts,
+    job_arguments,
+)
+from workshop.errors import WorkshopError
+from workshop.steps import Steps
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    results, data = {"rich_help_panel": "Results"}, {"rich_help_panel": "Data"}
+    command(app, **results)(verify)
+    command(app, "report", **results)(write_report)
+    command(app, **data)(seed)
+    words = {"allow_extra_args": True, "ignore_unknown_options": True}
+    command(app, context_settings=words, **data)(transform)
+
+
+def verify(context: Context) -> Answer:
+    """Check the CSV against every rule that Amazon Personalize documents.
+
+    Example: workshop verify
+    """
+    environment = context.environment
+    with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
+        checks, _ = verification.verify(context.account, environment)
+    return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
+
+
+def write_report(context: Context) -> Answer:
+    """Do what is left of the exercise, and write build/report.html and build/summary.json.
+
+    Example: workshop report
+    """
+    environment = context.environment
+    context.announce()
+    facts = summary.gather(context.account, environment, Steps(summary.STEPS))
+    facts.write()
+    path = report.write(facts)
+    return Answer(facts, [str(path)], failure_of(facts.require_answers))
+
+
+def seed(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    events: Annotated[int, typer.Option(min=1, help="Approximate number of events.")] = 100_000,
+    days: Annotated[int, typer.Option(min=1, help="Number of UTC days.")] = 30,
+    end: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day; default today.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="A new folder on this machine, instead of the bucket.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete the logs that are in the bucket first.")
+    ] = False,
+    yes: Yes = False,
+) -> Answer:
+    """Write sample Segment logs to the bucket or, with --to, to a folder.
+
+    The same shop and the same format as the logs that a deployment brings; any number of events,
+    in constant memory.
+
+    Example: workshop seed --events 2000000 --to build/logs
+    """
+    volume = seeding.Volume(end.date() if end else _today(), days, events)
+    if not to:
+        environment = context.environment
+        if replace:
+            logs = deletion.contents(context.account, environment.bucket, seeding.PREFIX)
+            console.confirm(f"Delete {logs} on {context.account}", yes=yes or not logs.objects)
+        context.announce()
+    with Steps().step("Sample logs") as step:
+
+        def count(written: seeding.Written) -> None:
+            step.update(f"{written.events:,} of about {events:,} events, {written.files:,} files")
+
+        if to:
+            written = seeding.to_folder(to, volume, progress=count)
+        else:
+            written = seeding.to_bucket(
+                context.account, environment, volume, replace=replace, progress=count
+            )
+        where = to or f"s3://{environment.bucket}/{seeding.PREFIX}"
+        step.result = f"{written.events:,} events in {written.files:,} files below {where}"
+    return Answer(written)
+
+
+def transform(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    input_dir: Annotated[Path, typer.Argument(help="A folder with Segment logs, .gz or plain.")],
+    output_dir: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder for the CSV; made if needed. Rejected records go to the folder beside "
+            "it, OUTPUT_DIR-rejected."
+        ),
+    ],
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    events: Events = None,
+    max_rows_per_file: MaxRows = None,
+) -> Answer:
+    """Run the job's own script, unchanged, on folders of this machine.
+
+    You can also pass the script's arguments as Glue does: --NAME VALUE.
+
+    Example: workshop transform build/logs build/interactions
+    """
+    from embedded_aws import spark  # noqa: PLC0415 - needs the development requirements
+
+    if not input_dir.is_dir():
+        raise WorkshopError(f"{input_dir} is not a folder.", "Name a folder with Segment logs")
+    arguments = {
+        "--JOB_NAME": "transform",
+        # As they are: Hadoop takes a URI's %20 for a part of the name.
+        "--S3_JSON_INPUT_PATH": str(input_dir.resolve()),
+        "--S3_CSV_OUTPUT_PATH": str(output_dir.resolve()),
+        "--S3_REJECTED_PATH": f"{output_dir.resolve()}-rejected",
+        **job_arguments(
+            context.words,
+            start_date=start_date,
+            end_date=end_date,
+            events=events,
+            max_rows_per_file=max_rows_per_file,
+        ),
+    }
+    output, errors = Log(), Log()
+    with Steps().step("Transform") as step:
+
+        def follow(stream: str, line: str) -> None:
+            (output if stream == "output" else errors).add([line])
+            step.update(line)
+
+        words = [word for pair in arguments.items() for word in pair]
+        finished = spark.run_script(
+            deployment.SCRIPT, words, python_files=[deployment.HELPER], log=follow
+        )
+        step.passed = finished.succeeded
+        step.result = f"the CSV is in {output_dir}" if finished.succeeded else "failed"
+    failure = None
+    if not finished.succeeded:
+        cause, *more = finished.error_message.splitlines() or ["no reason given"]
+        failure = WorkshopError(
+            f"The script failed: {cause}",
+            f"Look at what is in {input_dir}; workshop -v transform ... shows the traceback",
+            "\n".join([*more, *errors.tail]),
+        )
+    parts = accounting_parts(output) if output.accounting or not failure else []
+    return Answer(output.accounting, parts, failure)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

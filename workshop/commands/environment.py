@@ -1,0 +1,191 @@
+"""The commands for the environment as a whole: `up`, `status`, `down`."""
+
+from typing import Annotated
+
+import typer
+
+from workshop import console, deletion, deployment, job, readiness, report, summary, verification
+from workshop.commands.answer import Answer, Facts, Table, failure_of
+from workshop.commands.context import Context, Yes, command
+from workshop.errors import WorkshopError
+from workshop.inventory import Inventory
+from workshop.steps import Steps
+from workshop.verification import Check
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for function in (up, status, down):
+        command(app, rich_help_panel="The environment")(function)
+
+
+def up(
+    context: Context,
+    *,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--cdk", help="Another argument for cdk deploy; can be repeated."),
+    ] = None,
+) -> Answer:
+    """Deploy the environment, do the whole exercise in it, and report.
+
+    You can run it again: what is done already is left alone.
+
+    Example: workshop up --local
+    """
+    server, started, deployed = context.server, False, False
+    steps = Steps(summary.STEPS + (3 if server else 1))
+    try:
+        if server:
+            _check_java()
+            with steps.step("Embedded AWS") as step:
+                started = server.start()
+                step.result = f"{'started' if started else 'runs'} at {server.endpoint}"
+        context.announce()
+        if server:
+            with steps.step("cdk bootstrap") as step:
+                bootstrapped = deployment.bootstrap(context.account, step.update)
+                step.result = "done" if bootstrapped else "was done"
+        with steps.step("cdk deploy") as step:
+            deployment.deploy(context.account, context.stack, option or [], step.update)
+            step.result = f"{context.stack} is {context.environment.status}"
+        deployed = True
+        facts = summary.gather(context.account, context.environment, steps)
+    except BaseException as error:
+        # After a failed job its log is what one looks at next: there the server goes on.
+        if server and started and not (deployed and isinstance(error, WorkshopError)):
+            console.progress.print("Stopping the embedded AWS again.")
+            server.stop()
+        raise
+    paths = [facts.write(), report.write(facts)]
+    failure = failure_of(facts.require_answers)
+    if not facts.passed:
+        rules = [Check(**check) for check in facts.checks]
+        failure = failure or failure_of(verification.require, rules)
+    return Answer(
+        facts,
+        [
+            *_tables(facts),
+            f"Report: {paths[1]}\nFacts:  {paths[0]}",
+            _look_around(context),
+        ],
+        failure,
+    )
+
+
+def status(context: Context) -> Answer:
+    """Show what is deployed, whether it is ready, and the last job run.
+
+    Example: workshop status --json
+    """
+    account, environment = context.account, context.environment
+    checks = readiness.check(account, environment)
+    last, current = job.last_run(account, environment), job.current_run(account, environment)
+    attach = [("current run", f"{current}: workshop run-job --attach")] if current else []
+    return Answer(
+        {
+            "where": str(account),
+            "account": account.id,
+            "region": account.region,
+            "endpoint": account.endpoint,
+            "stack": environment.stack,
+            "status": environment.status,
+            "checks": checks,
+            "last_run": last,
+            "current_run": current,
+            "outputs": environment.outputs,
+        },
+        [
+            Facts(
+                [
+                    ("where", account),
+                    *((check.rule.lower(), check.found) for check in checks),
+                    *attach,
+                    ("last run", last or "none: workshop run-job"),
+                    *_outputs(context),
+                ]
+            )
+        ],
+        failure_of(verification.require, checks, "checks"),
+    )
+
+
+def down(context: Context, *, yes: Yes = False) -> Answer:
+    """Destroy the environment and prove that nothing of it is left.
+
+    Anything left is an error that names it. The embedded AWS stops, too.
+
+    Example: workshop down --local
+    """
+    account, server, steps = context.account, context.server, Steps()
+    if server and not server.running():
+        server.require_none()
+        return Answer(
+            Inventory(known=False).facts(),
+            [f"The embedded AWS does not run at {account.endpoint}: nothing to do."],
+        )
+    account.check_reachable()
+    console.confirm(deletion.question(account, context.stack), yes=yes)
+    context.announce()
+    with steps.step(f"Delete {context.stack}") as step:
+        taken = deletion.delete(account, context.stack, step.update)
+        step.passed = not taken.left
+        step.result = taken.summary(account, context.stack)
+    failure = failure_of(taken.require_nothing, account)
+    statements = Facts([(f"theirs: {name}", sql) for name, sql in taken.participants.items()])
+    if server and not failure:
+        with steps.step("Embedded AWS") as step:
+            server.stop()
+            step.result = "stopped, with everything that was in it"
+        return Answer(taken.facts())
+    return Answer(taken.facts(), [statements], failure)
+
+
+def _outputs(context: Context) -> list[tuple[str, str]]:
+    """The stack's outputs; on the embedded AWS without links to a console, which it has not."""
+    outputs = context.environment.outputs.items()
+    return [(k, v) for k, v in outputs if not (context.account.embedded and v.startswith("https:"))]
+
+
+def _check_java() -> None:
+    """Report now what would otherwise fail the job in a minute."""
+    from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
+
+    check_java()
+
+
+def _tables(facts: summary.Summary) -> list[Table]:
+    total = round(sum(step["seconds"] for step in facts.steps), 1)
+    steps = [(step["name"], step["result"], step["seconds"]) for step in facts.steps]
+    return [
+        Table(["step", "result", "seconds"], [*steps, ("Total", "", total)], "What was done"),
+        Table(
+            ["query", "rows", "seconds", "bytes scanned"],
+            [
+                (q["name"], q["row_count"], q["seconds"], f"{q['scanned_bytes']:,}")
+                for q in facts.queries
+            ],
+            "What Athena answered",
+        ),
+        checks_table([Check(**check) for check in facts.checks]),
+    ]
+
+
+def checks_table(checks: list[Check]) -> Table:
+    """Personalize's rules, each with what was found; with advice where one does not hold."""
+    rows = [(c.rule, "yes" if c.passed else "NO", c.found, c.advice) for c in checks]
+    columns = ["rule", "holds", "found", "what to do"]
+    if all(check.passed for check in checks):
+        return Table(columns[:-1], [row[:-1] for row in rows], "Personalize's rules")
+    return Table(columns, rows, "Personalize's rules")
+
+
+def _look_around(context: Context) -> str:
+    return context.hint(
+        "\nLook around in it:\n"
+        "  . .venv/bin/activate\n"
+        "  workshop status\n"
+        "  workshop query 02\n"
+        "  workshop query 08\n"
+        "Tear it down: workshop down"
+    )

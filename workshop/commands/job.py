@@ -1,0 +1,214 @@
+"""The commands for runs of the Glue job: `run-job`, `logs`, `stop`."""
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from stacks.counts import COUNTS, OTHER_EVENTS
+from workshop import accounting, console, job
+from workshop.accounting import Log
+from workshop.commands.answer import Answer, Note, Table, failure_of
+from workshop.commands.context import Context, command
+from workshop.errors import WorkshopError
+from workshop.job_arguments import job_arguments
+from workshop.steps import Steps
+
+_DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
+_PANEL = "The job's arguments"
+StartDate = Annotated[
+    datetime | None,
+    typer.Option(help="First UTC day to read.", rich_help_panel=_PANEL, **_DAY),  # type: ignore[arg-type]
+]
+EndDate = Annotated[
+    datetime | None,
+    typer.Option(help="Last UTC day to read.", rich_help_panel=_PANEL, **_DAY),  # type: ignore[arg-type]
+]
+Events = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,...", help="Names of the events to keep.", rich_help_panel=_PANEL),
+]
+MaxRows = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=999_999_999, help="Largest number of rows in a CSV file.", rich_help_panel=_PANEL
+    ),
+]
+Run = Annotated[str | None, typer.Argument(help="The run's id; default the newest run.")]
+# Lines that are metrics of the job, which the table of record counts shows, too.
+_IN_THE_TABLE = re.compile(
+    rf"({'|'.join((*COUNTS, OTHER_EVENTS, accounting.PREFIX.strip()))}) |run-\d+ (started|finished)"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    words = {"allow_extra_args": True, "ignore_unknown_options": True}
+    command(app, rich_help_panel="The job", context_settings=words)(run_job)
+    command(app, rich_help_panel="The job")(logs)
+    command(app, rich_help_panel="The job")(stop)
+
+
+def run_job(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    events: Events = None,
+    max_rows_per_file: MaxRows = None,
+    input_path: Annotated[
+        str | None,
+        typer.Option(
+            "--input", metavar="S3_URI", help="Folder of the logs.", rich_help_panel=_PANEL
+        ),
+    ] = None,
+    output_path: Annotated[
+        str | None,
+        typer.Option(
+            "--output", metavar="S3_URI", help="Folder for the CSV.", rich_help_panel=_PANEL
+        ),
+    ] = None,
+    number_of_workers: Annotated[
+        int | None, typer.Option(min=2, help="Workers for this run, including the driver.")
+    ] = None,
+    timeout: Annotated[
+        int | None, typer.Option(min=1, help="Minutes after which Glue ends this run.")
+    ] = None,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Follow the current run; start none.")
+    ] = False,
+) -> Answer:
+    """Run the Glue job and follow it to its end.
+
+    You can also pass the job's arguments as Glue does: --NAME VALUE.
+
+    Example: workshop run-job --start-date 2019-02-26 --end-date 2019-02-26
+
+    Example: workshop run-job --number-of-workers 10 --timeout 60
+    """
+    account, environment = context.account, context.environment
+    arguments = job_arguments(
+        context.words,
+        job.argument_names(account, environment),
+        start_date=start_date,
+        end_date=end_date,
+        events=events,
+        max_rows_per_file=max_rows_per_file,
+        input=input_path,
+        output=output_path,
+    )
+    if attach:
+        if arguments or number_of_workers or timeout:
+            raise WorkshopError(
+                "--attach starts no run, so it takes no arguments of one.", "Leave them out"
+            )
+        current = job.current_run(account, environment)
+        if not current:
+            raise WorkshopError("No run is under way.", "workshop run-job")
+        run_id = current.id
+    else:
+        context.announce()
+        run_id = job.start(account, environment, arguments, number_of_workers, timeout)
+    run = _follow(context, run_id)
+    failure = failure_of(run.require_success)
+    parts = [] if failure and not run.accounting else accounting_parts(run)
+    return Answer(run, parts, failure)
+
+
+def logs(
+    context: Context,
+    *,
+    run: Run = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the run ends.")
+    ] = False,
+) -> Answer | None:
+    """Show the log of a run: what the script prints and, if it failed, its errors.
+
+    Example: workshop logs --follow
+    """
+    account, environment = context.account, context.environment
+    found = job.find_run(account, environment, run)
+    tails = {
+        stream: job.LogTail(account, job.log_group(environment, stream), found.id)
+        for stream in ("output", "error")
+    }
+    lines: dict[str, list[str]] = {"output": [], "error": []}
+
+    def show(stream: str) -> bool:
+        new = list(tails[stream].new_lines())
+        lines[stream] += new
+        if not context.as_json:
+            for line in new:
+                console.out.print(line[: job.LINE_LENGTH])
+        return bool(new)
+
+    while show("output") or (follow and not found.is_finished):
+        if follow and not found.is_finished:
+            time.sleep(1)
+            found = job.find_run(account, environment, found.id)
+    if found.is_finished and found.state != "SUCCEEDED":
+        while show("error"):
+            pass
+    return Answer({"run": found, **lines}) if context.as_json else None
+
+
+def stop(context: Context, run: Run = None) -> Answer:
+    """Stop a run, and wait until it has stopped. The CSV of the run before stays.
+
+    Example: workshop stop
+    """
+    account, environment = context.account, context.environment
+    found = job.find_run(account, environment, run)
+    if not found.is_finished:
+        context.announce()
+        job.stop(account, environment, found.id)
+        with Steps().step(found.id) as step:
+            while not found.is_finished:
+                step.update(found.state)
+                time.sleep(1)
+                found = job.find_run(account, environment, found.id)
+            step.result = found.state
+    return Answer(found, [str(found)])
+
+
+def _follow(context: Context, run_id: str) -> job.JobRun:
+    """Wait for a run's end; Ctrl-C leaves it alone."""
+    with Steps().step(context.environment.job) as step:
+
+        def follow(state: str, lines: list[str]) -> None:
+            step.update(state)
+            for line in lines:
+                if not _IN_THE_TABLE.match(line):
+                    console.progress.print(f"  {line[: job.LINE_LENGTH]}", style="dim")
+
+        try:
+            run = job.wait(context.account, context.environment, run_id, follow)
+        except KeyboardInterrupt:
+            console.progress.print(
+                context.hint(
+                    f"Stopped following. The run {run_id} continues in Glue.\n"
+                    "Follow it: workshop run-job --attach; stop it: workshop stop"
+                )
+            )
+            raise
+        step.passed = run.state == "SUCCEEDED"
+        step.result = f"{run.state} after {run.seconds} s"
+    return run
+
+
+def accounting_parts(run: job.JobRun | Log) -> Sequence[Table | Note]:
+    """The tables of the record counts, as far as they are known."""
+    counts = run.accounting
+    if not counts:
+        return [Note(run.complaint or "The log with the record counts is not available yet.")]
+    rows = [(count, reason, f"{number:,}") for count, reason, number in counts.rows()]
+    tables: list[Table | Note] = [Table(["records", "reason", "number"], rows, "Record counts")]
+    if counts.other_events:
+        others = [(name, f"{number:,}") for name, number in counts.other_events.items()]
+        title = "Most frequent other events: add them with --events"
+        tables.append(Table(["event", "records"], others, title))
+    return tables

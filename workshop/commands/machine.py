@@ -1,0 +1,138 @@
+"""The commands around the exercise: `open`, `doctor`, `env`, `aws`."""
+
+import os
+import shutil
+import sys
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from stacks import outputs
+from workshop import doctor, report
+from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
+from workshop.commands.answer import Answer, Checks
+from workshop.commands.context import Context, command
+from workshop.errors import WorkshopError
+from workshop.verification import Check
+
+# What `open` opens in the AWS console, by the outputs that have the links.
+PAGES = {
+    "bucket": outputs.BUCKET_CONSOLE,
+    "athena": outputs.ATHENA_CONSOLE,
+    "job": outputs.JOB_CONSOLE,
+    "dashboard": outputs.DASHBOARD_CONSOLE,
+}
+ON_THE_EMBEDDED_AWS = {
+    "bucket": "workshop aws s3 ls",
+    "athena": "workshop query",
+    "job": "workshop run-job",
+    "dashboard": "workshop logs",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, "open", rich_help_panel="Results")(open_page)
+    for function in (check_machine, env):
+        name = "doctor" if function is check_machine else "env"
+        command(app, name, rich_help_panel="This machine")(function)
+    command(
+        app,
+        rich_help_panel="This machine",
+        context_settings={"allow_extra_args": True, "allow_interspersed_args": False},
+    )(aws)
+
+
+def open_page(
+    context: Context,
+    *,
+    page: Annotated[
+        str, typer.Argument(help=f"report, or a page of the AWS console: {', '.join(PAGES)}.")
+    ] = "report",
+) -> Answer:
+    """Open the report, or a page of the AWS console, in the browser.
+
+    Example: workshop open report
+    """
+    if page == "report":
+        if not report.REPORT.exists():
+            raise WorkshopError("There is no report yet.", "Write it: workshop report")
+        url = report.REPORT.as_uri()
+    elif page in PAGES:
+        if context.account.embedded:
+            raise WorkshopError(
+                "The embedded AWS has no console.",
+                f"Use the command line: {ON_THE_EMBEDDED_AWS[page]}",
+            )
+        url = context.environment.outputs.get(PAGES[page], "")
+    else:
+        raise WorkshopError(f"{page!r} is not a page.", f"Use one of: report, {', '.join(PAGES)}")
+    # An output is whatever the stack's owner wrote; a file or a script must not open by it.
+    if not url.startswith(("https://", report.REPORT.as_uri())):
+        raise WorkshopError(
+            f"The stack {context.stack} has no link to the {page}.", "workshop status"
+        )
+    if sys.stdout.isatty():
+        webbrowser.open(url)
+    return Answer({"url": url}, [url])
+
+
+def check_machine(context: Context) -> Answer:
+    """Check this machine and the account: everything that the commands need.
+
+    Example: workshop doctor
+    """
+    where = (context.profile, context.region, context.port, os.environ.get("AWS_ENDPOINT_URL"))
+    checks = [*doctor.check_machine(context.port or DEFAULT_PORT)]
+    if any(where) or doctor.has_aws_settings():
+        checks += doctor.check_account(lambda: context.account)
+    else:
+        found = "no credentials and no region: you need them to work on AWS only"
+        checks.append(Check("account", passed=True, found=found, advice=""))
+    failure = None if all(check.passed for check in checks) else typer.Exit(1)
+    return Answer(checks, [Checks(checks)], failure)
+
+
+def env(_: Context) -> Answer:
+    """Print what other tools need to use the embedded AWS: its endpoint, region and key.
+
+    For a POSIX shell to evaluate. The key lets everything in: do not write it down.
+
+    Example: eval "$(workshop env)" && aws s3 ls
+    """
+    from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
+
+    running = EmbeddedAws.of_folder(EMBEDDED_FOLDER)
+    if not running:
+        raise WorkshopError(
+            f"No embedded AWS runs in {EMBEDDED_FOLDER.parent.parent}.", "Start it: make up"
+        )
+    values = running.client_environment()
+    # A profile or a session token would come before the key.
+    lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN"]
+    lines += [f"export {name}={value}" for name, value in values.items()]
+    return Answer(values, ["\n".join(lines)])
+
+
+def aws(context: Context) -> None:
+    """Run the AWS CLI against the embedded AWS.
+
+    Everything after aws goes to the AWS CLI, which must be installed.
+
+    Example: workshop aws s3 ls
+    """
+    if not context.account.embedded:
+        raise WorkshopError(
+            "workshop aws is for the embedded AWS.", "Add --local; on AWS, run aws itself"
+        )
+    context.account.check_reachable()
+    program = shutil.which("aws")
+    if not program:
+        raise WorkshopError(
+            "The AWS CLI is not installed.",
+            "Install it: docs.aws.amazon.com/cli; or use another tool: "
+            'eval "$(workshop env)" sets the variables that all of them read',
+        )
+    # The variables of the embedded AWS are set since the account was connected to.
+    os.execv(program, ["aws", *context.words])  # noqa: S606 - no shell is wanted

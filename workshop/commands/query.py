@@ -1,0 +1,242 @@
+"""The command `query`: saved queries, or any statement, in Athena."""
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+
+from workshop import athena, console, deployment, queries
+from workshop.commands.answer import Answer, Note, Table
+from workshop.commands.context import Context, command
+from workshop.errors import WorkshopError
+from workshop.queries import SavedQuery
+
+SHOWN_ROWS = 1000
+SHOWN_OTHERS = 200  # saved queries that are not the stack's
+LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
+_ROWS_A_TICK = 1000
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, rich_help_panel="Results")(query)
+
+
+def _complete(incomplete: str) -> list[tuple[str, str]]:
+    """The saved queries' numbers with their names, for a shell to complete; from the files."""
+    names = [
+        path.read_text(encoding="utf-8").splitlines()[0].removeprefix("-- name: ")
+        for path in sorted((deployment.PROJECT / "athena").glob("*.sql"))
+    ]
+    return [(n.split()[0], n) for n in names if n.startswith(incomplete)]
+
+
+def query(  # noqa: PLR0913 - a command's options are its arguments
+    context: Context,
+    *,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A saved query: its number, or words of its name. - reads a statement from "
+            "standard input.",
+            autocompletion=_complete,
+        ),
+    ] = None,
+    sql: Annotated[str | None, typer.Option(help="Run this statement.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Run the statement in this file.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Run every saved query that reads.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the SQL; run nothing.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help=f"Number of rows at most; default {SHOWN_ROWS:,} in a table, else all."
+        ),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False,
+    spreadsheet: Annotated[
+        bool,
+        typer.Option("--spreadsheet", help="Output CSV with ' before what would be a formula."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Run a query that is not the stack's without asking.")
+    ] = False,
+) -> Answer | None:
+    """List the saved queries, or run one, all that read, or any statement.
+
+    The stack's own queries run by their numbers or words of their names, and with --all. One that
+    somebody added or changed runs by its whole name, once you have read its statement: it has your
+    rights.
+
+    Example: workshop query 02
+
+    Example: workshop query sessions --csv > sessions.csv
+
+    Example: workshop query --sql "SELECT count(*) FROM segment_logs"
+    """
+    as_csv = as_csv or spreadsheet
+    if sum((bool(name), sql is not None, bool(file), everything)) > 1:
+        raise WorkshopError("Use only one of NAME, --sql, --file and --all.", "Leave out the rest")
+    if as_csv and (context.as_json or everything):
+        raise WorkshopError("--csv is one table: not for --json or --all.", "Use --json for --all")
+    statement = _statement(name, sql, file)
+    if statement is not None:
+        chosen = [SavedQuery("Statement", "", context.environment.database, statement)]
+    else:
+        own = queries.own(context.account, context.environment)
+        others = queries.others(context.account, context.environment)
+        if not name and not everything:
+            return _list(own, others, as_csv=as_csv, spreadsheet=spreadsheet)
+        chosen = [queries.choose(own, others, name)] if name else [q for q in own if q.reads]
+    if show:
+        return Answer(chosen, [console.plain(saved.sql) for saved in chosen])
+    for saved in chosen:
+        _require_consent(saved, yes=yes)
+    if as_csv:
+        _print_csv(context, chosen[0], limit, spreadsheet=spreadsheet)
+        return None
+    return _run(context, chosen, limit)
+
+
+def _statement(name: str | None, sql: str | None, file: Path | None) -> str | None:
+    """The statement of --sql, a file or standard input; None for a saved query."""
+    if name == "-":
+        sql = sys.stdin.read()
+    elif file:
+        try:
+            sql = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise WorkshopError(
+                f"{file} cannot be read: {error}", "Name a file with one SQL statement"
+            ) from error
+    if sql is not None and not sql.strip():
+        raise WorkshopError("The statement is empty.", 'workshop query --sql "SELECT 1"')
+    return sql
+
+
+def _list(
+    own: list[SavedQuery], others: Iterator[SavedQuery], *, as_csv: bool, spreadsheet: bool
+) -> Answer | None:
+    rest = list(itertools.islice(others, SHOWN_OTHERS))
+    columns = ["name", "description", "origin"]
+    rows = [(saved.name, saved.description, saved.origin) for saved in [*own, *rest]]
+    parts: list[Table | Note] = []
+    if as_csv:
+        _write_csv([columns, *rows], spreadsheet=spreadsheet)
+    else:
+        parts = [Table(columns[:2], [row[:2] for row in rows[: len(own)]])]
+        if rest:
+            title = "Not the stack's: added or changed by participants"
+            parts.append(Table(columns, rows[len(own) :], title))
+    if next(others, None) is not None:
+        parts.append(Note(f"There are more than {SHOWN_OTHERS} that are not the stack's."))
+    return Answer([*own, *rest], parts)
+
+
+def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answer:
+    rows = limit or (None if context.as_json else SHOWN_ROWS)
+    parts: list[Table | Note] = []
+    results = []
+    for number, saved in enumerate(chosen, 1):
+        with console.progress.status(f"{saved.name} ({number} of {len(chosen)})"):
+            result = athena.run(
+                context.account, context.environment, saved.sql, saved.database, limit=rows
+            )
+        results.append(result)
+        parts += [Table(result.columns, result.rows, saved.name), Note(_cost(result))]
+    if len(results) > 1:
+        seconds = sum(result.seconds for result in results)
+        scanned = decimal(sum(result.scanned_bytes for result in results))
+        parts.append(Note(f"{len(results)} queries in {seconds:.1f} s, {scanned} scanned"))
+    value = [
+        {
+            "name": saved.name,
+            "columns": result.columns,
+            "types": result.types,
+            "rows": result.records(),
+            "more": result.more,
+            "seconds": result.seconds,
+            "scanned_bytes": result.scanned_bytes,
+        }
+        for saved, result in zip(chosen, results, strict=True)
+    ]
+    return Answer(value, parts)
+
+
+def _cost(result: athena.Result) -> str:
+    """What a query took: its rows, its time, and what Athena bills."""
+    if not result.columns:
+        return f"done in {result.seconds:.2f} s"
+    number = len(result.rows)
+    rows = f"{'the first ' if result.more else ''}{number:,} row{'' if number == 1 else 's'}"
+    rest = "; there are more: a higher --limit, or --csv for all" if result.more else ""
+    return f"{rows} in {result.seconds:.2f} s, {decimal(result.scanned_bytes)} scanned{rest}"
+
+
+def _print_csv(
+    context: Context, saved: SavedQuery, limit: int | None, *, spreadsheet: bool
+) -> None:
+    """Print a query's answer as it comes from S3, with its progress on standard error."""
+    account = context.account
+    with console.progress.status(saved.name) as status:
+        execution = athena.execute(account, context.environment, saved.sql, saved.database)
+        if execution.location.endswith(".csv"):
+            rows = athena.stream(account, execution)
+        else:  # of a statement that is no SELECT, the result is text
+            result = athena.fetch(account, execution, limit)
+            rows = iter([result.columns, *result.rows])
+        rows = itertools.islice(rows, None if limit is None else limit + 1)
+        count = 0
+        while batch := list(itertools.islice(rows, _ROWS_A_TICK)):
+            _write_csv(batch, spreadsheet=spreadsheet)
+            count += len(batch)
+            status.update(f"{saved.name}: {count:,} rows")
+    console.progress.print(
+        f"{count - 1:,} rows in {execution.seconds:.2f} s, "
+        f"{decimal(execution.scanned_bytes)} scanned",
+        style="dim",
+    )
+
+
+def _write_csv(rows: Iterable[Iterable[object]], *, spreadsheet: bool) -> None:
+    console.print_csv([map(console.inert, row) for row in rows] if spreadsheet else rows)
+
+
+def _require_consent(query: SavedQuery, *, yes: bool) -> None:
+    """Show a statement that is not the stack's, and let the organizer decide.
+
+    Raises:
+        WorkshopError: it is too long to be read, or nobody can be asked and there is no --yes.
+    """
+    if query.origin == queries.STACK:
+        return
+    # Blank lines could move the part that matters out of sight.
+    lines = [line.rstrip() for line in query.sql.splitlines() if line.strip()]
+    if len(query.sql) > LONGEST_READ or not lines:
+        raise WorkshopError(
+            f"{query.name!r} is not the stack's, and has {len(query.sql):,} characters to read.",
+            "Read it in Athena's console, and run what you want of it: --sql",
+        )
+    what = "was changed" if query.origin == queries.CHANGED else "was added"
+    console.progress.print(
+        f"{query.name!r} {what} after the deployment. It would run with your rights, in the "
+        f"database {query.database!r}:",
+        style="bold",
+        soft_wrap=True,
+    )
+    console.progress.print("\n".join(f"  {line}" for line in lines), soft_wrap=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise WorkshopError(
+            f"{query.name!r} is not the stack's, so it does not run without a confirmation.",
+            "Read its statement above, then add --yes",
+        )
+    typer.confirm("Run it?", abort=True, err=True)

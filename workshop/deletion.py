@@ -1,0 +1,81 @@
+"""Deleting an environment: what goes with it, and the proof that it has gone."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from stacks.bucket_contents.simulated_shop import SOURCES
+from workshop import cloudformation, inventory
+from workshop.account import Account
+from workshop.environment import describe
+from workshop.inventory import Inventory
+from workshop.seeding import PREFIX
+
+# As the simulated shop names its files.
+_SAMPLE = re.compile(f"{PREFIX}({'|'.join(SOURCES)})/[0-9]+/[0-9]+[.][0-9a-f]{{8}}[.]gz")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a bucket, or below a prefix of it.
+
+    Attributes:
+        place: the S3 URL.
+        objects: how many objects there are.
+        others: how many of them are not sample logs.
+    """
+
+    place: str
+    objects: int
+    others: int
+
+    def __str__(self) -> str:
+        return f"{self.place} ({self.objects:,} objects, {self.others:,} of them not sample logs)"
+
+
+def contents(account: Account, bucket: str, prefix: str = "") -> Contents:
+    """Count what is in a bucket."""
+    pages = account.session.client("s3").get_paginator("list_objects_v2")
+    objects = others = 0
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix):
+        keys = [entry["Key"] for entry in page.get("Contents", [])]
+        objects += len(keys)
+        others += sum(not _SAMPLE.fullmatch(key) for key in keys)
+    return Contents(f"s3://{bucket}/{prefix}", objects, others)
+
+
+def contents_of(account: Account, stack: str) -> list[Contents]:
+    """Count what is in a stack's buckets; a stack that has failed may have none."""
+    if not describe(account, stack):
+        return []
+    client = account.session.client("cloudformation")
+    found = []
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for one in page["StackResourceSummaries"]:
+            if one["ResourceType"] == "AWS::S3::Bucket" and one.get("PhysicalResourceId"):
+                try:
+                    found.append(contents(account, one["PhysicalResourceId"]))
+                except ClientError as error:
+                    if error.response["Error"]["Code"] != "NoSuchBucket":
+                        raise
+    return found
+
+
+def question(account: Account, stack: str) -> str:
+    """What to ask before a stack is deleted."""
+    places = [str(one) for one in contents_of(account, stack)]
+    return f"Delete the stack {stack} on {account}" + "".join(f", with {place}" for place in places)
+
+
+def delete(account: Account, stack: str, say: Callable[[str], None]) -> Inventory:
+    """Delete the stack, and take the inventory; no stack is no error.
+
+    Raises:
+        WorkshopError: CloudFormation could not delete it; the message says what and why.
+    """
+    say("looks at the stack")
+    cloudformation.destroy(account, stack, lambda status: say(f"deletes: {status}"))
+    say("takes the inventory")
+    return inventory.take(account, stack)

@@ -1,0 +1,75 @@
+"""The steps of longer work: each is shown while it is under way, and timed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.text import Text
+
+from workshop import console
+
+
+@dataclass
+class Step:
+    """One step of longer work: its name, what came of it, and how long it took."""
+
+    name: str
+    result: str = ""
+    seconds: float = 0.0
+    passed: bool = True
+    doing: str = field(default="", repr=False)
+    began: float = field(default_factory=time.monotonic, repr=False)
+
+    def facts(self) -> dict[str, str | float | bool]:
+        """What there is to know about the step, as JSON values."""
+        return {
+            "name": self.name,
+            "result": self.result,
+            "seconds": self.seconds,
+            "passed": self.passed,
+        }
+
+    def update(self, text: str) -> None:
+        """Show what is being done now, where there is a terminal to show it on."""
+        self.doing = f": {text}" if text else ""
+
+
+@dataclass
+class Steps:
+    """The steps of one command, in order.
+
+    Attributes:
+        total: how many there will be; they are not numbered if it is 0.
+        done: those that have ended.
+    """
+
+    total: int = 0
+    done: list[Step] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Time a step; on a terminal with a spinner, elsewhere as one line when it is done."""
+        step = Step(name)
+        number = f"[{len(self.done) + 1}/{self.total}] " if self.total else ""
+        with console.progress.status(_Running(step, number)):
+            try:
+                yield step
+            finally:
+                step.seconds = round(time.monotonic() - step.began, 1)
+        text = f"{number}{name}: {step.result} ({step.seconds} s)"
+        console.progress.print(console.mark(text, passed=step.passed))
+        self.done.append(step)
+
+
+@dataclass
+class _Running:
+    """A step that is under way: what it does and for how long, drawn several times a second."""
+
+    step: Step
+    number: str
+
+    def __rich__(self) -> Text:
+        seconds = f" {time.monotonic() - self.step.began:.0f} s"
+        text = console.plain(f"{self.number}{self.step.name}{self.step.doing}").replace("\n", " ")
+        return Text(text[: console.progress.width - 4 - len(seconds)] + seconds)
