@@ -214,7 +214,7 @@ def newer() -> Template:
 
 
 def test_the_template_is_all_that_an_account_needs(cloud: Cloud, template: Template) -> None:
-    """Else an event's accounts, which have no bootstrap, stay empty; and a second copy clashes."""
+    """An event's accounts have no bootstrap, and may get a second copy."""
     assert cloud.create(template, LONGEST_NAME) == "CREATE_COMPLETE"
     assert cloud.get(SCRIPT) == SCRIPT_FILE.read_text(encoding="utf-8")
     assert cloud.get(HELPER) == HELPER_FILE.read_text(encoding="utf-8")
@@ -232,7 +232,7 @@ def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     cloud: Cloud,
     template: Template,
 ) -> None:
-    """Else a correction in the middle of an event costs everybody's work."""
+    """A correction in the middle of an event would cost everybody's work."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.participate()
     cloud.put(SCRIPT, b"print('edited')")
@@ -286,7 +286,7 @@ def test_an_update_from_the_template_before_brings_both_files(
 
 
 def test_a_lambda_that_fails_half_way_leaves_nothing(cloud: Cloud, template: Template) -> None:
-    """Else the bucket is not empty, the rollback fails, and the account is lost for the event."""
+    """The bucket would not be empty, the rollback fail, and the event lose the account."""
     policy = template["Resources"]["ContentsPolicy"]["Properties"]["PolicyDocument"]
     for statement in policy["Statement"]:
         if isinstance(statement["Resource"], list):  # logs may be written, the script may not
@@ -312,7 +312,7 @@ def test_a_failure_at_any_resource_leaves_nothing(cloud: Cloud, template: Templa
 
 @pytest.mark.slow
 def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud, template: Template) -> None:
-    """Else a correction that fails takes the environment with it."""
+    """A correction that fails would take the environment with it."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.participate()
     script, queries, logs = cloud.get(SCRIPT), cloud.queries(), cloud.keys("segment-logs/")
@@ -333,7 +333,7 @@ def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud, template: 
 
 @pytest.mark.slow
 def test_a_bucket_of_20_000_objects_can_be_deleted(cloud: Cloud, template: Template) -> None:
-    """Else the stacks of the busiest participants stay."""
+    """The stacks of the busiest participants would stay."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     s3 = cloud.client("s3")
     with ThreadPoolExecutor(4) as pool:
@@ -352,7 +352,7 @@ def test_a_bucket_of_20_000_objects_can_be_deleted(cloud: Cloud, template: Templ
 def test_a_job_run_does_not_hold_the_deletion_up(
     cloud: Cloud, template: Template, *, stop: bool
 ) -> None:
-    """Else a run that is under way fills the bucket again, or brings its log groups back."""
+    """A run that is under way would fill the bucket again, or bring its log groups back."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     glue, job = cloud.client("glue"), "SegmentEventsJsonToCsv"
     run = glue.start_job_run(JobName=job)["JobRunId"]
@@ -371,7 +371,7 @@ def test_a_job_run_does_not_hold_the_deletion_up(
 def test_a_bucket_emptied_by_hand_and_things_removed_by_hand_can_be_deleted(
     cloud: Cloud, template: Template
 ) -> None:
-    """Else tidy participants keep their stacks."""
+    """The stacks of tidy participants would stay."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     bucket = cloud.session.resource("s3").Bucket(cloud.bucket)
     bucket.object_versions.delete()
@@ -386,7 +386,7 @@ def test_a_bucket_emptied_by_hand_and_things_removed_by_hand_can_be_deleted(
 def test_what_is_made_outside_of_the_stack_is_left_to_who_made_it(
     cloud: Cloud, template: Template
 ) -> None:
-    """Else deleting the exercise would delete a database that others use: `default` is anyone's."""
+    """Deleting the exercise would delete a database that others use: `default` is anyone's."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.client("glue").create_database(DatabaseInput={"Name": "default"})
     assert cloud.delete() == "DELETE_COMPLETE"
@@ -398,7 +398,7 @@ def test_what_is_made_outside_of_the_stack_is_left_to_who_made_it(
 def test_another_suffix_at_an_update_is_refused_and_costs_nothing(
     cloud: Cloud, template: Template
 ) -> None:
-    """Else a parameter typed differently at an update would cost the data."""
+    """A parameter typed differently at an update would cost the data."""
     assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.participate()
     logs = cloud.keys("segment-logs/")

@@ -182,7 +182,7 @@ def few(organization: Organization) -> Few:
 
 
 def test_interrupted_it_says_how_far_it_came(organization: Organization, few: Few) -> None:
-    """Else an organizer who presses Ctrl-C knows less than before."""
+    """An organizer who presses Ctrl-C would know less than before."""
     process = organization.start("deploy", "--concurrency", "1")
     cloudformation = organization.session(few.busy).client("cloudformation")
     while not cloudformation.list_stacks()["StackSummaries"]:
@@ -199,7 +199,7 @@ def test_interrupted_it_says_how_far_it_came(organization: Organization, few: Fe
 def test_what_goes_wrong_in_one_account_holds_up_no_other(
     organization: Organization, few: Few
 ) -> None:
-    """Else an organizer learns from the participants which accounts are not ready, and why."""
+    """An organizer would learn from the participants which accounts are not ready, and why."""
     organization.server.fail_at("CatalogDatabase", few.broken)
     organization.server.throttle({few.busy: 2, few.throttled: 1})
     iam = organization.session(few.closed).client("iam")
@@ -231,7 +231,7 @@ def test_what_goes_wrong_in_one_account_holds_up_no_other(
 
 
 def test_a_check_names_what_is_missing_and_where(organization: Organization, few: Few) -> None:
-    """Else the first query of the lesson fails in front of everybody."""
+    """The first query of the lesson would fail in front of everybody."""
     organization.server.throttle({})
     organization.name([few.busy, few.broken, few.throttled])
     session = organization.session(few.busy)
@@ -266,7 +266,7 @@ def test_a_check_names_what_is_missing_and_where(organization: Organization, few
 
 
 def test_run_again_it_goes_on_where_it_stopped(organization: Organization, few: Few) -> None:
-    """Else one bad account out of a hundred costs another half an hour."""
+    """One bad account out of a hundred would cost another half an hour."""
     organization.name([few.broken])
     (created,) = organization.fleet("deploy", "--parameter", "BucketSuffix=b").values()
     assert created["found"].startswith("created")
@@ -279,7 +279,7 @@ def test_run_again_it_goes_on_where_it_stopped(organization: Organization, few: 
 def test_what_a_stack_set_has_made_is_checked_but_not_destroyed(
     organization: Organization, few: Few
 ) -> None:
-    """Else an organizer with StackSets cannot check; and deleted stacks would be made again."""
+    """An organizer with StackSets could not check, and deleted stacks would be made again."""
     organization.name([few.throttled])
     organization.fleet("deploy", "--stack", OF_STACK_SET)
     assert states(organization.fleet("check")) == {few.throttled: "ready"}
@@ -291,7 +291,7 @@ def test_what_a_stack_set_has_made_is_checked_but_not_destroyed(
 def test_an_account_that_does_not_answer_is_given_up_in_time(
     organization: Organization, few: Few
 ) -> None:
-    """Else one account keeps the organizer waiting for all of them."""
+    """One account would keep the organizer waiting for all of them."""
     organization.name([few.throttled, few.broken])
     organization.server.silence(few.throttled)
     outcomes = organization.fleet("check", "--timeout", "10", "--concurrency", "1", code=1)
@@ -301,7 +301,7 @@ def test_an_account_that_does_not_answer_is_given_up_in_time(
 
 
 def test_what_is_destroyed_leaves_nothing(organization: Organization, few: Few) -> None:
-    """Else accounts cost money after the event, and refuse the next one."""
+    """Accounts would cost money after the event, and refuse the next one."""
     organization.name([few.throttled])
     organization.fleet("destroy", "--stack", OF_STACK_SET)
     organization.name([few.busy, few.broken, few.throttled])
@@ -312,7 +312,7 @@ def test_what_is_destroyed_leaves_nothing(organization: Organization, few: Few) 
 
 @pytest.mark.slow
 def test_a_hundred_accounts(tmp_path: Path) -> None:
-    """Else an event of a hundred teams is the first to try it."""
+    """An event of a hundred teams would be the first to try it."""
     for organization in organization_in(tmp_path):
         ids = organization.make_accounts(100)
         broken, closed, throttled, busy, *_ = ids

@@ -37,13 +37,13 @@ def bucket(account: str) -> str:
 
 
 def test_the_exercise_goes_through(cloud: Cloud) -> None:
-    """Else a hundred people read AccessDenied at the first step."""
+    """A hundred people would read AccessDenied at the first step."""
     _, client = cloud
     do_the_exercise(client)
 
 
 def test_nothing_breaks_the_environment(cloud: Cloud, bucket: str) -> None:
-    """Else one participant's click costs a table of ten their environment."""
+    """One participant's click would cost a table of ten their environment."""
     owner, client = cloud
     roles = {role["RoleName"] for role in owner("iam").list_roles()["Roles"]}
     (etl_role,) = (role for role in roles if "-EtlRole-" in role)

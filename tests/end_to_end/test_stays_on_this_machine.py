@@ -71,7 +71,7 @@ class Watch(threading.Thread):
 
 
 def test_it_listens_on_loopback_only(server: EmbeddedAws, owner: boto3.Session) -> None:
-    """Else everybody in the room can use it."""
+    """Everybody in the room could use it."""
     assert owner.client("s3").list_buckets()["Buckets"] == []
     watch = Watch(server)
     watch.look_at_all()
@@ -80,7 +80,7 @@ def test_it_listens_on_loopback_only(server: EmbeddedAws, owner: boto3.Session) 
 
 @pytest.mark.slow
 def test_what_it_runs_stays_on_loopback(server: EmbeddedAws, owner: boto3.Session) -> None:
-    """Else the Lambda or Spark is open to the room, or talks to AWS with somebody's credentials."""
+    """The Lambda or Spark could be open to the room, or use somebody's credentials on AWS."""
     watch = Watch(server)
     watch.start()
     glue = owner.client("glue")
@@ -98,7 +98,7 @@ def test_what_it_runs_stays_on_loopback(server: EmbeddedAws, owner: boto3.Sessio
 
 
 def test_what_it_keeps_is_the_users(server: EmbeddedAws, home: Path) -> None:
-    """Else others on the machine read the logs, or find something in the user's home."""
+    """Others on the machine could read the logs, or find something in the user's home."""
     assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
     inside = [path for path in (server.folder / "tmp").rglob("*") if not path.is_symlink()]
     assert [path for path in inside if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
@@ -106,7 +106,7 @@ def test_what_it_keeps_is_the_users(server: EmbeddedAws, home: Path) -> None:
 
 
 def test_it_neither_needs_nor_keeps_credentials(server: EmbeddedAws, owner: boto3.Session) -> None:
-    """Else a demonstration uses, or leaks, somebody's account."""
+    """A demonstration would use, or leak, somebody's account."""
     assert owner.client("sts").get_caller_identity()["Arn"].endswith(":root")
     for path in server.folder.rglob("*"):
         if path.is_file():
@@ -135,7 +135,7 @@ def test_it_neither_needs_nor_keeps_credentials(server: EmbeddedAws, owner: boto
 )
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_it_is_on_loopback_or_refused(checkout: Checkout, command: str, endpoint: str) -> None:
-    """Else `up` for this machine deploys to, and `down` deletes from, another one."""
+    """`up` for this machine would deploy to, and `down` delete from, another one."""
     error = checkout.run(command, code=1, AWS_ENDPOINT_URL=endpoint).stderr
     assert "is not on this machine" in error
     assert not (checkout.path / "build").exists()
@@ -178,7 +178,7 @@ def test_a_command_for_the_embedded_aws_goes_nowhere_else(
     elsewhere: tuple[str, list[bytes]],
     profile: tuple[Path, Path],
 ) -> None:
-    """Else a rehearsal is sent to a real account, a proxy, or one service's other endpoint."""
+    """A rehearsal would be sent to a real account, a proxy, or one service's other endpoint."""
     assert owner.client("sts").get_caller_identity()
     fresh.enter(server)
     url, heard = elsewhere
@@ -206,7 +206,7 @@ def test_a_command_for_the_embedded_aws_goes_nowhere_else(
 def test_a_command_for_aws_goes_to_no_embedded_one(
     fresh: Checkout, elsewhere: tuple[str, list[bytes]], profile: tuple[Path, Path]
 ) -> None:
-    """Else what was meant for AWS is done, and believed, on an emulator that a profile names."""
+    """What was meant for AWS would be done, and believed, on an emulator that a profile names."""
     url, heard = elsewhere
     config, marker = profile
     error = fresh.run(
@@ -256,7 +256,7 @@ def test_other_tools_get_what_they_need(fresh: Checkout, server: EmbeddedAws) ->
 def test_where_it_works_is_said_before_anything_changes(
     fresh: Checkout, server: EmbeddedAws, owner: boto3.Session, account: str
 ) -> None:
-    """Else the wrong terminal is noticed too late."""
+    """The wrong terminal would be noticed too late."""
     template = {
         "Resources": {"Data": {"Type": "AWS::S3::Bucket"}},
         "Outputs": {

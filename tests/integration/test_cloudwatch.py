@@ -82,6 +82,6 @@ def test_the_lines_that_match_are_counted(session: boto3.Session) -> None:
 def test_what_it_could_not_count_is_refused(
     session: boto3.Session, pattern: str, value: str, said: str
 ) -> None:
-    """Else the dashboard is empty here, and nobody knows why."""
+    """The dashboard would be empty here, and nobody know why."""
     with pytest.raises(ClientError, match=said):
         put_filter(session, "other", pattern, value)

@@ -121,7 +121,7 @@ def cloud(owner: boto3.Session) -> Iterator[Cloud]:
 @example({})
 @given(events)
 def test_it_answers_and_touches_no_other_bucket(cloud: Cloud, event: Event) -> None:
-    """Else a stack hangs for hours, or somebody else's data is gone."""
+    """A stack would hang for hours, or somebody else's data be gone."""
     cloud.requested.clear()
     answer = cloud.send(event)
     assert answer["Status"] in {"SUCCESS", "FAILED"}
@@ -135,7 +135,7 @@ def test_it_answers_and_touches_no_other_bucket(cloud: Cloud, event: Event) -> N
 
 
 def test_a_deletion_among_them_would_have_been_seen(cloud: Cloud) -> None:
-    """Else the test above holds for a handler that does nothing at all."""
+    """The test above would hold for a handler that does nothing at all."""
     cloud.s3.put_object(Bucket=OWN, Key="one", Body=b"x")
     cloud.requested.clear()
     assert cloud.send({"RequestType": "Delete"})["Status"] == "SUCCESS"

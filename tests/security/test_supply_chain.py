@@ -44,7 +44,7 @@ def blocks(lock: str) -> list[str]:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_dependency_is_pinned_with_its_hash(lock: str) -> None:
-    """Else tomorrow's installation has what nobody has seen."""
+    """Tomorrow's installation must not have what nobody has seen."""
     text = (PROJECT / lock).read_text(encoding="utf-8")
     packages = blocks(text)
     assert packages
@@ -203,7 +203,7 @@ def test_npx_finds_the_cdk_cli_that_is_locked() -> None:
 
 
 def test_the_audit_fails_when_nobody_can_be_asked() -> None:
-    """Else a machine without a connection reports that nothing is vulnerable."""
+    """A machine without a connection would report that nothing is vulnerable."""
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     audited = make("audit", **nowhere)
     assert audited.returncode
@@ -211,7 +211,7 @@ def test_the_audit_fails_when_nobody_can_be_asked() -> None:
 
 
 def test_the_bill_names_every_package(tmp_path: Path) -> None:
-    """Else who asks whether a release has a vulnerable package gets a wrong answer."""
+    """Whoever asks whether a release has a vulnerable package needs a right answer."""
     made = make("sbom", f"SBOM={tmp_path}")
     assert made.returncode == 0, made.stderr
     bill = json.loads((tmp_path / "sbom-python.json").read_text(encoding="utf-8"))

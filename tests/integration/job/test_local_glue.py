@@ -144,7 +144,7 @@ def aws(owner: boto3.Session, account: str) -> Aws:
 
 
 def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) -> None:
-    """Else the rehearsal shows a run that succeeded and a bucket without training data."""
+    """The rehearsal would show a run that succeeded and a bucket without training data."""
     before = "transformed/run-1-part-r-00000.csv"
     aws.s3.put_object(Bucket=BUCKET, Key=before, Body=b"the run before")
     job = aws.job("Csv", SCRIPT.read_text(encoding="utf-8"))
@@ -170,7 +170,7 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
 
 
 def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
-    """Else who keeps raw data apart reads of a wrong file system, after a whole run."""
+    """Whoever keeps raw data apart would read of a wrong file system, after a whole run."""
     job = aws.job("Apart", SCRIPT.read_text(encoding="utf-8"), aws.role("Apart", "scripts/*"))
     paths: dict[str, str] = {}
     for name in ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"):
@@ -195,7 +195,7 @@ def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
 
 
 def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws) -> None:
-    """Else a broken script passes the rehearsal, or fails without saying why."""
+    """A broken script would pass the rehearsal, or fail without saying why."""
     job = aws.job("Fails", "import sys\nprint(sys.argv)\nraise ValueError('no such luck')\n")
     run = aws.run(job, Arguments={"--MODE": "two words"})
     assert run["JobRunState"] == "FAILED"
@@ -207,7 +207,7 @@ def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws
 
 
 def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
-    """Else a parameter that was forgotten in the template is found at the event."""
+    """A parameter that is missing in the template would be found at the event."""
     run = aws.run(
         aws.job(
             "NoOptions",
@@ -223,7 +223,7 @@ def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
 
 
 def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
-    """Else two participants' clicks start two runs that remove each other's CSV."""
+    """Two participants' clicks would start two runs that remove each other's CSV."""
     job = aws.job("Waits", WAITING)
     run_id = aws.glue.start_job_run(JobName=job)["JobRunId"]
     with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
@@ -257,7 +257,7 @@ def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
 def test_what_the_role_may_not_read_the_job_cannot_read(
     aws: Aws, name: str, objects: tuple[str, ...], denied: str
 ) -> None:
-    """Else a policy that is too narrow is found on AWS, in every account at once."""
+    """A policy that is too narrow would be found on AWS, in every account at once."""
     run = aws.run(aws.job(name, "print('ran')", aws.role(name, *objects)))
     assert run["JobRunState"] == "FAILED"
     assert denied in run["ErrorMessage"]
@@ -266,7 +266,7 @@ def test_what_the_role_may_not_read_the_job_cannot_read(
 
 
 def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
-    """Else a policy for the output folder alone works here and fails on AWS."""
+    """A policy for the output folder alone would work here and fail on AWS."""
     role = aws.role(
         "NoStaging", *("scripts/*", "segment-logs*", "rejected*", "transformed", "transformed/*")
     )
@@ -276,14 +276,14 @@ def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
 
 
 def test_a_glue_version_with_another_spark_is_refused(aws: Aws) -> None:
-    """Else a job is rehearsed on a Spark that it will not have."""
+    """A job would be rehearsed on a Spark that it will not have."""
     run = aws.run(aws.job("Old", "print('ran')", GlueVersion="4.0"))
     assert run["JobRunState"] == "FAILED"
     assert "asks for Glue 4.0" in run["ErrorMessage"]
 
 
 def test_a_run_without_log_groups_goes_on_and_makes_none(aws: Aws) -> None:
-    """Else log groups that no stack owns stay behind when the stack has gone."""
+    """Log groups that no stack owns would outlive the stack."""
     run = aws.run(
         aws.job("Silent", "print('ran')"), Arguments={"--custom-logGroup-prefix": "/aws-glue/none"}
     )
@@ -293,7 +293,7 @@ def test_a_run_without_log_groups_goes_on_and_makes_none(aws: Aws) -> None:
 
 
 def test_a_job_that_is_not_there_is_not_found(aws: Aws) -> None:
-    """Else a wrong job name looks like a run."""
+    """A wrong job name would look like a run."""
     for call in (aws.glue.start_job_run, aws.glue.get_job_runs):
         with pytest.raises(ClientError, match="EntityNotFoundException"):
             call(JobName="Missing")

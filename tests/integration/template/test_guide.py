@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import textwrap
+from collections import Counter
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -67,6 +68,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[answers.Data, refere
     return answers.Data(records, rows), result
 
 
+def test_the_sample_data_satisfies_amazon_personalize(
+    made: tuple[answers.Data, reference.Result],
+) -> None:
+    """A participant's import would succeed, and the training then refuse the data."""
+    data, _ = made
+    users = Counter(one.user for one in data.interactions)
+    events = Counter(one.event for one in data.interactions)
+    assert users.total() > 10_000
+    assert sum(count > 1 for count in users.values()) > 1_000
+    assert set(events) == {"Product Clicked", "Product Added", "Order Completed"}
+    assert events["Order Completed"] >= 500
+    assert 1_000 < len({one.item for one in data.interactions}) <= 2_100
+    assert abs(len(data.records) - 100_000) < 2_000
+
+
 def table(page: str, header: str) -> list[list[str | None]]:
     """The rows of the tables with this header on a page; an empty cell is None."""
     found = re.findall(
@@ -79,7 +95,7 @@ def table(page: str, header: str) -> list[list[str | None]]:
 def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     made: tuple[answers.Data, reference.Result],
 ) -> None:
-    """Else what participants should see is what nobody sees."""
+    """Participants compare what they see with the guide."""
     data, result = made
     assert f"{MADE_ON:%-d %B %Y}" in PAGES["guide"]
     explore = PAGES["40-explore-with-athena"]
@@ -136,7 +152,7 @@ def accounting(log: str) -> dict[str, Any]:
 
 
 def test_the_schema_is_the_csvs() -> None:
-    """Else the import fails on the last page. The types are those that Personalize documents."""
+    """The import would fail on the last page. The types are those that Personalize documents."""
     (schema,) = map(json.loads, blocks("json"))
     assert [field["name"] for field in schema["fields"]] == HEADER
     assert {field["name"]: field["type"] for field in schema["fields"]} == {
@@ -163,7 +179,7 @@ class Segment(BaseHTTPRequestHandler):
 
 
 def test_the_test_event_becomes_an_interaction() -> None:
-    """Else the first event that somebody sends is filtered, or never leaves the machine.
+    """The first event that somebody sends would be filtered, or never leave the machine.
 
     Source of the request's form: segment.com/docs/connections/sources/catalog/libraries/server/
     http-api, and of the record that it becomes: segment-docs, partners/spec.
@@ -188,7 +204,7 @@ def test_the_test_event_becomes_an_interaction() -> None:
 
 @pytest.mark.parametrize("source", sorted(DIAGRAMS.glob("*.d2")), ids=lambda path: path.stem)
 def test_the_diagrams_are_drawn_from_their_source(source: Path) -> None:
-    """Else a picture shows what was (`make diagrams`), or is unreadable in the dark."""
+    """A picture would be out of date (`make diagrams`), or unreadable in the dark."""
     drawn = source.with_suffix(".svg").read_text(encoding="utf-8")
     assert hashlib.sha256(source.read_bytes()).hexdigest() in drawn
     assert "@media screen and (prefers-color-scheme:dark)" in drawn
