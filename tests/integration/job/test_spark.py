@@ -31,7 +31,7 @@ def java_home(folder: Path, script: str) -> str:
 def test_java_that_spark_cannot_use_is_named(
     script: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ "JAVA_GATEWAY_EXITED" tells nobody what to install."""
+    """Spark says "JAVA_GATEWAY_EXITED", which tells nobody what to install."""
     monkeypatch.setenv("JAVA_HOME", java_home(tmp_path, script))
     with pytest.raises(WorkshopError, match=message) as raised:
         check_java()
