@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workshop.account import Account
@@ -125,6 +125,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)  # its strategies are slow
 @given(
     st.one_of(
         st.text(),
