@@ -25,6 +25,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def httpserver_listen_address() -> tuple[str, int]:
+    """Where servers that a test makes up listen."""
+    return "127.0.0.1", 0
+
+
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home folder of who started the embedded AWS, with nothing in it."""
     return tmp_path_factory.mktemp("home")

@@ -3,10 +3,7 @@
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +11,7 @@ from uuid import uuid4
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from pytest_httpserver import HTTPServer
 
 from stacks.bucket_contents import handler, simulated_shop
 from stacks.bucket_contents.construct import compressed, inline_source
@@ -53,34 +51,23 @@ def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401
 
 
 @pytest.fixture
-def cloudformation() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The URL that CloudFormation waits at, and what has been answered there."""
-    answers: list[dict[str, Any]] = []
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", answers
-    server.shutdown()
+def cloudformation(httpserver: HTTPServer) -> HTTPServer:
+    """Where CloudFormation waits for answers."""
+    httpserver.expect_request("/", method="PUT").respond_with_data("")
+    return httpserver
 
 
 def ask(
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
     request_type: str,
     properties: dict[str, Any] | None = None,
     **more: object,
 ) -> dict[str, Any]:
     """Send one request and return the one answer that it must get."""
-    url, answers = cloudformation
-    answers.clear()
+    cloudformation.clear_log()
     event = {
         "RequestType": request_type,
-        "ResponseURL": url,
+        "ResponseURL": cloudformation.url_for("/"),
         "StackId": "stack",
         "RequestId": "request",
         "LogicalResourceId": "SampleData",
@@ -88,7 +75,8 @@ def ask(
         **more,
     }
     handler.handler(event, None)
-    (answer,) = answers
+    ((request, _),) = cloudformation.log
+    answer: dict[str, Any] = json.loads(request.get_data())
     assert answer["PhysicalResourceId"]
     return answer
 
@@ -100,7 +88,7 @@ def policy(statement: dict[str, Any]) -> str:
 def test_create_fills_the_bucket_and_says_how_much(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Participants find 30 days of logs of three sources."""
@@ -117,7 +105,7 @@ def test_create_fills_the_bucket_and_says_how_much(
 def test_delete_takes_versions_markers_and_uploads_and_closes_the_door(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """A bucket that is not empty, or fills again, cannot be deleted."""
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
@@ -150,7 +138,7 @@ def test_delete_takes_versions_markers_and_uploads_and_closes_the_door(
 def test_delete_of_a_bucket_that_is_gone_succeeds(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """Somebody removed it by hand: the stack's deletion must not hang on it."""
     s3.delete_bucket(Bucket=bucket)
@@ -160,7 +148,7 @@ def test_delete_of_a_bucket_that_is_gone_succeeds(
 def test_update_leaves_what_participants_put_there(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """A newer template must not cost anybody's work."""
     s3.put_object(Bucket=bucket, Key="notes/mine", Body=b"x")
@@ -171,7 +159,7 @@ def test_update_leaves_what_participants_put_there(
 def test_objects_come_with_an_update_and_what_was_edited_is_kept(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """A newer script would not arrive, or a participant's own one be lost."""
 
@@ -199,7 +187,7 @@ def test_objects_come_with_an_update_and_what_was_edited_is_kept(
 def test_modules_come_unpacked_and_beside_an_edited_one(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """What travels compressed lies in the account as in the repository."""
     old = {"Modules": {"scripts/io.py": compressed("# größer\n")}}
@@ -216,7 +204,7 @@ def test_modules_come_unpacked_and_beside_an_edited_one(
 
 
 def test_an_update_never_answers_with_another_id(
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
     s3: Any,  # noqa: ANN401
     bucket: str,
 ) -> None:
@@ -229,7 +217,7 @@ def test_an_update_never_answers_with_another_id(
 def test_another_bucket_is_never_touched(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """Whatever an event says, only the stack's own bucket is emptied."""
     other = f"{bucket}-other"
@@ -242,7 +230,7 @@ def test_another_bucket_is_never_touched(
 def test_a_failure_is_answered_with_its_reason(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """A resource that never answers blocks its stack for hours."""
     s3.delete_bucket(Bucket=bucket)

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,14 +24,15 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
+from pytest_httpserver import HTTPServer
 
 from embedded_aws.server import EmbeddedAws
 from tests.support.browser import opened_at
 from tests.support.checkout import free_port, signed_in
-from tests.support.loopback import serving
 from tests.support.terminal import CANARY
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
+SITE = "<!doctype html><title>evil</title><body></body>"
 CLIENT = httpx.Client(trust_env=False)
 # By default boto3 signs URLs of us-east-1 in the way before this one.
 SIGV4 = Config(signature_version="s3v4")
@@ -119,24 +119,15 @@ def functions(owner: boto3.Session) -> list[str]:
 
 
 @pytest.fixture
-def page_elsewhere(server: EmbeddedAws, owner: boto3.Session, browser: Browser) -> Iterator[Page]:
+def page_elsewhere(
+    server: EmbeddedAws, owner: boto3.Session, browser: Browser, httpserver: HTTPServer
+) -> Iterator[Page]:
     """A page of somebody else's site, also of one whose name leads to this machine."""
     assert functions(owner) == []
 
-    class Site(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>evil</title><body></body>")
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with (
-        serving(Site) as url,
-        opened_at(browser, url.replace("127.0.0.1", "evil.example")) as page,
-    ):
+    httpserver.expect_request(re.compile(".*")).respond_with_data(SITE, content_type="text/html")
+    url = f"http://evil.example:{httpserver.port}/"
+    with opened_at(browser, url) as page:
         yield page
     assert functions(owner) == []
     assert (server.folder / "aws.log").read_text().count("Refused")

@@ -13,12 +13,11 @@ import subprocess
 import textwrap
 from collections import Counter
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from release.event_package import DIAGRAMS
 from stacks.bucket_contents.simulated_shop import log_files
@@ -163,22 +162,7 @@ def test_the_schema_is_the_csvs() -> None:
     assert (schema["namespace"], schema["version"]) == ("com.amazonaws.personalize.schema", "1.0")
 
 
-class Segment(BaseHTTPRequestHandler):
-    """Stands where Segment's HTTP API does, to see what curl sends."""
-
-    received: ClassVar[list[tuple[str, dict[str, str], bytes]]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append((self.path, dict(self.headers), body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def test_the_test_event_becomes_an_interaction() -> None:
+def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
     """The first event that somebody sends would be filtered, or never leave the machine.
 
     Source of the request's form: segment.com/docs/connections/sources/catalog/libraries/server/
@@ -186,18 +170,15 @@ def test_the_test_event_becomes_an_interaction() -> None:
     """
     (command,) = (block for block in blocks("bash") if block.startswith("curl"))
     words = shlex.split(command.replace("\\\n", ""))
-    server = HTTPServer(("127.0.0.1", 0), Segment)
-    Thread(target=server.handle_request, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    words = [word.replace("https://api.segment.io", address) for word in words]
+    httpserver.expect_request("/v1/track", method="POST").respond_with_data("")
+    words = [word.replace("https://api.segment.io", f"http://127.0.0.1:{httpserver.port}") for word in words]
     subprocess.run([*words, "--silent", "--fail", "--noproxy", "*"], check=True, timeout=30)
-    server.server_close()
-    ((path, headers, body),) = Segment.received
-    assert path == "/v1/track"
-    assert headers["Content-Type"] == "application/json"
-    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"<write key>:"
+    ((request, _),) = httpserver.log
+    assert request.headers["Content-Type"] == "application/json"
+    key = request.headers["Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(key) == b"<write key>:"
     record = {"messageId": "m", "timestamp": "2026-03-01T12:00:00.000Z", "type": "track"}
-    line = json.dumps(record | json.loads(body)).encode()
+    line = json.dumps(record | json.loads(request.get_data())).encode()
     became = reference.judge(line, reference.EVENTS, datetime(2026, 3, 2, tzinfo=UTC))
     assert became == ("m", (1772366400, "user-000001", "Product Clicked", ["SKU-000001"]))
 
