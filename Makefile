@@ -91,8 +91,8 @@ status: setup ## Say what runs on the embedded AWS
 	@.venv/checkov/bin/$(PIP_INSTALL) -r requirements-checkov.txt
 	@touch $@
 
-# Files in the order of their folders: those from end to end, which take longest, come first.
-override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Modules in the order of their folders: those from end to end, which take longest, come first.
+override PYTEST := python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: setup .venv/checkov/installed ## Run the tests
 	@$(PYTEST)

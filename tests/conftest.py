@@ -17,6 +17,15 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a module's tests on one worker, and on one all that share the Spark of `live_job`."""
+    for item in items:
+        shared = "live_job" in getattr(item, "fixturenames", ())
+        group = "live_job" if shared else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""

@@ -171,7 +171,10 @@ def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
     (command,) = (block for block in blocks("bash") if block.startswith("curl"))
     words = shlex.split(command.replace("\\\n", ""))
     httpserver.expect_request("/v1/track", method="POST").respond_with_data("")
-    words = [word.replace("https://api.segment.io", f"http://127.0.0.1:{httpserver.port}") for word in words]
+    words = [
+        word.replace("https://api.segment.io", f"http://127.0.0.1:{httpserver.port}")
+        for word in words
+    ]
     subprocess.run([*words, "--silent", "--fail", "--noproxy", "*"], check=True, timeout=30)
     ((request, _),) = httpserver.log
     assert request.headers["Content-Type"] == "application/json"
