@@ -79,7 +79,7 @@ up: setup ## Do the whole exercise on an embedded AWS: deploy, query, run the jo
 	@$(LOCAL) up --stack $(STACK)
 
 down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
-	@$(LOCAL) down --stack $(STACK)
+	@$(LOCAL) down --yes --stack $(STACK)
 
 status: setup ## Say what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)

@@ -93,5 +93,5 @@ class Log:
                     self.accounting = Accounting.parse(line.removeprefix(PREFIX))
                     self.complaint = ""
                 except (ValueError, RecursionError) as error:
-                    self.complaint = f"The accounting in the job's log cannot be read: {error}"
+                    self.complaint = f"The accounting of the job cannot be read: {error}"
         return self

@@ -26,7 +26,8 @@ from rich.text import Text
 from workshop.errors import WorkshopError
 
 CELL_LENGTH = 2000  # of a table
-FOLDED = 24  # characters of a cell that are not folded
+FOLDED = 27  # characters of a column that are not folded, its border among them
+MANY_COLUMNS = 6
 BLOCK_WIDTH = 60  # of a name and its value, where a table has too many columns
 INTERRUPTED = 130  # the exit code that a shell expects after Ctrl-C
 # What a terminal acts on instead of showing it: controls other than newline and tab, and the marks
@@ -89,13 +90,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     if title:
         out.print(title, style="bold")
     shown = [["" if value is None else _cut(str(value)) for value in row] for row in rows]
-    widths = [
-        min(
-            max(cell_len(line) for text in cells for line in [*plain(text).split("\n"), ""]), FOLDED
-        )
-        for cells in zip(columns, *shown, strict=True)
-    ]
-    if columns and sum(width + 3 for width in widths) + 1 > out.width:
+    whole = [max(map(_width, cells)) + 3 for cells in zip(columns, *shown, strict=True)]
+    least = [min(width, FOLDED) for width in whole]
+    many = len(columns) > MANY_COLUMNS
+    if sum(least) >= out.width or (many and sum(whole) > 2 * out.width):
         _blocks(columns, rows)
         return
     view = Table(box=box.ROUNDED, border_style="dim", header_style="bold")
@@ -105,7 +103,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
             name,
             justify="right" if numbers else "left",
             overflow="fold",
-            min_width=widths[index],
+            min_width=least[index] - 3,
         )
     for row in shown:
         view.add_row(*row)

@@ -76,7 +76,9 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
         raise MissingError(
-            f"The stack {stack} is not deployed on {account}.{_others(account)}", deploy
+            f"The stack {stack} is not deployed on {account}."
+            + "".join(f" Deployed there: {name}." for name in deployed(account)),
+            deploy,
         )
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS") and status != UNDER_REVIEW:
@@ -101,16 +103,15 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     )
 
 
-def _others(account: Account) -> str:
-    """A sentence that names the exercise's stacks that are deployed; empty if there are none."""
+def deployed(account: Account) -> list[str]:
+    """The names of the exercise's stacks that are deployed."""
     pages = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
-    names = [
+    return [
         stack["StackName"]
         for page in pages
         for stack in page["Stacks"]
         if any(output["OutputKey"] == outputs.WORKGROUP for output in stack.get("Outputs", []))
     ]
-    return f" Deployed there: {', '.join(names)}." if names else ""
 
 
 def resources(account: Account, environment: Environment) -> dict[str, dict[str, str]]:

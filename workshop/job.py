@@ -1,5 +1,6 @@
 """Running the Glue job and following it: its state, its log, its accounting."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +9,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from workshop.account import Account
-from workshop.accounting import Accounting, Log
+from workshop.accounting import PREFIX, Accounting, Log
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
+_REJECTED = "rejected/"  # where each run has a folder for its record counts
+_LONGEST_ACCOUNTING = 100_000  # bytes
+# The last line of a Python traceback.
+_RAISED = re.compile(r"([A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(Error|Exception|Exit)\b")
 FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 LINE_LENGTH = 1000  # of a log's line that is shown
 _LOG_DELAY_SECONDS = 20
@@ -26,15 +31,18 @@ class JobRun:
     Attributes:
         id, state: as Glue has them.
         seconds: how long it ran, or has been running.
-        accounting: the record counts, if its log has them.
-        complaint: what is wrong with the accounting that is in the log, if anything.
+        started, ended: in epoch milliseconds; `ended` is 0 while it runs.
+        accounting: the record counts, if its log or its accounting.json has them.
+        complaint: what is wrong with the accounting that is there, if anything.
         error: why it failed, as Glue has it.
-        log: the last lines of a failed run's error log, where it was followed.
+        log: the last lines of a failed run's log, where it was followed.
     """
 
     id: str
     state: str
     seconds: int
+    started: int = 0
+    ended: int = 0
     accounting: Accounting | None = None
     complaint: str = ""
     error: str = ""
@@ -131,32 +139,31 @@ def wait(account: Account, environment: Environment, run_id: str, follow: Follow
     """
     glue = account.session.client("glue")
     output = LogTail(account, log_group(environment, "output"), run_id)
-    error_log = LogTail(account, log_group(environment, "error"), run_id)
-    printed, complained = Log(), Log()
+    printed = Log()
     late = time.monotonic() + _LOG_DELAY_SECONDS
     while True:
         record = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
         state = record["JobRunState"]
         new = list(output.new_lines())
         printed.add(new)
-        complained.add(error_log.new_lines())
         follow(state, new)
-        # CloudWatch may be some seconds behind the run: the accounting comes near its end.
-        if state in FINISHED and (
-            state != "SUCCEEDED"
-            or printed.accounting
-            or printed.complaint
-            or time.monotonic() > late
-        ):
-            break
+        if state in FINISHED:
+            finished = _run(account, environment, record, printed)
+            # CloudWatch may be some seconds behind the run.
+            counted = finished.accounting or finished.complaint or time.monotonic() > late
+            if state != "SUCCEEDED" or counted:
+                break
         if state not in FINISHED:
             late = time.monotonic() + _LOG_DELAY_SECONDS
         time.sleep(1)
-    finished = _run(record, printed)
     if state == "SUCCEEDED":
         return finished
-    lines = (line[:LINE_LENGTH] for line in complained.tail or printed.tail)
-    return replace(finished, log=tuple(lines))
+    # What the script prints, its traceback too, is in the one group; Spark's own log in the other.
+    # Source: AWS Glue Developer Guide, "Logging for AWS Glue jobs".
+    tail = printed.tail
+    if not any(_RAISED.match(line) for line in tail):
+        tail = Log().add(LogTail(account, log_group(environment, "error"), run_id).new_lines()).tail
+    return replace(finished, log=tuple(line[:LINE_LENGTH] for line in tail or printed.tail))
 
 
 def last_run(account: Account, environment: Environment, *states: str) -> JobRun | None:
@@ -182,7 +189,7 @@ def _newest(
             for record in page["JobRuns"]:
                 if not states or record["JobRunState"] in states:
                     log = LogTail(account, log_group(environment, "output"), record["Id"])
-                    yield _run(record, Log().add(log.new_lines()))
+                    yield _run(account, environment, record, Log().add(log.new_lines()))
     except glue.exceptions.EntityNotFoundException:  # the job itself has gone
         return
 
@@ -203,7 +210,7 @@ def find_run(account: Account, environment: Environment, run_id: str | None) -> 
                 f"{error.response['Error']['Message']}",
                 "See the last run: workshop status",
             ) from error
-        return _run(record, Log())
+        return _run(account, environment, record, Log())
     newest = next(_newest(account, environment), None)
     if newest is None:
         raise WorkshopError(f"The job {environment.job} has not run.", "workshop run-job")
@@ -224,18 +231,48 @@ def stop(account: Account, environment: Environment, run_id: str) -> None:
         raise WorkshopError(f"The job run {run_id} cannot be stopped: {reason}", "workshop status")
 
 
-def _run(record: Mapping[str, Any], log: Log) -> JobRun:
+def _run(account: Account, environment: Environment, record: Mapping[str, Any], log: Log) -> JobRun:
+    started, ended = (
+        int(record[moment].timestamp() * 1000) if moment in record else 0
+        for moment in ("StartedOn", "CompletedOn")
+    )
     seconds = record.get("ExecutionTime", 0)
     if record["JobRunState"] not in FINISHED:
-        seconds = round(time.time() - record["StartedOn"].timestamp())
+        seconds, ended = round(time.time() - started / 1000), 0
+    elif not (log.accounting or log.complaint):
+        log = _stored(account, environment, started, ended)
     return JobRun(
         record["Id"],
         record["JobRunState"],
         seconds,
+        started,
+        ended,
         log.accounting,
         log.complaint,
         record.get("ErrorMessage", ""),
     )
+
+
+def _stored(account: Account, environment: Environment, started: int, ended: int) -> Log:
+    """Read what a run has counted from its folder, for when its log does not have it.
+
+    The folder is named by the moment at which the script began, so it is the first one after the
+    run was started.
+    """
+    s3, log = account.session.client("s3"), Log()
+    first = s3.list_objects_v2(
+        Bucket=environment.bucket,
+        Prefix=f"{_REJECTED}run-",
+        StartAfter=f"{_REJECTED}run-{started}",
+        MaxKeys=1,
+    )
+    for entry in first.get("Contents", []):
+        named = re.fullmatch(f"{_REJECTED}run-([0-9]{{1,15}})/accounting[.]json", entry["Key"])
+        if named and int(named[1]) <= ended:
+            body = s3.get_object(Bucket=environment.bucket, Key=entry["Key"])["Body"]
+            text = body.read(_LONGEST_ACCOUNTING).decode(errors="replace")
+            log.add([PREFIX + text.replace("\n", " ")])
+    return log
 
 
 def log_group(environment: Environment, stream: str) -> str:

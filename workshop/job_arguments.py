@@ -1,7 +1,7 @@
 """The arguments of a job run: the script's own, and those that Glue reads."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from workshop.errors import WorkshopError
@@ -16,6 +16,8 @@ SCRIPT = {
     "END_DATE": "end_date",
     "MAX_ROWS_PER_FILE": "max_rows_per_file",
 }
+# Options of a run that are not arguments of it.
+RUN = ("--attach", "--json", "--local", "--number-of-workers", "--stack", "--timeout")
 # Source: AWS Glue Developer Guide, "Using job parameters in AWS Glue jobs".
 GLUE = (
     "TempDir",
@@ -53,7 +55,9 @@ GLUE = (
 )
 
 
-def job_arguments(words: list[str], known: Iterable[str] = (), **options: object) -> dict[str, str]:
+def job_arguments(
+    words: Sequence[str], known: Iterable[str] = (), **options: object
+) -> dict[str, str]:
     """Unite `--NAME VALUE` pairs and options to a run's arguments.
 
     Args:
@@ -94,7 +98,7 @@ def job_arguments(words: list[str], known: Iterable[str] = (), **options: object
 
 def _suggestion(name: str, allowed: Iterable[str]) -> str:
     options = [f"--{option.replace('_', '-')}" for option in SCRIPT.values() if option]
-    spelled = {_plain(candidate): candidate for candidate in [*allowed, *options]}
+    spelled = {_plain(candidate): candidate for candidate in [*allowed, *options, *RUN]}
     close = difflib.get_close_matches(_plain(name), spelled, n=1)
     if close:
         return f"Did you mean {spelled[close[0]]}?"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workshop import athena, figures, job, private, queries, verification
+from workshop import athena, figures, freshness, job, private, queries, verification
 from workshop.account import Account
 from workshop.deployment import BUILD, build_folder
 from workshop.environment import Environment
@@ -32,8 +32,9 @@ class Summary:
     Attributes:
         environment: where it is, whether embedded, when this was, the stack, its id, its outputs.
         steps: what was done, each with its result and its seconds.
-        job: the job run: id, state, seconds, accounting, complaint (about an accounting that cannot
-            be read); empty when none has succeeded.
+        job: the job run: id, state, seconds, accounting (unless it is of other data than the rest),
+            complaint (why it is not there, or what the CSV is older than); empty when none has
+            succeeded.
         queries: each saved query that reads: name, description, columns, row_count (and whether
             there are more), the first rows, seconds, scanned_bytes.
         figures: what the report draws: rows by column, by the figure's name.
@@ -99,10 +100,15 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             step.result = f"{_rows_written(done)} in {done.seconds} s"
         else:
             step.result = f"{_rows_written(done)}, by an earlier run"
+        data = freshness.look(account, environment)
+        done = _matched(done, data, data.complaint(job.last_run(account, environment)))
+        if done.complaint:
+            step.passed, step.result = False, f"{step.result}; {done.complaint}"
     old = previous()
     same = (
         old
         and old.environment["stack_id"] == environment.stack_id
+        and old.environment.get("data") == dataclasses.asdict(data)
         and old.job["id"] == done.id
         and not old.failures
     )
@@ -148,6 +154,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             "stack": environment.stack,
             "stack_id": environment.stack_id,
             "outputs": environment.outputs,
+            "data": dataclasses.asdict(data),
         },
         steps=[step.facts() for step in steps.done],
         job=dataclasses.asdict(done),
@@ -179,6 +186,14 @@ def _tell(step: Step, failures: list[str]) -> None:
     if failures:
         step.passed = False
         step.result += f"; {len(failures)} failed, {failures[0]}"
+
+
+def _matched(run: job.JobRun, data: freshness.Data, complaint: str) -> job.JobRun:
+    """The run with its record counts only where the CSV and the logs are those that it counted."""
+    if data.is_of(run):
+        return dataclasses.replace(run, complaint=run.complaint or complaint)
+    complaint = complaint or f"The CSV is not of the run {run.id}"
+    return dataclasses.replace(run, accounting=None, complaint=complaint)
 
 
 def _rows_written(run: job.JobRun) -> str:

@@ -1,7 +1,6 @@
 """The Lambda behind the custom resource: fills the data bucket, and empties it on deletion.
 
-It works on the bucket that its code names, whatever an event says, and answers CloudFormation
-every time: a resource that never answers blocks its stack for hours.
+It answers CloudFormation every time: a resource that never does blocks its stack for hours.
 """
 
 import base64
@@ -23,21 +22,23 @@ def handler(event: dict[str, Any], _context: object) -> None:
     """Answer one request of CloudFormation's custom resource protocol."""
     answer = {
         "Status": "SUCCESS",
-        # Never another one: CloudFormation would have what the first one stands for deleted.
+        # Never another: CloudFormation would delete the first.
         "PhysicalResourceId": event.get("PhysicalResourceId") or f"{BUCKET}/contents",
         **{key: event.get(key) for key in ("StackId", "RequestId", "LogicalResourceId")},
     }
     try:
         bucket = boto3.resource("s3").Bucket(BUCKET)
+        properties = event["ResourceProperties"]
         if event["RequestType"] == "Delete":
             clear(bucket)
+        elif answer["PhysicalResourceId"] != f"{properties.get('Bucket', BUCKET)}/contents":
+            answer |= {"Status": "FAILED", "Reason": "BucketSuffix cannot change"}
         else:
-            require_same_bucket(event["ResourceProperties"], answer["PhysicalResourceId"])
             if event["RequestType"] == "Create":
                 answer["Data"] = fill(bucket)
-            # An update leaves what participants and Segment have put there as it is.
+            # An update leaves what others have put there.
             before = texts(event.get("OldResourceProperties", {}))
-            write(bucket, texts(event["ResourceProperties"]), before)
+            write(bucket, texts(properties), before)
     except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation must hear of it
         # CloudFormation takes 4,096 bytes.
         reason = f"bucket {BUCKET}: {type(error).__name__}: {error}"[:500]
@@ -47,12 +48,6 @@ def handler(event: dict[str, Any], _context: object) -> None:
     request = urllib.request.Request(event["ResponseURL"], body, {"Content-Type": ""}, method="PUT")
     with urllib.request.urlopen(request, timeout=30):
         pass
-
-
-def require_same_bucket(properties: dict[str, Any], contents: str) -> None:
-    """Refuse to leave the data behind; what an update is rolled back to is never refused."""
-    if f"{properties.get('Bucket', BUCKET)}/contents" != contents:
-        raise ValueError("BucketSuffix cannot change: use another stack")
 
 
 def texts(properties: dict[str, Any]) -> dict[str, str]:
@@ -91,7 +86,7 @@ def write(bucket: Any, after: dict[str, str], before: dict[str, str]) -> None:
 
 def clear(bucket: Any) -> None:
     """Close the bucket and empty it; one that somebody has removed already is as good."""
-    # No new objects, from anyone: this replaces the policy, which goes with the bucket.
+    # No new objects from anyone: this replaces the policy.
     objects = f"arn:aws:s3:::{BUCKET}/*"
     closed = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": objects}
     policy = {"Version": "2012-10-17", "Statement": [closed]}

@@ -2,8 +2,8 @@
 
 import json
 import os
+import shutil
 import signal
-import time
 from typing import Any
 
 import boto3
@@ -68,7 +68,7 @@ def test_a_wrong_statement_is_an_error_with_a_next_step(
     assert "Next:" in error
 
 
-def test_run_job_ends_with_what_became_of_every_record(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
+def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
     """Once, aligned, and without colour where no terminal is; with the power asked for."""
     done = environment.run("run-job", "--number-of-workers", "7", "--timeout", "9")
     run = newest(glue)
@@ -82,26 +82,43 @@ def test_run_job_ends_with_what_became_of_every_record(environment: Checkout, gl
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_who_stops_following_a_run_is_told_that_it_goes_on(
-    environment: Checkout,
-    glue: Any,  # noqa: ANN401
-) -> None:
+def test_a_run_can_be_left_followed_again_and_stopped(environment: Checkout) -> None:
     """It costs money while nobody looks at it."""
-    runs = len(glue.get_job_runs(JobName=JOB)["JobRuns"])
-    process = environment.start("run-job")
-    while len(found := glue.get_job_runs(JobName=JOB)["JobRuns"]) == runs:
+
+    def current() -> dict[str, Any] | None:
+        status = json.loads(environment.run("status", "--json").stdout)
+        run: dict[str, Any] | None = status["current_run"]
+        return run
+
+    process = environment.start("run-job", "--events", "Product Added")
+    while not (run := current()) or run["state"] != "RUNNING":
         assert process.poll() is None
-        time.sleep(0.1)
-    while newest(glue)["JobRunState"] != "RUNNING":
-        time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "The run goes on in Glue" in error
-    assert newest(glue)["JobRunState"] == "RUNNING"
-    glue.batch_stop_job_run(JobName=JOB, JobRunIds=[found[0]["Id"]])
-    while newest(glue)["JobRunState"] != "STOPPED":
-        time.sleep(0.1)
+    try:
+        assert process.returncode == 130
+        assert f"The run {run['id']} continues in Glue" in error
+        assert f"{run['id']} is RUNNING" in environment.run("status").stdout
+        refused = environment.run("run-job", code=1).stderr
+        assert "stop" in refused
+        following = environment.start("run-job", "--attach")
+        while "started" not in environment.run("logs").stdout:
+            assert following.poll() is None
+    finally:
+        stopped = environment.run("stop", "--json").stdout
+    assert json.loads(stopped)["state"] == "STOPPED"
+    _, error = following.communicate(timeout=60)
+    assert following.returncode == 1
+    assert f"{run['id']} is STOPPED" in error
+    assert current() is None
+    assert "No run is under way" in environment.run("run-job", "--attach", code=1).stderr
+
+
+def test_a_misspelt_argument_starts_no_run(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
+    """It would read all days, and replace the CSV."""
+    before = glue.get_job_runs(JobName=JOB)["JobRuns"]
+    assert "--start-date" in environment.run("run-job", "--START_DAY", "2019-02-26", code=1).stderr
+    assert glue.get_job_runs(JobName=JOB)["JobRuns"] == before
 
 
 def test_a_failed_job_shows_its_error_and_keeps_the_csv(
@@ -111,10 +128,13 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     s3 = owner.client("s3")
     csv = "transformed/run-1-part-r-00000.csv"
     s3.put_object(Bucket=bucket, Key=csv, Body=b"the run before")
-    error = environment.run("run-job", "--START_DATE", "yesterday", code=1).stderr
-    assert "is FAILED" in error
-    assert f"log group /aws-glue/{JOB}/error" in error
+    empty = f"s3://{bucket}/segment-logs/nothing-here/"
+    error = environment.run("run-job", "--S3_JSON_INPUT_PATH", empty, code=1).stderr
+    assert error.count("PATH_NOT_FOUND") == 1
+    assert "logs jr_" in error
+    assert "Traceback" in environment.run("-v", "logs").stdout
     assert s3.get_object(Bucket=bucket, Key=csv)["Body"].read() == b"the run before"
+    s3.delete_object(Bucket=bucket, Key=csv)
     status = json.loads(environment.run("status", "--json").stdout)
     assert status["last_run"]["state"] == "FAILED"
 
@@ -135,7 +155,7 @@ def test_another_account_reads_nothing(environment: Checkout, server: Failing, b
 
 
 def test_a_second_copy_fits_into_the_same_account(
-    environment: Checkout, owner: boto3.Session, bucket: str
+    environment: Checkout, server: Failing, owner: boto3.Session, bucket: str
 ) -> None:
     """Fixed names would clash; and Segment's role is there when a workspace is given."""
     given = {"BucketSuffix": "b", "SegmentWorkspaceId": "workspace1"}
@@ -150,3 +170,7 @@ def test_a_second_copy_fits_into_the_same_account(
     owner.client("glue").delete_job(JobName=second["JobName"])
     broken = environment.run("status", "--stack", "Second", code=1).stderr
     assert "1 of 5 checks do not hold: Job (GetJob says" in broken
+    shutil.copy(server.folder / "server.json", environment.server.folder)  # as if `up` started it
+    ended = environment.run("down", "--stack", "Second", "--yes").stderr
+    assert "nothing left" in ended  # of Second; all of the first copy stays
+    assert environment.port_is_open()

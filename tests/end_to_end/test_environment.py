@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,7 @@ SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
 def summary(checkout: Checkout) -> Iterator[dict[str, Any]]:
     """What the first `up` answered; at the end, `down` leaves nothing of it."""
     yield json.loads(checkout.run("up", "--json", *GIVEN).stdout)
-    assert "nothing left" in checkout.run("down").stderr
+    assert "nothing left" in checkout.run("down", "--yes").stderr
     assert not checkout.port_is_open()
     assert checkout.processes() == []
 
@@ -315,7 +316,9 @@ def test_up_again_changes_nothing(
 ) -> None:
     """Somebody who is not sure runs it again."""
     before = objects(s3, "")
-    again = json.loads(checkout.run("up", "--json").stdout)
+    done = checkout.run("up", "--json")
+    assert re.findall(r"\[(\d)/7\]", done.stderr) == [*"1234567"]
+    again = json.loads(done.stdout)
     assert objects(s3, "") == before
     assert again["queries"] == summary["queries"]
     assert again["job"] == summary["job"]
@@ -328,6 +331,7 @@ def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
     status = checkout.run("status").stdout
     assert "CREATE_COMPLETE" in status
     assert BUCKET in status
+    assert "console.aws" not in status, "the embedded AWS has no console"
     listed = checkout.run("query").stdout
     assert "02 Which event types are there" in listed
 
@@ -389,3 +393,15 @@ def test_verify_fails_and_says_why_when_something_strays(
         s3.delete_object(Bucket=BUCKET, Key="transformed/_SUCCESS")
     assert "_SUCCESS" in error.stdout
     assert "No stray files" in error.stderr
+
+
+@pytest.mark.usefixtures("summary")
+def test_a_closed_pipe_ends_a_query_quietly(checkout: Checkout) -> None:
+    """`workshop query --csv ... | head -1` has what it wants."""
+    process = checkout.start("query", "--csv", "--sql", "SELECT * FROM segment_logs LIMIT 20000")
+    assert process.stdout
+    assert process.stdout.readline().startswith("anonymousid,")
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr
+    assert process.stderr.read() == ""

@@ -1,5 +1,6 @@
 """What can go wrong before anything works: one sentence, a next step, and nothing left behind."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -74,6 +75,17 @@ def test_java_is_missing(checkout: Checkout, command: tuple[str, ...], tmp_path:
     assert "Spark needs Java" in error
     assert "apt-get install" in error
     assert not checkout.port_is_open()
+
+
+def test_doctor_says_what_is_missing(fresh: Checkout, tmp_path: Path) -> None:
+    """Each check that fails says what to do, and those that pass do not."""
+    broken = fresh.run("doctor", code=1, PATH=str(tmp_path), JAVA_HOME=None)
+    lines = broken.stdout.splitlines()
+    assert [line for line in lines if line.startswith("no Java")]
+    assert [line for line in lines if line.startswith("no account")]
+    assert broken.stdout.count("Next:") == 2
+    checks = json.loads(fresh.run("doctor", "--json", code=1).stdout)
+    assert [check["rule"] for check in checks if not check["passed"]] == ["account"]
 
 
 def test_java_is_too_old(checkout: Checkout, tmp_path: Path) -> None:

@@ -277,10 +277,12 @@ def test_what_a_stack_set_has_made_is_checked_but_not_destroyed_until_it_is_name
     (account,) = organization.make_accounts(1)
     organization.fleet("deploy", "--stack", OF_STACK_SET)
     assert states(organization.fleet("check")) == {account: "ready"}
-    (outcome,) = organization.fleet("destroy", code=1).values()
+    (outcome,) = organization.fleet("destroy", "--yes", code=1).values()
     assert outcome["state"] == "broken"
     assert f"CloudFormation stack {OF_STACK_SET}" in outcome["found"]
-    assert states(organization.fleet("destroy", "--stack", OF_STACK_SET)) == {account: "gone"}
+    assert states(organization.fleet("destroy", "--yes", "--stack", OF_STACK_SET)) == {
+        account: "gone"
+    }
     assert organization.left(account) == []
 
 
@@ -303,7 +305,7 @@ def test_what_is_destroyed_leaves_nothing(organization: Organization) -> None:
     organization.name([complete, broken])
     organization.fleet("deploy", code=1)
     organization.name([complete, broken, empty])
-    assert set(states(organization.fleet("destroy")).values()) == {"gone"}
+    assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
     for account in (complete, broken, empty):
         assert organization.left(account) == []
 
@@ -341,7 +343,7 @@ def test_a_hundred_accounts(fresh: Checkout, tmp_path: Path) -> None:
         organization.name([broken, closed])
         assert set(states(organization.measured("check", "--run-job")).values()) == {"ready"}
         organization.name(ids)
-        assert set(states(organization.measured("destroy")).values()) == {"gone"}
+        assert set(states(organization.measured("destroy", "--yes")).values()) == {"gone"}
         assert [item for account in ids for item in organization.left(account)] == []
         running = server.running()
         process = running.process() if running else None

@@ -3,13 +3,11 @@
 Each test has a checkout and an embedded AWS of its own, and destroys them.
 """
 
-import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -74,42 +72,23 @@ def test_interrupted_up_leaves_no_process_and_no_port(
     assert fresh.processes() == []
 
 
-def assemble(folder: Path) -> None:
-    """Leave what a deployment leaves for `cdk destroy`, so that nothing is synthesized again."""
-    stack = {
-        "type": "aws:cloudformation:stack",
-        "environment": f"aws://{EMBEDDED_ACCOUNT}/us-east-1",
-        "properties": {"templateFile": "one.json"},
-    }
-    manifest = {"version": "48.0.0", "artifacts": {DEFAULT_STACK: stack}}
-    folder.mkdir()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "one.json").write_text('{"Resources": {}}')
-
-
-def test_down_names_what_is_left_and_leaves_nothing_in_the_end(fresh: Checkout) -> None:
-    """Deletion works with versions, unfinished uploads and history; a stray thing is named."""
-    assemble(fresh.path / "cdk.out")
+def test_down_wants_consent_and_leaves_nothing(fresh: Checkout) -> None:
+    """Deletion works with versions, unfinished uploads and history, beside strangers' things."""
     with owner_of(fresh.server) as owner:
         create(owner, event_body(LITTLE), DEFAULT_STACK)
-        s3, logs, cloudwatch = (owner.client(name) for name in ("s3", "logs", "cloudwatch"))
+        s3 = owner.client("s3")
         s3.put_object(Bucket=BUCKET, Key="notes/mine.txt", Body=b"one")
         s3.put_object(Bucket=BUCKET, Key="notes/mine.txt", Body=b"two")
         s3.create_multipart_upload(Bucket=BUCKET, Key="notes/unfinished")
         s3.create_bucket(Bucket="somebody-elses")
-        logs.create_log_group(logGroupName="/stray")
-        cloudwatch.put_dashboard(DashboardName="astray", DashboardBody='{"widgets": []}')
 
         error = fresh.run("down", code=1).stderr
-        assert "S3 bucket somebody-elses" in error
-        assert "log group /stray" in error
-        assert "dashboard astray" in error
-        assert "3 things are left" in error
+        assert f"s3://{BUCKET}/" in error
+        assert "not sample logs" in error
+        assert "--yes" in error
+        assert s3.head_object(Bucket=BUCKET, Key="notes/mine.txt")
 
-        s3.delete_bucket(Bucket="somebody-elses")
-        logs.delete_log_group(logGroupName="/stray")
-        cloudwatch.delete_dashboards(DashboardNames=["astray"])
-        assert "nothing left" in fresh.run("down").stderr
+        assert "nothing left" in fresh.run("down", "--yes").stderr
         assert not fresh.port_is_open()
         assert fresh.processes() == []
-        assert "nothing to do" in fresh.run("down").stdout
+        assert "nothing to do" in fresh.run("down", "--yes").stdout

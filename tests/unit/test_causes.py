@@ -1,15 +1,11 @@
 """What AWS and the network answer is told in plain words, with the step that helps."""
 
-import os
-from http.server import BaseHTTPRequestHandler
-
 import boto3
 import botocore.exceptions as botocore
 import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from tests.support.loopback import serving
 from workshop import causes
 from workshop.account import EMBEDDED_REGION, Account
 from workshop.accounts_file import Member
@@ -140,26 +136,3 @@ def test_a_sign_in_that_expires_meanwhile_is_said_once(
     assert [one.state for one in outcomes] == [state, INTERRUPTED, INTERRUPTED]
     assert fleet.stop.cause
     assert step in fleet.stop.cause.next_step
-
-
-@pytest.mark.parametrize(("status", "body"), [(501, b"<html>No</html>"), (200, b"hello")])
-def test_another_program_at_the_port_is_named(
-    status: int, body: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`make status` would end in a traceback."""
-
-    class Other(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    with serving(Other) as url:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            monkeypatch.delenv(name)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        account = Account(boto3.Session("1", "2", region_name=EMBEDDED_REGION), url)
-        with pytest.raises(WorkshopError, match="another program") as caught:
-            _ = account.id
-    assert "PORT=" in caught.value.next_step

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop.account import Account
-from workshop.athena import _next_step, run
+from workshop.athena import Result, _next_step, run
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery, choose
@@ -78,6 +78,73 @@ def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch)
         environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
         with pytest.raises(WorkshopError, match="another width"):
             run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("08", "08 From click to order"),
+        ("8", "08 From click to order"),
+        ("sessions", "10 Sessions"),
+        ("sess", "10 Sessions"),
+        ("From CLICK", "08 From click to order"),
+        ("order click", "08 From click to order"),
+        ("10 sessions", "10 Sessions"),
+        ("08 From click to order", "08 From click to order"),
+        ("1", "01 What click"),
+    ],
+)
+def test_a_saved_query_is_found_by_number_or_words(name: str, expected: str) -> None:
+    """People type what they remember."""
+    names = ("01 What click", "08 From click to order", "10 Sessions", "11 Visitors")
+    saved = [SavedQuery(name, "", "shop", "SELECT 1") for name in names]
+    assert choose(saved, [], name).name == expected
+
+
+@pytest.mark.parametrize(("name", "listed"), [("click", 2), ("nothing", 3), ("7", 3), ("0", 2)])
+def test_what_means_no_query_or_several_lists_them(name: str, listed: int) -> None:
+    """One name a line: seventeen in a row are not read."""
+    names = ("01 What click", "08 From click to order", "10 Sessions")
+    saved = [SavedQuery(name, "", "shop", "SELECT 1") for name in names]
+    with pytest.raises(WorkshopError) as error:
+        choose(saved, [], name)
+    lines = error.value.next_step.splitlines()
+    assert sum(line.strip() in names for line in lines) == listed
+
+
+def test_json_has_typed_values_and_every_column() -> None:
+    """A program would have to guess that "12" is a number."""
+    result = Result(
+        columns=["n", "share", "ok", "text", "text", "money"],
+        rows=[["12", "0.5", "true", "12", None, "1.10"], ["-1", "NaN", "false", "", "x", None]],
+        more=False,
+        seconds=0,
+        scanned_bytes=0,
+        types=["bigint", "double", "boolean", "varchar", "varchar", "decimal(9,2)"],
+    )
+    assert result.records() == [
+        {"n": 12, "share": 0.5, "ok": True, "text": "12", "text_2": None, "money": "1.10"},
+        {"n": -1, "share": "NaN", "ok": False, "text": "", "text_2": "x", "money": None},
+    ]
+
+
+def test_ctrl_c_stops_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would scan on, and Athena bills what it scans."""
+    session = boto3.Session("x", "x", region_name="us-east-1")
+    athena = session.client("athena")
+    monkeypatch.setattr(session, "client", lambda _: athena)
+
+    def interrupt(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(athena, "get_query_execution", interrupt)
+    environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
+    with Stubber(athena) as stub:
+        stub.add_response("start_query_execution", {"QueryExecutionId": "q1"})
+        stub.add_response("stop_query_execution", {}, {"QueryExecutionId": "q1"})
+        with pytest.raises(KeyboardInterrupt):
+            run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
+        stub.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,39 @@ def test_every_command_has_an_example_and_json(name: str) -> None:
     assert "--json" in {option for it in command.params for option in it.opts}
 
 
+LOG = {
+    "anonymousid": "a6552d4af972de22155646c3e2db355c",
+    "channel": "mobile",
+    "context": "{active=null, app=null, " + "campaign=null, " * 40 + "}",
+    "messageid": "eb811a42b6564d27b419ae47750d5c80",
+    "originaltimestamp": "2026-10-29T00:32:59.534Z",
+    "projectid": "d3548ad2e19fa29d6d7e42",
+    "properties": "{brand=null, browser=null, " + "cart_id=null, " * 40 + "}",
+    "timestamp": "2026-10-29T00:32:59.788Z",
+    "traits": None,
+    "type": "screen",
+    "userid": "user-000297",
+    "version": "2",
+}
+
+
+@pytest.mark.parametrize(("width", "lines"), [(80, 12), (120, 9), (200, 7), (400, 7)])
+def test_the_first_query_reads_well_at_any_width(width: int, lines: int) -> None:
+    """A wide terminal has fewer lines for a row, and no value is folded to a narrow column."""
+    file = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        plain = PlainConsole(
+            file=file, force_terminal=True, color_system=None, width=width, _environ={}
+        )
+        patch.setattr(console, "out", plain)
+        console.table([*LOG], [[*LOG.values()]])
+    shown = file.getvalue().splitlines()
+    assert max(map(cell_len, shown)) <= width
+    assert len(shown) <= lines
+    text = "\n".join(shown)
+    assert all(name in text and value[:30] in text for name, value in LOG.items() if value)
+
+
 # What a terminal, or the order of the letters in a line, would obey. Surrogates cannot be written.
 ACTIVE = {
     *(chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))),

@@ -8,14 +8,15 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from workshop import console, deployment
-from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect, loopback_port
+from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect
 from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
 from workshop.errors import WorkshopError
@@ -98,8 +99,7 @@ class Context:
     port: int | None = None
     stack: str = DEFAULT_STACK
     as_json: bool = False
-    verbose: bool = False
-    words: list[str] = field(default_factory=list)  # those that are not options of the command
+    words: Sequence[str] = ()  # those that are not options of the command
 
     @cached_property
     def account(self) -> Account:
@@ -114,12 +114,12 @@ class Context:
     @cached_property
     def server(self) -> Any:  # noqa: ANN401 - imported where it is needed only
         """The embedded AWS that the account's endpoint names; None on AWS."""
-        if not self.account.endpoint:
+        if not self.account.port:
             return None
         from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
         deployment.build_folder()
-        return EmbeddedAws(EMBEDDED_FOLDER, loopback_port(self.account.endpoint))
+        return EmbeddedAws(EMBEDDED_FOLDER, self.account.port)
 
     def hint(self, text: str) -> str:
         """Give the commands that a text names the options by which they work in the same place."""
@@ -147,49 +147,63 @@ class Context:
 Yes = Annotated[
     bool, typer.Option("--yes", help="Delete without asking; needed where there is no terminal.")
 ]
-Command = Callable[..., Answer | None]
 
 
-def command(
+class _PlainFlags:
+    """A command or group whose help names no type of an option that takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - Typer's own
+        """The parameters, in the order of the help."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+        return params
+
+
+class _Command(_PlainFlags, TyperCommand): ...
+
+
+class _Group(_PlainFlags, TyperGroup): ...
+
+
+def add_command(
     app: typer.Typer,
+    function: Callable[..., Answer | None],
     name: str | None = None,
     **settings: Any,  # noqa: ANN401 - Typer's own
-) -> Callable[[Command], Command]:
-    """Register a function as a command with the shared options; its answer is printed.
+) -> None:
+    """Add a function as a command, with the shared options; its answer is printed.
 
     The function takes the context first, and then its own options.
     """
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
-    def register(function: Command) -> Command:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    @functools.wraps(function)
+    def run(invocation: typer.Context, **options: Any) -> None:  # noqa: ANN401
+        context = _context(invocation, {name: options.pop(name) for name in OPTIONS})
+        try:
+            answer = function(context, **options)
+            if answer:
+                answer.print(as_json=context.as_json)
+            sys.stdout.flush()
+        except WorkshopError as error:
+            error.next_step = context.hint(error.next_step)
+            raise
+        except BrokenPipeError:
+            # Nobody reads the rest; Python itself would complain when it closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(_CLOSED_PIPE) from None
 
-        @functools.wraps(function)
-        def run(invocation: typer.Context, **options: Any) -> None:  # noqa: ANN401
-            shared = {name: options.pop(name) for name in OPTIONS}
-            context = _context(invocation, shared)
-            try:
-                answer = function(context, **options)
-                if answer:
-                    answer.print(as_json=context.as_json)
-                sys.stdout.flush()
-            except WorkshopError as error:
-                error.next_step = context.hint(error.next_step)
-                raise
-            except BrokenPipeError:
-                # Nobody reads the rest; Python itself would complain when it closes the stream.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise typer.Exit(_CLOSED_PIPE) from None
-
-        _sign(run, own)
-        app.command(name, **settings)(run)
-        return function
-
-    return register
+    _sign(run, own)
+    text = inspect.getdoc(function) or ""
+    settings["help"] = re.sub(r"(?<!\n)\n(?!\n)", " ", text)  # Rich would keep the line's end
+    app.command(name, cls=_Command, **settings)(run)
 
 
 def group(**settings: Any) -> typer.Typer:  # noqa: ANN401 - Typer's own
     """Make a group of commands that takes the shared options before the command, too."""
-    app = typer.Typer(invoke_without_command=True, **settings)
+    app = typer.Typer(cls=_Group, invoke_without_command=True, **settings)
 
     def before(invocation: typer.Context, **shared: Any) -> None:  # noqa: ANN401
         invocation.obj = _context(invocation, shared)
@@ -222,6 +236,10 @@ def _sign(function: Callable[..., None], own: Sequence[inspect.Parameter]) -> No
 
 def _context(invocation: typer.Context, shared: dict[str, Any]) -> Context:
     """The context of a group or command: its options come before those of the group around it."""
-    given = {name: value for name, value in shared.items() if value and name != "version"}
+    given = {
+        name: value
+        for name, value in shared.items()
+        if value and name not in {"verbose", "version"}
+    }
     outer = invocation.obj or Context()
     return dataclasses.replace(outer, **given, words=[*invocation.args])

@@ -6,10 +6,19 @@ from typing import Annotated
 
 import typer
 
-from workshop import console, deletion, deployment, report, seeding, summary, verification
+from workshop import (
+    console,
+    deletion,
+    deployment,
+    freshness,
+    report,
+    seeding,
+    summary,
+    verification,
+)
 from workshop.accounting import Log
-from workshop.commands.answer import Answer, failure_of
-from workshop.commands.context import Context, Yes, command
+from workshop.commands.answer import Answer, Note, failure_of
+from workshop.commands.context import Context, Yes, add_command
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
     EndDate,
@@ -26,11 +35,11 @@ from workshop.steps import Steps
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     results, data = {"rich_help_panel": "Results"}, {"rich_help_panel": "Data"}
-    command(app, **results)(verify)
-    command(app, "report", **results)(write_report)
-    command(app, **data)(seed)
+    add_command(app, verify, **results)
+    add_command(app, write_report, "report", **results)
+    add_command(app, seed, **data)
     words = {"allow_extra_args": True, "ignore_unknown_options": True}
-    command(app, context_settings=words, **data)(transform)
+    add_command(app, transform, context_settings=words, **data)
 
 
 def verify(context: Context) -> Answer:
@@ -41,7 +50,9 @@ def verify(context: Context) -> Answer:
     environment = context.environment
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
         checks, _ = verification.verify(context.account, environment)
-    return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
+    complaint = freshness.complaint(context.account, environment)
+    notes = [Note(f"{complaint}: workshop run-job")] if complaint else []
+    return Answer(checks, [checks_table(checks), *notes], failure_of(verification.require, checks))
 
 
 def write_report(context: Context) -> Answer:

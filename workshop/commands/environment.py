@@ -4,9 +4,20 @@ from typing import Annotated
 
 import typer
 
-from workshop import console, deletion, deployment, job, readiness, report, summary, verification
+from workshop import (
+    console,
+    deletion,
+    deployment,
+    freshness,
+    job,
+    readiness,
+    report,
+    summary,
+    verification,
+)
 from workshop.commands.answer import Answer, Facts, Table, failure_of
-from workshop.commands.context import Context, Yes, command
+from workshop.commands.context import Context, Yes, add_command
+from workshop.environment import deployed
 from workshop.errors import WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
@@ -16,7 +27,7 @@ from workshop.verification import Check
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for function in (up, status, down):
-        command(app, rich_help_panel="The environment")(function)
+        add_command(app, function, rich_help_panel="The environment")
 
 
 def up(
@@ -33,7 +44,7 @@ def up(
 
     Example: workshop up --local
     """
-    server, started, deployed = context.server, False, False
+    server, started, is_deployed = context.server, False, False
     steps = Steps(summary.STEPS + (3 if server else 1))
     try:
         if server:
@@ -49,11 +60,11 @@ def up(
         with steps.step("cdk deploy") as step:
             deployment.deploy(context.account, context.stack, option or [], step.update)
             step.result = f"{context.stack} is {context.environment.status}"
-        deployed = True
+        is_deployed = True
         facts = summary.gather(context.account, context.environment, steps)
     except BaseException as error:
         # After a failed job its log is what one looks at next: there the server goes on.
-        if server and started and not (deployed and isinstance(error, WorkshopError)):
+        if server and started and not (is_deployed and isinstance(error, WorkshopError)):
             console.progress.print("Stopping the embedded AWS again.")
             server.stop()
         raise
@@ -81,6 +92,8 @@ def status(context: Context) -> Answer:
     account, environment = context.account, context.environment
     checks = readiness.check(account, environment)
     last, current = job.last_run(account, environment), job.current_run(account, environment)
+    complaint = freshness.complaint(account, environment)
+    stale = [("CSV", f"{complaint}: workshop run-job")] if complaint else []
     attach = [("current run", f"{current}: workshop run-job --attach")] if current else []
     return Answer(
         {
@@ -93,6 +106,7 @@ def status(context: Context) -> Answer:
             "checks": checks,
             "last_run": last,
             "current_run": current,
+            "csv_complaint": complaint,
             "outputs": environment.outputs,
         },
         [
@@ -102,6 +116,7 @@ def status(context: Context) -> Answer:
                     *((check.rule.lower(), check.found) for check in checks),
                     *attach,
                     ("last run", last or "none: workshop run-job"),
+                    *stale,
                     *_outputs(context),
                 ]
             )
@@ -113,7 +128,8 @@ def status(context: Context) -> Answer:
 def down(context: Context, *, yes: Yes = False) -> Answer:
     """Destroy the environment and prove that nothing of it is left.
 
-    Anything left is an error that names it. The embedded AWS stops, too.
+    Anything left is an error that names it. The embedded AWS stops as well, unless it has another
+    copy.
 
     Example: workshop down --local
     """
@@ -133,7 +149,7 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
         step.result = taken.summary(account, context.stack)
     failure = failure_of(taken.require_nothing, account)
     statements = Facts([(f"theirs: {name}", sql) for name, sql in taken.participants.items()])
-    if server and not failure:
+    if server and not failure and not deployed(account):
         with steps.step("Embedded AWS") as step:
             server.stop()
             step.result = "stopped, with everything that was in it"

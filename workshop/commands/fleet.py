@@ -21,7 +21,7 @@ from rich.text import Text
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.commands.answer import Answer, Table
-from workshop.commands.context import Context, Yes, command, group
+from workshop.commands.context import Context, Yes, add_command, group
 from workshop.deletion import Contents
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
@@ -56,7 +56,7 @@ Csv = Annotated[
 def register(parent: typer.Typer) -> None:
     """Add the group."""
     for function in (check, deploy, destroy):
-        command(app)(function)
+        add_command(app, function)
     parent.add_typer(app, name="fleet", rich_help_panel="Many accounts")
 
 

@@ -12,7 +12,7 @@ from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import accounting, console, job
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, Table, failure_of
-from workshop.commands.context import Context, command
+from workshop.commands.context import Context, add_command
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
@@ -47,9 +47,9 @@ _IN_THE_TABLE = re.compile(
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     words = {"allow_extra_args": True, "ignore_unknown_options": True}
-    command(app, rich_help_panel="The job", context_settings=words)(run_job)
-    command(app, rich_help_panel="The job")(logs)
-    command(app, rich_help_panel="The job")(stop)
+    add_command(app, run_job, rich_help_panel="The job", context_settings=words)
+    add_command(app, logs, rich_help_panel="The job")
+    add_command(app, stop, rich_help_panel="The job")
 
 
 def run_job(  # noqa: PLR0913 - a command's options are its arguments
@@ -157,7 +157,9 @@ def logs(
 
 
 def stop(context: Context, run: Run = None) -> Answer:
-    """Stop a run, and wait until it has stopped. The CSV of the run before stays.
+    """Stop a run, and wait until it has stopped.
+
+    The CSV of the run before stays.
 
     Example: workshop stop
     """

@@ -12,7 +12,7 @@ from stacks import outputs
 from workshop import doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
 from workshop.commands.answer import Answer, Checks
-from workshop.commands.context import Context, command
+from workshop.commands.context import Context, add_command
 from workshop.errors import WorkshopError
 from workshop.verification import Check
 
@@ -23,6 +23,7 @@ PAGES = {
     "job": outputs.JOB_CONSOLE,
     "dashboard": outputs.DASHBOARD_CONSOLE,
 }
+PANEL = "This machine"
 ON_THE_EMBEDDED_AWS = {
     "bucket": "workshop aws s3 ls",
     "athena": "workshop query",
@@ -33,15 +34,11 @@ ON_THE_EMBEDDED_AWS = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    command(app, "open", rich_help_panel="Results")(open_page)
-    for function in (check_machine, env):
-        name = "doctor" if function is check_machine else "env"
-        command(app, name, rich_help_panel="This machine")(function)
-    command(
-        app,
-        rich_help_panel="This machine",
-        context_settings={"allow_extra_args": True, "allow_interspersed_args": False},
-    )(aws)
+    add_command(app, open_page, "open", rich_help_panel="Results")
+    add_command(app, check_machine, "doctor", rich_help_panel=PANEL)
+    add_command(app, env, rich_help_panel=PANEL)
+    theirs = {"allow_extra_args": True, "allow_interspersed_args": False}
+    add_command(app, aws, rich_help_panel=PANEL, context_settings=theirs)
 
 
 def open_page(

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 
 from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note, Table
-from workshop.commands.context import Context, command
+from workshop.commands.context import Context, add_command
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery
 
@@ -23,7 +23,7 @@ _ROWS_A_TICK = 1000
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, rich_help_panel="Results")(query)
+    add_command(app, query, rich_help_panel="Results")
 
 
 def _complete(incomplete: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import typer
 
 from workshop import console
 from workshop.commands.answer import Answer
-from workshop.commands.context import Context, command
+from workshop.commands.context import Context, add_command
 from workshop.errors import WorkshopError
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
@@ -30,7 +30,7 @@ EARLIEST = date(2000, 1, 1)  # the earliest time that the job accepts
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, rich_help_panel="Data")(send_events)
+    add_command(app, send_events, rich_help_panel="Data")
 
 
 def send_events(  # noqa: PLR0913 - a command's options are its arguments

@@ -1,5 +1,6 @@
 """The commands of README, guide, and the other pages that have some: each program takes them."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ from tests.support import PROJECT
 from workshop.commands.app import app, with_port
 
 PAGES = (
-    *(PROJECT / name for name in ("README.md", "docs/organizers.md", "docs/segment.md")),
+    *(
+        PROJECT / name
+        for name in ("README.md", "docs/command-line.md", "docs/organizers.md", "docs/segment.md")
+    ),
     *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
 )
 # The AWS CLI's own, for every command. Source: docs.aws.amazon.com/cli/latest/reference.
@@ -47,13 +51,19 @@ def test_make_has_the_target(words: list[str]) -> None:
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in words)
 
 
-@pytest.mark.parametrize("words", of_program("python", "-m", "workshop"), ids=" ".join)
+WORKSHOP = [*of_program("python", "-m", "workshop"), *of_program("workshop")]
+
+
+@pytest.mark.parametrize("words", WORKSHOP, ids=" ".join)
 def test_the_command_line_takes_it(words: list[str]) -> None:
     """An organizer would read a usage message on the morning of the event."""
     command = typer.main.get_command(app)
-    words = with_port(words)
+    words = with_port([*itertools.takewhile(lambda word: word not in {">", "|", "&&"}, words)])
     while isinstance(command, TyperGroup):
         name, *words = words
+        if name.startswith("-"):  # taken, it would be acted on
+            assert name in {option for param in command.params for option in param.opts}
+            return
         command = command.commands[name]
     command.make_context(command.name, words)
 

@@ -1,0 +1,154 @@
+"""The options of every command, and how a command fails: a cause, a next step, no traceback."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.core import TyperGroup
+
+from tests.support import PROJECT
+from tests.support.checkout import free_port
+from tests.support.loopback import serving
+from tests.support.shell import Shell
+from workshop.commands.app import app, with_port
+from workshop.commands.context import OPTIONS, Context
+
+KEY = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=secret"
+OF_AWS = "AWS_ACCESS_KEY_ID=AKIA AWS_SECRET_ACCESS_KEY=secret AWS_CONFIG_FILE=/dev/null"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+class AnotherServer(BaseHTTPRequestHandler):
+    """A program that has nothing to do with AWS."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>hello</html>")
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture(scope="module")
+def another_server() -> Iterator[str]:
+    with serving(AnotherServer) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--local", "status"], ["--local=4566", "status"]),
+        (["status", "--local"], ["status", "--local=4566"]),
+        (["status", "--local", "4777"], ["status", "--local=4777"]),
+        (["--local=4777", "status"], ["--local=4777", "status"]),
+        (["query", "--local", "08"], ["query", "--local=4566", "08"]),
+        (["query", "--local", "4777", "08"], ["query", "--local=4777", "08"]),
+    ],
+)
+def test_local_takes_a_port_or_none(words: list[str], expected: list[str]) -> None:
+    """Saved queries and ports are both numbers."""
+    assert with_port(words) == expected
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: bool) -> None:
+    """Users of aws, cdk and sam write either."""
+    options = ["--local", str(free_port()), "--stack", "Second", "--json"]
+    words = ["status", *options] if after else [*options, "status"]
+    answer = shell.run(*words, code=1)
+    assert answer.json()["error"].endswith(f"does not answer at http://127.0.0.1:{options[1]}.")
+    assert answer.json()["next"].endswith(f"make up PORT={options[1]} STACK=Second")
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "named"),
+    [
+        ("AWS_ENDPOINT_URL=http://127.0.0.1:80a status", 1, "80a"),
+        ("AWS_ENDPOINT_URL=localhost:4566 status", 1, "localhost:4566"),
+        ("AWS_ENDPOINT_URL=http://192.0.2.1:80 status", 1, "192.0.2.1"),
+        (f"AWS_ENDPOINT_URL=ANOTHER_SERVER {KEY} status", 1, "not the embedded AWS"),
+        ("AWS_ENDPOINT_URL=ANOTHER_SERVER status", 1, "no key"),
+        ("status --profile nope", 1, "nope"),
+        (f"{OF_AWS} HTTPS_PROXY=http://127.0.0.1:9 status --region xx-nope-1", 1, "xx-nope-1"),
+        (f"{OF_AWS} status --region 'not a region'", 1, "not a region"),
+        ("status --local --profile x", 1, "--profile"),
+        ("status --local 99999", 2, "--local"),
+        ("query --limit many", 2, "--limit"),
+        ("query --limit 0", 2, "--limit"),
+        ("query --sql 'SELECT 1' --all", 1, "--all"),
+        ("query --sql ' '", 1, "empty"),
+        ("query -f nothing.sql", 1, "nothing.sql"),
+        ("run-job --start-date yesterday", 2, "yesterday"),
+        ("run-job --timeout 1h", 2, "--timeout"),
+        ("open everything", 1, "everything"),
+        (f"{OF_AWS} aws --region us-east-1 s3 ls", 1, "workshop aws"),
+        ("nope", 2, "nope"),
+        ("status --nope", 2, "--nope"),
+    ],
+)
+def test_an_error_has_a_cause_and_a_next_step(
+    shell: Shell, another_server: str, typed: str, code: int, named: str
+) -> None:
+    """A traceback, or nothing at all for a program that reads JSON, helps nobody."""
+    words = shlex.split(typed.replace("ANOTHER_SERVER", another_server))
+    settings = [word for word in words if re.match("[A-Z_]+=", word)]
+    environment = dict(setting.split("=", 1) for setting in settings)
+    answer = shell.run("--json", *words[len(settings) :], code=code, env=environment)
+    assert named in answer.json()["error"]
+    assert answer.json()["next"]
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "expected"),
+    [
+        (Context(), "workshop status", "workshop status"),
+        (Context(port=4777), "see workshop status", "see workshop --local 4777 status"),
+        (Context(port=4777), "make up", "make up PORT=4777"),
+        (Context(port=4566), "make up", "make up"),
+        (Context(stack="Nope"), "make deploy", "make deploy STACK=Nope"),
+        (
+            Context(profile="p", region="eu-west-1"),
+            "workshop query lists them",
+            "workshop --profile p --region eu-west-1 query lists them",
+        ),
+        (Context(port=4777), "make up PORT=4778", "make up PORT=4778"),
+        (Context(port=4777), "the workshop of today", "the workshop of today"),
+    ],
+)
+def test_a_hint_names_the_place_in_use(context: Context, text: str, expected: str) -> None:
+    """The next step of an error in one stack must not change another one."""
+    assert context.hint(text) == expected
+
+
+def _commands(group: TyperGroup, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each command with the first sentence of its help."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from _commands(command, f"{path}{name} ")
+        else:
+            yield path + name, (command.help or "").partition("\n")[0].removesuffix(".")
+
+
+def test_the_page_of_the_command_line_says_what_the_help_says() -> None:
+    """A page that lags behind --help sends its readers astray."""
+    page = (PROJECT / "docs" / "command-line.md").read_text()
+    rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    options = [
+        (" ".join(filter(None, [option.opts[0], option.metavar])), option.help.removesuffix("."))
+        for option in group.params
+        if option.name in OPTIONS
+    ]
+    assert rows == [*options, *_commands(group)]

@@ -1,0 +1,69 @@
+"""Whether the CSV in the bucket is of the logs that are there now, and of the newest run."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.job import JobRun, last_run
+from workshop.seeding import PREFIX as LOGS
+from workshop.verification import PREFIX as CSV
+
+# The script names its files by the moment at which its run began, in epoch milliseconds.
+_CSV_NAME = re.compile(f"{CSV}run-([0-9]{{1,15}})-part-r-[0-9]+[.]csv")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is in the bucket, by time; all times are epoch milliseconds.
+
+    Attributes:
+        csv: when the run began that wrote the CSV; 0 without a CSV.
+        logs: when the newest log came; 0 without logs.
+        files: how many logs there are.
+    """
+
+    csv: int
+    logs: int
+    files: int
+
+    def complaint(self, newest: JobRun | None) -> str:
+        """Say why the CSV is not of what is there now; empty if it is, or if there is none.
+
+        Args:
+            newest: the newest run that has ended.
+        """
+        if self.csv and self.logs > self.csv:
+            return "The CSV is older than the newest logs"
+        if self.csv and newest and newest.state != "SUCCEEDED" and newest.started > self.csv:
+            return f"The CSV is older than the run {newest.id}, which is {newest.state}"
+        return ""
+
+    def is_of(self, run: JobRun) -> bool:
+        """Whether that run wrote the CSV, and from the logs that are there now."""
+        return run.started <= self.csv <= run.ended and self.logs <= self.csv
+
+
+def look(account: Account, environment: Environment) -> Data:
+    """Look at what is in the bucket."""
+    written = [
+        int(named[1]) if (named := _CSV_NAME.fullmatch(key)) else modified
+        for key, modified in _objects(account, environment, CSV)
+        if key.endswith(".csv")
+    ]
+    logs = [modified for _, modified in _objects(account, environment, LOGS)]
+    return Data(min(written, default=0), max(logs, default=0), len(logs))
+
+
+def complaint(account: Account, environment: Environment) -> str:
+    """Say why the CSV is not of what is there now; empty if it is, or if there is none."""
+    return look(account, environment).complaint(last_run(account, environment))
+
+
+def _objects(account: Account, environment: Environment, prefix: str) -> Iterator[tuple[str, int]]:
+    """Yield each object's key, and when it was written."""
+    pages = account.session.client("s3").get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=environment.bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            yield entry["Key"], int(entry["LastModified"].timestamp() * 1000)
