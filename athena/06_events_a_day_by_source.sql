@@ -1,9 +1,10 @@
 -- name: 06 Events a day by source
--- description: A file's path has the source and the UTC day of receipt. What came twice counts once.
+-- description: A file's path names its source and UTC day. Duplicates count once.
 SELECT
   split_part("$path", '/', 5) AS source,
-  date(from_unixtime(CAST(split_part("$path", '/', 6) AS bigint) / 1000)) AS day,
+  date(from_unixtime(TRY_CAST(split_part("$path", '/', 6) AS bigint) / 1000)) AS day,
   count(DISTINCT messageId) AS events
 FROM segment_logs
+WHERE "$path" LIKE '%00000/%'
 GROUP BY 1, 2
 ORDER BY 2, 1;

@@ -3,13 +3,14 @@
 WITH moments AS (
   SELECT
     anonymousId,
-    to_unixtime(from_iso8601_timestamp("timestamp")) AS moment
+    to_unixtime(TRY(from_iso8601_timestamp("timestamp"))) AS moment
   FROM segment_logs
 ),
 
 pauses AS (
   SELECT moment - lag(moment) OVER (PARTITION BY anonymousId ORDER BY moment) AS pause
   FROM moments
+  WHERE moment IS NOT NULL
 )
 
 SELECT

@@ -8,8 +8,7 @@ Amazon S3", and awsdocs/amazon-athena-user-guide, issue 81, for what a refused s
 
 from collections.abc import Iterable
 
-from ministack.core.responses import get_account_id, get_region
-
+from embedded_aws import hooks
 from embedded_aws.athena_sql import QueryFailedError
 from embedded_aws.iam import AccessDeniedError, require
 
@@ -68,8 +67,10 @@ def _require_in_catalog(
     names += [f"table/{database}/{table}"] if table else []
     requests = [("GetDatabase", "catalog"), ("GetDatabase", "database/default")]
     requests += [(action, name) for action in actions for name in names]
+    region, account = hooks.responses.get_region(), hooks.responses.get_account_id()
+    catalog = f"arn:aws:glue:{region}:{account}"
     for action, name in requests:
-        require(f"glue:{action}", f"arn:aws:glue:{get_region()}:{get_account_id()}:{name}")
+        require(f"glue:{action}", f"{catalog}:{name}")
 
 
 def check_drop_database(database: str, *, cascade: bool) -> None:
@@ -120,6 +121,15 @@ def check_object(bucket: str, key: str) -> None:
     except AccessDeniedError as error:
         reason = f"PERMISSION_DENIED: {_S3_DENIED} (Path: s3://{bucket}/{key})"
         raise QueryFailedError(reason) from error
+
+
+def check_result(bucket: str, key: str) -> None:
+    """Check that the caller may read a result.
+
+    Raises:
+        AccessDeniedError: they may not, and GetQueryResults fails.
+    """
+    require("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
 
 
 def check_output_bucket(bucket: str) -> None:

@@ -1,14 +1,10 @@
-"""Athena's SQL, which is Trino's, on DuckDB: parsing, resolving names, translating, results."""
+"""Athena's SQL, which is Trino's, on DuckDB: parsing, resolving names, translating."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from math import isinf, isnan
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
-import duckdb
 import sqlglot
-from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
@@ -27,39 +23,73 @@ class QueryFailedError(Exception):
 
 @dataclass(frozen=True)
 class Relation:
-    """A Glue table as DuckDB sees it.
+    """A table or view of the Glue catalog as DuckDB sees it.
 
     Attributes:
-        view: the DuckDB view, whose last column is `PATH_COLUMN`.
-        columns: the table's columns in order, lower case, and their Hive types.
-        size: the bytes of the table's objects as stored, compressed where they are.
+        view: the name of the DuckDB view, whose last column is `PATH_COLUMN`.
+        columns: the columns in order, lower case, and their Hive types.
+        size: the bytes of a table's objects as stored, compressed where they are.
+        definition: the SQL of the DuckDB view.
+        is_table: whether it has objects; a view of the catalog's has none, and no path.
     """
 
     view: str
     columns: dict[str, exp.DataType]
     size: int
+    definition: str = ""
+    is_table: bool = True
 
 
-def parse_query(text: str) -> exp.Query:
-    """Parse one SELECT of Athena engine version 3; comments and a final `;` are allowed.
+def parse_statement(text: str, parameters: Sequence[str] = ()) -> exp.Expr:
+    """Parse one statement of Athena engine version 3; comments and a final `;` are allowed.
+
+    Args:
+        text: the statement.
+        parameters: what its `?` stand for, as SQL: `'a text'`, `1`.
 
     Raises:
         MalformedQueryError: the text is no statement, or more than one.
-        QueryFailedError: it is a statement of another kind, which only AWS runs.
+        QueryFailedError: there are more or fewer parameters than `?`.
     """
+    statements = _parsed(text)
+    if len(statements) != 1:
+        raise MalformedQueryError(f"Only one sql statement is allowed. Got: {text}")
+    places = list(statements[0].find_all(exp.Placeholder, bfs=False))
+    if len(places) != len(parameters):
+        raise QueryFailedError(
+            "INVALID_PARAMETER_USAGE: Incorrect number of parameters: "
+            f"expected {len(places)} but found {len(parameters)}"
+        )
+    for place, parameter in zip(places, parameters, strict=True):
+        value = _parsed(f"SELECT {parameter}")[0].selects  # type: ignore[attr-defined]
+        if len(value) != 1 or value[0].find(exp.Query, exp.Table):
+            raise MalformedQueryError(f"'{parameter}' is not a value")
+        place.replace(exp.paren(value[0]) if isinstance(value[0], exp.Binary) else value[0])
+    return statements[0]
+
+
+def _parsed(text: str) -> list[exp.Expr]:
     try:
-        statements = [tree for tree in sqlglot.parse(text, read="athena") if tree]
+        return [tree for tree in sqlglot.parse(text, read="athena") if tree]
     except SqlglotError as error:
         raise MalformedQueryError(_first_error(error)) from error
     except RecursionError as error:
         raise MalformedQueryError(
             "statement is too large (stack overflow while parsing)"
         ) from error
-    if len(statements) != 1:
-        raise MalformedQueryError(f"Only one sql statement is allowed. Got: {text}")
-    if not isinstance(statements[0], exp.Query):
+
+
+def parse_query(text: str, parameters: Sequence[str] = ()) -> exp.Query:
+    """Parse one SELECT; the arguments are those of `parse_statement`.
+
+    Raises:
+        MalformedQueryError: the text is no statement, or more than one.
+        QueryFailedError: it is a statement of another kind, which only AWS runs.
+    """
+    statement = parse_statement(text, parameters)
+    if not isinstance(statement, exp.Query):
         raise QueryFailedError("NOT_SUPPORTED: The embedded Athena does not run this statement")
-    return statements[0]
+    return statement
 
 
 def _first_error(error: SqlglotError) -> str:
@@ -92,6 +122,7 @@ def translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) ->
 
 
 def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -> str:
+    _lower_names_of_tables(query)
     scopes = list(traverse_scope(query))
     _check_sources(query, scopes)
     _check_functions(query)
@@ -103,6 +134,9 @@ def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -
             _check_columns(scope, relations)
             _check_unnest(scope, relations)
     for scope in scopes:
+        for division in scope.find_all(exp.Div):
+            _divide_as_trino(division, scope, relations)
+    for scope in scopes:
         if any(_tables([scope])):
             _hide_path(scope.expression)
     for table in _tables(scopes):
@@ -110,6 +144,42 @@ def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -
     _name_columns(query)
     _count_none_as_zero(query)
     return query.sql("duckdb", identify=True)
+
+
+def _lower_names_of_tables(query: exp.Query) -> None:
+    """A table, a CTE and an alias of either are the same in any case."""
+    for node in query.find_all(exp.Table, exp.TableAlias):
+        if isinstance(node.this, exp.Identifier):
+            node.this.set("this", node.this.name.lower())
+
+
+_MOST_DIVISIONS = 5  # in one expression: each copies what it divides
+
+
+def _divide_as_trino(division: exp.Div, scope: Scope, relations: "Relations") -> None:
+    """A double that is divided by zero is infinite, or not a number; any other is an error."""
+    if not (_is_double(division, scope, relations)):
+        return
+    if sum(1 for _ in division.find_all(exp.Div)) > _MOST_DIVISIONS:
+        return
+    dividend, divisor = exp.paren(division.this.copy()), exp.paren(division.expression.copy())
+    infinite = exp.Mul(this=dividend, expression=exp.cast(exp.Literal.string("Infinity"), "double"))
+    zero = exp.EQ(this=divisor, expression=exp.Literal.number(0))
+    division.replace(exp.paren(exp.Case().when(zero, infinite).else_(division.copy())))
+
+
+def _is_double(node: exp.Expr, scope: Scope, relations: "Relations") -> bool:
+    """Whether a value is a double, as far as its literals, casts and columns show."""
+    if isinstance(node, exp.Literal):
+        return not node.is_string and "e" in node.name.lower()
+    if isinstance(node, exp.Cast):
+        return node.to.is_type("double", "float")
+    if isinstance(node, (exp.Column, exp.Dot)):
+        kind = _type_of(node, scope, relations)
+        return kind is not None and kind.is_type("double", "float")
+    if isinstance(node, (exp.Paren, exp.Neg, exp.Binary)):
+        return any(_is_double(it, scope, relations) for it in node.iter_expressions())
+    return False
 
 
 Relations = dict[int, Relation]
@@ -219,7 +289,9 @@ Columns = dict[str, exp.DataType | None]
 def _columns(source: exp.Expr | Scope, relations: Relations) -> Columns | None:
     """The columns of one source of a FROM clause; None when only DuckDB can tell."""
     if isinstance(source, exp.Table):
-        return {**relations[id(source)].columns, PATH_COLUMN: exp.DataType.build("text")}
+        relation = relations[id(source)]
+        path = {PATH_COLUMN: exp.DataType.build("text")} if relation.is_table else {}
+        return {**relation.columns, **path}
     if not isinstance(source, Scope):
         return None
     parent = source.expression.parent
@@ -304,12 +376,7 @@ def _check_unnest(scope: Scope, relations: Relations) -> None:
     """Trino makes a column of each field of the rows that it unnests; DuckDB makes one of them."""
     for unnest in scope.find_all(exp.Unnest):
         for column in unnest.find_all(exp.Column):
-            kind, fields = _resolve([p.name.lower() for p in _path(column)], scope, relations) or (
-                None,
-                [],
-            )
-            for field in fields:
-                kind = kind and fields_of(kind).get(field)
+            kind = _type_of(column, scope, relations)
             if kind and kind.is_type("array") and kind.expressions[0].is_type("struct"):
                 raise QueryFailedError(
                     "NOT_SUPPORTED: The embedded Athena does not unnest an array of rows; "
@@ -317,111 +384,18 @@ def _check_unnest(scope: Scope, relations: Relations) -> None:
                 )
 
 
+def _type_of(node: exp.Expr, scope: Scope, relations: Relations) -> exp.DataType | None:
+    """The type of a column or of a field of one, where it is known."""
+    column = node.find(exp.Column)
+    names = [part.name.lower() for part in _path(column)] if column else []
+    kind, fields = _resolve(names, scope, relations) or (None, []) if names else (None, [])
+    for field in fields:
+        kind = kind and fields_of(kind).get(field)
+    return kind
+
+
 def fields_of(kind: exp.DataType) -> dict[str, exp.DataType]:
     """The fields of a struct type, lower case; empty for any other type."""
     if not kind.is_type("struct"):
         return {}
     return {field.name.lower(): field.args["kind"] for field in kind.expressions}
-
-
-# DuckDB's error classes, most particular first, and Trino's error names.
-_ERRORS: tuple[tuple[type[Exception], str], ...] = (
-    (duckdb.OutOfMemoryException, "EXCEEDED_LOCAL_MEMORY_LIMIT"),
-    (duckdb.InternalException, "GENERIC_INTERNAL_ERROR"),
-    (duckdb.FatalException, "GENERIC_INTERNAL_ERROR"),
-    (duckdb.CatalogException, "FUNCTION_NOT_FOUND"),
-    (duckdb.BinderException, "SYNTAX_ERROR"),
-    (duckdb.ParserException, "SYNTAX_ERROR"),
-    (duckdb.ConversionException, "INVALID_CAST_ARGUMENT"),
-    (duckdb.OutOfRangeException, "NUMERIC_VALUE_OUT_OF_RANGE"),
-)
-
-
-def failure(error: duckdb.Error) -> QueryFailedError:
-    """The failure that Athena would report for what DuckDB raised."""
-    message = str(error).split("\n", 1)[0].partition(": ")[2] or str(error)
-    if message.startswith("HIVE_"):
-        return QueryFailedError(message)
-    if message.startswith("Division by zero"):
-        return QueryFailedError("DIVISION_BY_ZERO: Division by zero")
-    for kind, name in _ERRORS:
-        if isinstance(error, kind):
-            return QueryFailedError(f"{name}: {message}")
-    return QueryFailedError(f"GENERIC_USER_ERROR: {message}")
-
-
-# DuckDB type ids whose name differs in Athena's ColumnInfo, which gives no element types.
-_ATHENA_TYPES = {
-    "hugeint": "bigint",
-    "struct": "row",
-    "list": "array",
-    "blob": "varbinary",
-    "null": "unknown",
-}
-
-
-def athena_type(kind: DuckDBPyType) -> str:
-    """The `Type` that GetQueryResults gives a column of this DuckDB type."""
-    return _ATHENA_TYPES.get(kind.id, kind.id)
-
-
-def athena_text(value: Any, kind: DuckDBPyType) -> str | None:
-    """A value as Athena's results show it: `{sku=A1, price=9.5}`, `[a, b]`; None for NULL."""
-    if value is None:
-        return None
-    text = _TEXTS.get(kind.id)
-    return text(value, kind) if text else str(value)
-
-
-def _item_text(value: Any, kind: DuckDBPyType) -> str:
-    text = athena_text(value, kind)
-    return "null" if text is None else text
-
-
-def _kinds(kind: DuckDBPyType) -> dict[str, DuckDBPyType]:
-    """The types inside a type, by field name for a struct, `child`, or `key` and `value`."""
-    return dict(cast("list[tuple[str, DuckDBPyType]]", kind.children))
-
-
-def _struct_text(value: dict[str, Any], kind: DuckDBPyType) -> str:
-    fields = (f"{name}={_item_text(value[name], of)}" for name, of in _kinds(kind).items())
-    return "{" + ", ".join(fields) + "}"
-
-
-def _list_text(value: list[Any], kind: DuckDBPyType) -> str:
-    return "[" + ", ".join(_item_text(item, _kinds(kind)["child"]) for item in value) + "]"
-
-
-def _map_text(value: dict[Any, Any], kind: DuckDBPyType) -> str:
-    of = _kinds(kind)
-    items = (f"{_item_text(k, of['key'])}={_item_text(v, of['value'])}" for k, v in value.items())
-    return "{" + ", ".join(items) + "}"
-
-
-def _double_text(value: float, _: DuckDBPyType) -> str:
-    """As Java writes a double: `12.5`, `1.0E7`."""
-    if isnan(value):
-        return "NaN"
-    if isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    if value == 0 or 1e-3 <= abs(value) < 1e7:  # noqa: PLR2004
-        return repr(value)
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    fraction = "".join(map(str, digits[1:])) or "0"
-    power = len(digits) - 1 + int(exponent)
-    return f"{'-' if sign else ''}{digits[0]}.{fraction}E{power}"
-
-
-_TEXTS: dict[str, Callable[[Any, DuckDBPyType], str]] = {
-    "boolean": lambda value, _: "true" if value else "false",
-    "double": _double_text,
-    "float": _double_text,
-    "struct": _struct_text,
-    "list": _list_text,
-    "map": _map_text,
-    "timestamp": lambda value, _: value.isoformat(" ", "milliseconds"),
-    "timestamp with time zone": lambda value, _: (
-        f"{value.replace(tzinfo=None).isoformat(' ', 'milliseconds')} UTC"
-    ),
-    "blob": lambda value, _: value.hex(" "),
-}

@@ -1,20 +1,28 @@
-"""Makes MiniStack's CloudFormation delete and roll back as strictly as CloudFormation does."""
+"""Makes MiniStack's CloudFormation delete and roll back as strictly as CloudFormation does.
+
+And it adds the resource `AWS::Athena::NamedQuery`.
+"""
 
 import contextlib
 import json
 import re
 from typing import Any
 
+from embedded_aws import hooks
+
 
 def install() -> None:
     """Put CloudFormation's behaviour where MiniStack registers its own."""
-    from ministack.services.cloudformation import provisioners
+    handlers: dict[str, Any] = hooks.cloudformation.RESOURCE_HANDLERS
+    handlers["AWS::S3::Bucket"]["delete"] = _delete_bucket
+    handlers["AWS::Athena::WorkGroup"]["delete"] = _delete_workgroup
+    handlers["AWS::Athena::NamedQuery"] = {
+        "create": _create_named_query,
+        "update": _replace_named_query,
+        "delete": _delete_named_query,
+    }
 
-    deletions: dict[str, Any] = provisioners._RESOURCE_HANDLERS
-    deletions["AWS::S3::Bucket"]["delete"] = _delete_bucket
-    deletions["AWS::Athena::WorkGroup"]["delete"] = _delete_workgroup
-
-    create = provisioners._custom_resource_create
+    create = hooks.cloudformation.custom_resource_create
 
     def create_custom_resource(
         logical_id: str, properties: dict[str, Any], stack: str, kind: str
@@ -24,19 +32,17 @@ def install() -> None:
         except Exception:
             # Its rollback asks the provider to delete what it could not make.
             with contextlib.suppress(Exception):  # what is left then blocks the bucket's deletion
-                provisioners._custom_resource_delete(
+                hooks.cloudformation.custom_resource_delete(
                     f"{stack}-{logical_id}", properties, stack, logical_id, kind
                 )
             raise
 
-    provisioners._custom_resource_create = create_custom_resource
+    hooks.cloudformation.custom_resource_create = create_custom_resource
 
 
 def _delete_bucket(name: str, _properties: dict[str, Any]) -> None:
     """Refuse what DeleteBucket refuses; MiniStack's own takes the objects along."""
-    from ministack.services import s3
-
-    status, _, body = s3._delete_bucket(name)
+    status, _, body = hooks.s3.delete_bucket(name)
     found = re.search(rb"<Message>(.*?)</Message>", body or b"")
     if status not in (204, 404):
         raise ValueError(found[1].decode() if found else f"DeleteBucket answered {status}")
@@ -44,16 +50,47 @@ def _delete_bucket(name: str, _properties: dict[str, Any]) -> None:
 
 def _delete_workgroup(name: str, properties: dict[str, Any]) -> None:
     """Take the saved queries and the history along, or refuse; MiniStack leaves them behind."""
-    from ministack.services import athena
-
-    saved = [key for key, query in athena._named_queries.items() if query["WorkGroup"] == name]
-    history = [key for key, query in athena._executions.items() if query["WorkGroup"] == name]
+    saved = [key for key, query in hooks.athena.named_queries.items() if query["WorkGroup"] == name]
+    history = [key for key, query in hooks.athena.executions.items() if query["WorkGroup"] == name]
     if (saved or history) and not properties.get("RecursiveDeleteOption"):
         raise ValueError(f"WorkGroup {name} is not empty")
     for key in saved:
-        del athena._named_queries[key]
+        del hooks.athena.named_queries[key]
     for key in history:
-        del athena._executions[key]
-    status, _, body = athena._delete_workgroup({"WorkGroup": name, "RecursiveDeleteOption": True})
+        del hooks.athena.executions[key]
+    status, _, body = hooks.athena.delete_workgroup(
+        {"WorkGroup": name, "RecursiveDeleteOption": True}
+    )
     if status != 200:  # noqa: PLR2004
         raise ValueError(json.loads(body)["message"])
+
+
+# ---- AWS::Athena::NamedQuery ----
+
+
+def _create_named_query(
+    _logical_id: str, properties: dict[str, Any], _stack: str
+) -> tuple[str, dict[str, str]]:
+    """CloudFormation's create: Ref and NamedQueryId are the id."""
+    for name in ("Database", "QueryString"):
+        if not properties.get(name):
+            raise ValueError(f"Property validation failure: [The property {{/{name}}} is required]")
+    workgroup = properties.get("WorkGroup", "primary")
+    if workgroup != "primary" and workgroup not in hooks.athena.workgroups:
+        raise ValueError(f"WorkGroup {workgroup} is not found.")
+    _, _, body = hooks.athena.create_named_query(properties)
+    query_id = json.loads(body)["NamedQueryId"]
+    return query_id, {"NamedQueryId": query_id}
+
+
+def _replace_named_query(
+    query_id: str, old: dict[str, Any], new: dict[str, Any], stack: str
+) -> tuple[str, dict[str, str]]:
+    """CloudFormation's update: every property of a named query needs a new one."""
+    created = _create_named_query("", new, stack)
+    hooks.cloudformation.delete_predecessor(_delete_named_query, query_id, old)
+    return created
+
+
+def _delete_named_query(query_id: str, _properties: dict[str, Any]) -> None:
+    hooks.athena.delete_named_query({"NamedQueryId": query_id})

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from embedded_aws import hooks
+
 # One field of a space-delimited pattern: a name, and perhaps the text that it must be.
 _FIELD = re.compile(r'(?P<name>\w+)(?:\s*=\s*"(?P<text>[^"]*)")?')
 _REST = "..."
@@ -14,16 +16,13 @@ Pattern = list[tuple[str, str | None]]
 
 def install() -> None:
     """Make metric filters count, which MiniStack stores and does not apply."""
-    from ministack.core.responses import error_response_json
-    from ministack.services import cloudwatch_logs
-
-    put_log_events = cloudwatch_logs._put_log_events
-    put_metric_filter = cloudwatch_logs._put_metric_filter
+    put_log_events = hooks.logs.put_log_events
+    put_metric_filter = hooks.logs.put_metric_filter
 
     def put_and_count(data: dict[str, Any]) -> Any:
         answer = put_log_events(data)
         if answer[0] == 200:  # noqa: PLR2004
-            for (group, _), metric_filter in list(cloudwatch_logs._metric_filters.items()):
+            for (group, _), metric_filter in list(hooks.logs.metric_filters.items()):
                 if group == data["logGroupName"]:
                     _count(metric_filter, [event["message"] for event in data["logEvents"]])
         return answer
@@ -34,18 +33,18 @@ def install() -> None:
             for transformation in data.get("metricTransformations", []):
                 _check(transformation, fields)
         except ValueError as error:
-            return error_response_json("InvalidParameterException", str(error), 400)
+            return hooks.responses.error_response_json("InvalidParameterException", str(error), 400)
         return put_metric_filter(data)
 
-    cloudwatch_logs._put_log_events = put_and_count
-    cloudwatch_logs._put_metric_filter = check_and_put
+    hooks.logs.put_log_events = put_and_count
+    hooks.logs.put_metric_filter = check_and_put
 
 
 def publish(namespace: str, name: str, value: float, unit: str, **dimensions: str) -> None:
     """Store one value of a metric, as of now, as a service's own metric."""
-    from ministack.services import cloudwatch
-
-    cloudwatch._store_datum(namespace, name, dimensions, time.time(), unit, value, None, None, None)
+    hooks.cloudwatch.store_datum(
+        namespace, name, dimensions, time.time(), unit, value, None, None, None
+    )
 
 
 def _check(transformation: dict[str, Any], fields: list[str]) -> None:

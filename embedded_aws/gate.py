@@ -18,12 +18,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from ministack import app as ministack
-from ministack.core import iam_evaluator, responses, sigv4
+from embedded_aws import hooks
 
 logger = logging.getLogger(__name__)
 
 Message = Any  # ASGI's own dictionaries
+Signature = Any  # MiniStack's own
 App = Callable[[Message, Any, Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -75,7 +75,7 @@ class Request:
         """Read an ASGI scope."""
         headers: dict[str, str] = {}
         for name, value in scope["headers"]:
-            key, text = name.decode("latin-1").lower(), sigv4.decode_header_value(value)
+            key, text = name.decode("latin-1").lower(), hooks.sigv4.decode_header_value(value)
             headers[key] = f"{headers[key]},{text}" if key in headers else text
         query = scope.get("query_string", b"").decode("utf-8", "replace")
         return cls(
@@ -169,9 +169,9 @@ def check(request: Request, body: bytes) -> Refusal | None:
     if algorithm != "AWS4-HMAC-SHA256":
         return _UNSUPPORTED
     signature = (
-        sigv4.parse_query_signature(request.query)
+        hooks.sigv4.parse_query_signature(request.query)
         if by_query
-        else sigv4.parse_header_signature(request.headers)
+        else hooks.sigv4.parse_header_signature(request.headers)
     )
     if isinstance(signature, tuple):
         return Refusal(*signature)
@@ -200,14 +200,12 @@ def _one(request: Request, name: str) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-def _expired(
-    request: Request, signature: sigv4.HeaderSignature, *, presigned: bool
-) -> Refusal | None:
+def _expired(request: Request, signature: Signature, *, presigned: bool) -> Refusal | None:
     try:
         signed = datetime.strptime(signature.amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return Refusal(_INCOMPLETE, "Date must be in ISO-8601 'basic format'.")
-    skewed = sigv4.request_time_failure(signature)
+    skewed = hooks.sigv4.request_time_failure(signature)
     if not presigned:
         return Refusal(*skewed) if skewed else None
     try:
@@ -220,7 +218,7 @@ def _expired(
     return Refusal(*skewed) if skewed and signed > now else None
 
 
-def _unsigned_header(request: Request, signature: sigv4.HeaderSignature) -> Refusal | None:
+def _unsigned_header(request: Request, signature: Signature) -> Refusal | None:
     """A header that means something to AWS and that anybody could have changed."""
     signed = signature.signed_headers.split(";")
     needed = ["host", *(name for name in request.headers if name.startswith("x-amz-"))]
@@ -234,7 +232,7 @@ def _unsigned_header(request: Request, signature: sigv4.HeaderSignature) -> Refu
 
 
 def _wrong_body(
-    request: Request, signature: sigv4.HeaderSignature, body: bytes, *, presigned: bool
+    request: Request, signature: Signature, body: bytes, *, presigned: bool
 ) -> Refusal | None:
     """A body that is not the one whose hash was signed; only S3 takes one without a hash."""
     declared = request.headers.get("x-amz-content-sha256")
@@ -243,20 +241,20 @@ def _wrong_body(
     unhashed = declared in _UNSIGNED or (declared.startswith(_STREAMED) and not presigned)
     if signature.service == "s3" and unhashed:
         return None
-    return Refusal("SignatureDoesNotMatch", sigv4.SIGNATURE_MISMATCH)
+    return Refusal("SignatureDoesNotMatch", hooks.sigv4.SIGNATURE_MISMATCH)
 
 
 def _wrong_signature(
-    request: Request, signature: sigv4.HeaderSignature, body: bytes, *, presigned: bool
+    request: Request, signature: Signature, body: bytes, *, presigned: bool
 ) -> Refusal | None:
     key = signature.access_key_id
     token = request.headers.get("x-amz-security-token", "")
     if presigned:
         token = _one(request, "X-Amz-Security-Token")
-    credential = iam_evaluator.resolve_credential(key, _account_of(key), token)
-    if isinstance(credential, iam_evaluator.CredentialResolutionError):
+    credential = hooks.iam_evaluator.resolve_credential(key, _account_of(key), token)
+    if isinstance(credential, hooks.iam_evaluator.CredentialResolutionError):
         return Refusal(credential.code, credential.message)
-    failure = sigv4.header_signature_failure(
+    failure = hooks.sigv4.header_signature_failure(
         signature,
         credential.secret_access_key,
         request.method,
@@ -271,8 +269,8 @@ def _wrong_signature(
 
 def _account_of(access_key: str) -> str:
     """The account of a key: a session's, a user's, or the 12 digits that are the key."""
-    responses.set_request_account_id(ministack._request_account_scope(access_key))
-    return str(responses.get_account_id())
+    hooks.responses.set_request_account_id(hooks.app.request_account_scope(access_key))
+    return str(hooks.responses.get_account_id())
 
 
 def _in_words_of_aws(request: Request, refusal: Refusal) -> tuple[int, Mapping[str, str], bytes]:
@@ -282,7 +280,7 @@ def _in_words_of_aws(request: Request, refusal: Refusal) -> tuple[int, Mapping[s
     """
     scope = request.headers.get("authorization", "") + _one(request, _CREDENTIAL)
     named = re.search(r"/([a-z0-9-]+)/aws4_request", scope)
-    answer: tuple[int, dict[str, str], bytes] = ministack._credential_failure(
+    answer: tuple[int, dict[str, str], bytes] = hooks.app.credential_failure(
         named[1] if named else "", "", str(uuid.uuid4()), refusal, request.headers
     )
     return answer

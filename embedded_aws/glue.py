@@ -6,34 +6,31 @@ goes through the embedded AWS's own endpoint with credentials of the job's role,
 policies decide here what they would decide on AWS.
 """
 
-import atexit
 import contextvars
 import json
 import os
-import re
 import secrets
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from embedded_aws import role_session
+from embedded_aws import hooks, role_session
+from embedded_aws.glue_data import Data, data_paths, fetched
+from embedded_aws.glue_log import RunLog
 from embedded_aws.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
 from workshop.errors import WorkshopError
 
 if TYPE_CHECKING:
     from types_boto3_logs.client import CloudWatchLogsClient
-    from types_boto3_logs.type_defs import InputLogEventTypeDef
     from types_boto3_s3.client import S3Client
 
 # MiniStack's answer to a request: status, headers, body.
@@ -43,14 +40,7 @@ Record = dict[str, Any]
 UNDER_WAY = ("STARTING", "RUNNING", "STOPPING")
 DEFAULT_LOG_GROUPS = "/aws-glue/jobs"
 _DEFAULT_TIMEOUT_MINUTES = 480
-_TRANSFERS_AT_ONCE = 8
 _TICK_SECONDS = 0.1
-_LOG_FLUSH_SECONDS = 1.0
-# Arguments that are paths for Glue itself, not for the script's data.
-_GLUES_OWN_PATHS = ("--TempDir", "--scriptLocation", "--spark-event-logs-path", "--extra-py-files")
-
-# As S3's rules for bucket names have it (userguide/bucketnamingrules.html).
-_BUCKET_NAME = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 _runs: dict[str, "_Run"] = {}
 _start_lock = threading.Lock()
@@ -58,26 +48,23 @@ _start_lock = threading.Lock()
 
 def install() -> None:
     """Make MiniStack run `glueetl` jobs, stop them, and list runs as Glue does."""
-    from ministack.services import glue
-
-    start_others = glue._start_job_run
+    start_others = hooks.glue.start_job_run
 
     def start_job_run(data: Record) -> Response:
-        job = glue._jobs.get(data.get("JobName"))
+        job = hooks.glue.jobs.get(data.get("JobName"))
         if job is None or job["Command"].get("Name") != "glueetl":
             return start_others(data)  # type: ignore[no-any-return]
-        return _start(job, data, glue._job_runs.setdefault(job["Name"], []))
+        return _start(job, data, hooks.glue.job_runs.setdefault(job["Name"], []))
 
     def batch_stop_job_run(data: Record) -> Response:
-        return _stop(data, glue._job_runs.get(data.get("JobName"), []))
+        return _stop(data, hooks.glue.job_runs.get(data.get("JobName"), []))
 
     def get_job_runs(data: Record) -> Response:
-        return _list(data, glue._job_runs.get(data.get("JobName")))
+        return _list(data, hooks.glue.job_runs.get(data.get("JobName")))
 
-    glue._start_job_run = start_job_run
-    glue._batch_stop_job_run = batch_stop_job_run
-    glue._get_job_runs = get_job_runs
-    atexit.register(_end_all)
+    hooks.glue.start_job_run = start_job_run
+    hooks.glue.batch_stop_job_run = batch_stop_job_run
+    hooks.glue.get_job_runs = get_job_runs
 
 
 def _start(job: Record, data: Record, runs: list[Record]) -> Response:
@@ -143,8 +130,8 @@ def _list(data: Record, records: list[Record] | None) -> Response:
     return _answer(page | ({"NextToken": str(end)} if end < len(records) else {}))
 
 
-def _end_all() -> None:
-    """The server ends: no run outlives it."""
+def end() -> None:
+    """End every run: none outlives the server."""
     for run in _runs.values():
         run.stop()
 
@@ -182,7 +169,7 @@ class _Run:
         session = _role_session(self._job["Role"])
         arguments = self._arguments()
         prefix = arguments.get("--custom-logGroup-prefix", DEFAULT_LOG_GROUPS)
-        log = _RunLog(session.logs, prefix, self._record["Id"])
+        log = RunLog(session.logs, prefix, self._record["Id"])
         try:
             state, message = self._run(session.s3, arguments, log)
         except ClientError as error:
@@ -194,7 +181,7 @@ class _Run:
         log.flush()
         return state, message
 
-    def _run(self, s3: "S3Client", arguments: Mapping[str, str], log: "_RunLog") -> tuple[str, str]:
+    def _run(self, s3: "S3Client", arguments: Mapping[str, str], log: RunLog) -> tuple[str, str]:
         if self._job.get("GlueVersion") != GLUE_VERSION:
             return "FAILED", (
                 f"This machine has the Spark of Glue {GLUE_VERSION}, "
@@ -202,13 +189,13 @@ class _Run:
             )
         with tempfile.TemporaryDirectory(prefix="glue-run-") as scratch:
             folder = Path(scratch)
-            script = _fetched(s3, self._job["Command"]["ScriptLocation"], folder / "script.py")
+            script = fetched(s3, self._job["Command"]["ScriptLocation"], folder / "script.py")
             modules = [
-                _fetched(s3, path, folder / "modules" / path.rpartition("/")[2])
+                fetched(s3, path, folder / "modules" / path.rpartition("/")[2])
                 for path in arguments.get("--extra-py-files", "").split(",")
                 if path
             ]
-            data = _Data(s3, folder / "buckets", _data_paths(arguments))
+            data = Data(s3, folder / "buckets", data_paths(arguments))
             data.copy_down()
             finished = self._run_script(script, modules, arguments, data, log)
             data.copy_up()
@@ -223,8 +210,8 @@ class _Run:
         script: Path,
         modules: list[Path],
         arguments: Mapping[str, str],
-        data: "_Data",
-        log: "_RunLog",
+        data: Data,
+        log: RunLog,
     ) -> Finished | None:
         """Run the script to its end; None when the time was up."""
         words = [word for item in arguments.items() for word in item]
@@ -278,172 +265,6 @@ class _Run:
             self._record["JobRunState"] = state  # last: who waits for it reads the rest
 
 
-class _Data:
-    """The objects below the `s3://` paths of a run's arguments, as files.
-
-    Args:
-        s3: the client of the job's role.
-        folder: where the files go, one folder a bucket.
-        paths: bucket and key of each path.
-    """
-
-    def __init__(self, s3: "S3Client", folder: Path, paths: list[tuple[str, str]]) -> None:
-        self.buckets = {bucket: folder / bucket for bucket, _ in paths}
-        self._s3 = s3
-        self._paths = paths
-        self._copied: dict[Path, tuple[int, int]] = {}
-        self._seen: set[Path] = set()
-
-    def copy_down(self) -> None:
-        """Copy every object below the paths.
-
-        Raises:
-            ClientError: the role may not list or read them, or a bucket is missing.
-        """
-        for folder in self.buckets.values():
-            folder.mkdir(parents=True)
-        with ThreadPoolExecutor(_TRANSFERS_AT_ONCE) as pool:
-            objects = {found for path in self._paths for found in self._objects(*path)}
-            for file, stamp in pool.map(lambda found: self._download(*found), sorted(objects)):
-                self._copied[file] = stamp
-        self._seen = set(self._siblings())
-
-    def look(self) -> None:
-        """Note the folders that the script has made beside its paths."""
-        self._seen.update(self._siblings())
-
-    def copy_up(self) -> None:
-        """Copy new and changed files up and delete the objects whose files have gone.
-
-        Raises:
-            ClientError: the role may not write or delete them.
-        """
-        for folder in sorted(self._seen):
-            # Made and removed again: on AWS there were objects below it, so the role needs to be
-            # allowed to write and delete there.
-            if not folder.exists():
-                bucket, key = self._address(folder)
-                self._s3.put_object(Bucket=bucket, Key=f"{key}/", Body=b"")
-                self._s3.delete_object(Bucket=bucket, Key=f"{key}/")
-        present = {
-            file for folder in self.buckets.values() for file in folder.rglob("*") if file.is_file()
-        }
-        for file in sorted(present):
-            if self._copied.get(file) != _stamp(file):
-                bucket, key = self._address(file)
-                with file.open("rb") as body:
-                    self._s3.put_object(Bucket=bucket, Key=key, Body=body)
-        for file in sorted(self._copied.keys() - present):
-            bucket, key = self._address(file)
-            self._s3.delete_object(Bucket=bucket, Key=key)
-
-    def _objects(self, bucket: str, key: str) -> Iterator[tuple[str, str]]:
-        """The path as Spark's S3 connector sees it: an object of that name, or a folder."""
-        if key and self._is_object(bucket, key):
-            yield bucket, key
-            return
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=f"{key}/" if key else ""
-        )
-        for page in pages:
-            for found in page.get("Contents", []):
-                # A key with an empty, "." or ".." part has no file name (nor a Hadoop path).
-                if not {"", ".", ".."} & set(found["Key"].split("/")):
-                    yield bucket, found["Key"]
-
-    def _is_object(self, bucket: str, key: str) -> bool:
-        try:
-            self._s3.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "404":
-                raise
-            return False
-        return True
-
-    def _download(self, bucket: str, key: str) -> tuple[Path, tuple[int, int]]:
-        file = self.buckets[bucket] / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as target:
-            for chunk in self._s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
-                target.write(chunk)
-        return file, _stamp(file)
-
-    def _siblings(self) -> Iterator[Path]:
-        for bucket, key in self._paths:
-            beside = (self.buckets[bucket] / key).parent if key else self.buckets[bucket]
-            if beside.is_dir():
-                yield from (path for path in beside.iterdir() if path.is_dir())
-
-    def _address(self, path: Path) -> tuple[str, str]:
-        for bucket, folder in self.buckets.items():
-            if path.is_relative_to(folder):
-                return bucket, path.relative_to(folder).as_posix()
-        raise ValueError(path)
-
-
-class _RunLog:
-    """The two log streams of a run, written in batches.
-
-    A line is lost when its log group is missing and the role may not create it, as on AWS: a run
-    does not fail for its log.
-    """
-
-    def __init__(self, logs: "CloudWatchLogsClient", prefix: str, stream: str) -> None:
-        self._logs = logs
-        self._prefix = prefix
-        self._stream = stream
-        self._waiting: dict[str, list[InputLogEventTypeDef]] = {"output": [], "error": []}
-        self._lock = threading.Lock()
-        self._flushed = time.monotonic()
-        for group in (f"{prefix}/output", f"{prefix}/error"):
-            self._make_stream(group)
-
-    def __call__(self, name: Literal["output", "error"], line: str) -> None:
-        """Take a line; CloudWatch Logs has no empty ones."""
-        if line.strip():
-            with self._lock:
-                event: InputLogEventTypeDef = {
-                    "timestamp": time.time_ns() // 1_000_000,
-                    "message": line,
-                }
-                self._waiting[name].append(event)
-
-    def flush_now_and_then(self) -> None:
-        """Write what has come, about once a second."""
-        if time.monotonic() - self._flushed > _LOG_FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what has come."""
-        self._flushed = time.monotonic()
-        with self._lock:
-            waiting, self._waiting = self._waiting, {"output": [], "error": []}
-        for name, events in waiting.items():
-            if events:
-                write = partial(
-                    self._logs.put_log_events,
-                    logGroupName=f"{self._prefix}/{name}",
-                    logStreamName=self._stream,
-                    logEvents=events,
-                )
-                _attempt(write)
-
-    def _make_stream(self, group: str) -> None:
-        make = partial(self._logs.create_log_stream, logGroupName=group, logStreamName=self._stream)
-        if _attempt(make) == "ResourceNotFoundException":
-            _attempt(partial(self._logs.create_log_group, logGroupName=group))
-            _attempt(make)
-
-
-def _attempt(call: Callable[[], object]) -> str:
-    """Call and return "" or the code of the error that AWS answered."""
-    try:
-        call()
-    except ClientError as error:
-        return error.response["Error"]["Code"]
-    return ""
-
-
 @dataclass(frozen=True)
 class _RoleSession:
     s3: "S3Client"
@@ -456,10 +277,8 @@ def _role_session(role: str) -> _RoleSession:
     Args:
         role: the job's role, its name or its ARN.
     """
-    from ministack.core.responses import get_account_id, get_region
-
-    made = role_session.assume(get_account_id(), role, "GlueJobRunnerSession")
-    as_role = boto3.session.Session(*made, get_region())
+    made = role_session.assume(hooks.responses.get_account_id(), role, "GlueJobRunnerSession")
+    as_role = boto3.session.Session(*made, hooks.responses.get_region())
     endpoint = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
     config = Config(proxies={}, s3={"addressing_style": "path"})
     return _RoleSession(
@@ -468,51 +287,10 @@ def _role_session(role: str) -> _RoleSession:
     )
 
 
-def _fetched(s3: "S3Client", path: str, file: Path) -> Path:
-    """Copy an object to a file, as the job's role."""
-    bucket, key = _bucket_and_key(path)
-    file.parent.mkdir(exist_ok=True)
-    file.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    return file
-
-
 def _spark_settings(conf: str) -> dict[str, str]:
     """Read Glue's `--conf`: `name=value`, more of them as ` --conf name=value` behind it."""
     pairs = [setting.strip().partition("=") for setting in conf.split("--conf")]
     return {name: value for name, _, value in pairs if name}
-
-
-def _data_paths(arguments: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Bucket and key of each path of the script's data.
-
-    Raises:
-        WorkshopError: a path of data that does not lead to a bucket, but into this machine.
-    """
-    for name, value in arguments.items():
-        if re.fullmatch(r"--S3_\w+_PATH", name) and not value.startswith("s3://"):
-            raise WorkshopError(f"{name} {value} does not begin with s3://", "Name a bucket")
-    return [
-        _bucket_and_key(value)
-        for name, value in arguments.items()
-        if value.startswith("s3://") and name not in _GLUES_OWN_PATHS
-    ]
-
-
-def _bucket_and_key(path: str) -> tuple[str, str]:
-    """The two parts of an S3 path, which name a folder and a file of the run here.
-
-    Raises:
-        WorkshopError: either would lead out of the run's own folder.
-    """
-    bucket, _, key = path.removeprefix("s3://").partition("/")
-    if not _BUCKET_NAME.fullmatch(bucket) or {".", ".."} & {*key.split("/")}:
-        raise WorkshopError(f"{path} is not a path of S3", "Name a bucket and a key")
-    return bucket, key.strip("/")
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    status = file.stat()
-    return status.st_size, status.st_mtime_ns
 
 
 def _reason(error: ClientError) -> str:

@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from botocore.session import Session
+
+from embedded_aws import hooks
+
 Request = Mapping[str, Any]
 
 # The key that signed the request. There is no default: without a caller nothing is evaluated, and
@@ -29,29 +33,25 @@ def require(action: str, resource: str, **context: str) -> None:
     Raises:
         AccessDeniedError: the caller's policies do not allow it, or a policy denies it.
     """
-    from ministack.app import AUTH
-    from ministack.core import iam_actions, iam_evaluator
-    from ministack.core.responses import get_region
-
-    if not AUTH:
+    if not hooks.app.AUTH:
         return
     service = action.partition(":")[0]
     keys: dict[str, Any] = {f"{service}:{name}": value for name, value in context.items()}
     # Source: Amazon Athena User Guide, "Use CalledVia context keys for Athena".
     keys["aws:CalledVia"] = ["athena.amazonaws.com"]
-    denied = iam_evaluator.enforce(
+    denied = hooks.iam_evaluator.enforce(
         _access_key.get(),
         action,
         service,
-        get_region(),
+        hooks.responses.get_region(),
         resource_arn=resource,
         service_context=keys,
     )
-    if isinstance(denied, iam_evaluator.AuthError):
+    if isinstance(denied, hooks.iam_evaluator.AuthError):
         raise AccessDeniedError(denied.message)
     if denied:
         raise AccessDeniedError(
-            iam_actions.identity_denial_message(
+            hooks.iam_actions.identity_denial_message(
                 action, denied.principal_arn, resource, denied.decision == "Deny"
             )
         )
@@ -61,18 +61,18 @@ def install() -> None:
     """Remember who calls, and let policies name what they can name on AWS."""
     _remember_callers()
     _name_resources()
+    # For a service that it does not have, MiniStack would first read every model of botocore's.
+    hooks.router.KNOWN_AWS_SERVICE_NAMES = frozenset(Session().get_available_services())
 
 
 def _remember_callers() -> None:
-    from ministack.core import iam_evaluator, router
-
-    pin = iam_evaluator.pin_request_caller
+    pin = hooks.iam_evaluator.pin_request_caller
 
     def pin_request_caller(headers: Any, query_params: Any = None) -> None:
         pin(headers, query_params)
-        _access_key.set(router.extract_access_key_id(headers, query_params or {}))
+        _access_key.set(hooks.router.extract_access_key_id(headers, query_params or {}))
 
-    iam_evaluator.pin_request_caller = pin_request_caller
+    hooks.iam_evaluator.pin_request_caller = pin_request_caller
 
 
 def _name_resources() -> None:
@@ -91,19 +91,16 @@ def _name_resources() -> None:
     condition may compare with the caller's account (`${aws:PrincipalAccount}`).
     Source: IAM User Guide, "Policy variables" and "AWS global condition context keys".
     """
-    from ministack.core import iam_actions, iam_evaluator
-    from ministack.services import s3
-
     resolve_key, conditions_met = (
-        iam_evaluator._resolve_condition_key,
-        iam_evaluator._conditions_met,
+        hooks.iam_evaluator.resolve_condition_key,
+        hooks.iam_evaluator.conditions_met,
     )
 
     def resolve_condition_key(key: str, context: Any) -> Any:
         arn = context.resource_arn
         if key.lower() == "aws:resourceaccount" and arn.startswith(_S3):
             bucket = arn.removeprefix(_S3).partition("/")[0]
-            return s3._bucket_owner_account(bucket) or context.principal_account
+            return hooks.s3.bucket_owner_account(bucket) or context.principal_account
         return resolve_key(key, context)
 
     def conditions_with_variables_met(conditions: Any, context: Any) -> Any:
@@ -111,10 +108,10 @@ def _name_resources() -> None:
         given = text.replace("${aws:PrincipalAccount}", context.principal_account)
         return conditions_met(json.loads(given), context)
 
-    iam_evaluator._resolve_condition_key = resolve_condition_key
-    iam_evaluator._conditions_met = conditions_with_variables_met
+    hooks.iam_evaluator.resolve_condition_key = resolve_condition_key
+    hooks.iam_evaluator.conditions_met = conditions_with_variables_met
 
-    resource_of = iam_actions.extract_resource_arn
+    resource_of = hooks.iam_actions.extract_resource_arn
 
     def extract_resource_arn(
         service: str, method: str, path: str, headers: Any, body: bytes, *rest: Any
@@ -130,7 +127,7 @@ def _name_resources() -> None:
                 return name if name == "*" else f"arn:aws:{service}:{region}:{account}:{name}"
         return arn
 
-    iam_actions.extract_resource_arn = extract_resource_arn
+    hooks.iam_actions.extract_resource_arn = extract_resource_arn
 
 
 _S3 = "arn:aws:s3:::"
@@ -139,15 +136,13 @@ _COLONS_IN_LOG_GROUP_ARN = 6  # arn:aws:logs:<region>:<account>:log-group:<name>
 
 def _in_athena(operation: str, request: Request) -> str | None:
     """What a call of Athena is evaluated on; of several queries, the first one's workgroup."""
-    from ministack.services import athena
-
     if operation == "GetDataCatalog":
         return f"datacatalog/{request['Name']}"
     if "CatalogName" in request:
         return f"datacatalog/{request['CatalogName']}"
     for field, queries in (
-        ("NamedQueryId", athena._named_queries),
-        ("QueryExecutionId", athena._executions),
+        ("NamedQueryId", hooks.athena.named_queries),
+        ("QueryExecutionId", hooks.athena.executions),
     ):
         for query_id in (request.get(field), *request.get(f"{field}s", ())):
             if query_id in queries:

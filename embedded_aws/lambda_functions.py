@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embedded_aws import role_session
+from embedded_aws import hooks, role_session
 
 
 def install() -> None:
@@ -18,15 +18,12 @@ def install() -> None:
     And each process gets a secret key of its own: MiniStack's follows from the names of function
     and role, which others may know.
     """
-    from ministack.core import lambda_runtime
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import lambda_svc
-
-    invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
+    invalidate = hooks.lambda_functions.invalidate_worker
+    release = hooks.lambda_functions.release_worker
 
     def invalidate_worker(name: str, qualifier: str | None = None, **scope: str) -> None:
-        scope = {"account": get_account_id(), "region": get_region(), **scope}
-        invalidate(name, qualifier, **scope)
+        account, region = hooks.responses.get_account_id(), hooks.responses.get_region()
+        invalidate(name, qualifier, **{"account": account, "region": region, **scope})
 
     def release_worker(worker: Any) -> None:
         if worker:
@@ -42,6 +39,7 @@ def install() -> None:
             "AWS_SESSION_TOKEN": made.token,
         }
 
-    lambda_svc.invalidate_worker, lambda_svc.release_worker = invalidate_worker, release_worker
-    for module in (lambda_runtime, lambda_svc):
+    hooks.lambda_functions.invalidate_worker = invalidate_worker
+    hooks.lambda_functions.release_worker = release_worker
+    for module in (hooks.lambda_runtime, hooks.lambda_functions):
         module.execution_credentials = execution_credentials

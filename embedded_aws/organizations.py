@@ -3,15 +3,13 @@
 import json
 from typing import Any
 
+from embedded_aws import hooks
 from workshop.accounts_file import ORGANIZATION_ROLE
 
 
 def install() -> None:
     """Make the role in every account that is made; MiniStack makes none."""
-    from ministack.core.responses import get_account_id, get_region, request_scope
-    from ministack.services import iam, organizations
-
-    create = organizations._create_account
+    create = hooks.organizations.create_account
 
     def create_account(request: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         status, headers, body = create(request)
@@ -20,14 +18,14 @@ def install() -> None:
             role = request.get("RoleName", ORGANIZATION_ROLE)
             trust = {
                 "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{get_account_id()}:root"},
+                "Principal": {"AWS": f"arn:aws:iam::{hooks.responses.get_account_id()}:root"},
                 "Action": "sts:AssumeRole",
             }
             document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
             arn = "arn:aws:iam::aws:policy/AdministratorAccess"
-            with request_scope(account, get_region()):
-                iam._create_role({"RoleName": [role], "AssumeRolePolicyDocument": [document]})
-                iam._attach_role_policy({"RoleName": [role], "PolicyArn": [arn]})
+            with hooks.responses.request_scope(account, hooks.responses.get_region()):
+                hooks.iam.create_role({"RoleName": [role], "AssumeRolePolicyDocument": [document]})
+                hooks.iam.attach_role_policy({"RoleName": [role], "PolicyArn": [arn]})
         return status, headers, body
 
-    organizations._DISPATCH["CreateAccount"] = create_account
+    hooks.organizations.DISPATCH["CreateAccount"] = create_account

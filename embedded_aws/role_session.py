@@ -3,6 +3,8 @@
 import secrets
 from typing import NamedTuple
 
+from embedded_aws import hooks
+
 
 class RoleCredentials(NamedTuple):
     """Temporary credentials of a role."""
@@ -20,13 +22,11 @@ def assume(account: str, role: str, name: str) -> RoleCredentials:
         role: the role, its name or its ARN.
         name: what the session is called in the caller's ARN.
     """
-    from ministack.services import sts
-
     made = RoleCredentials(
         f"ASIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30), secrets.token_urlsafe(60)
     )
     role_name = role.rpartition("/")[2]
-    sts.register_session(
+    hooks.sts.register_session(
         made.access_key,
         {
             "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{name}",

@@ -223,19 +223,20 @@ def _over_tls(app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[No
 async def _serve(port: int) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
-    from ministack.app import app
 
     from embedded_aws import (
         athena,
         cloudformation,
         cloudwatch,
         glue,
+        hooks,
         iam,
         lambda_functions,
         organizations,
     )
     from embedded_aws.gate import Gate
 
+    hooks.check()
     athena.install()
     cloudformation.install()
     cloudwatch.install()
@@ -249,8 +250,10 @@ async def _serve(port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    gate: Any = Gate(_over_tls(app), port)
+    gate: Any = Gate(_over_tls(hooks.app.app), port)
     await serve(gate, config, shutdown_trigger=stopping.wait)
+    athena.end()
+    glue.end()
 
 
 def _write_credentials(file: Path, secret: str) -> None:
@@ -288,7 +291,14 @@ def main(folder: Path, port: int) -> None:
         "LOG_LEVEL": "INFO",
     }
     logging.basicConfig(level=logging.INFO)
-    asyncio.run(_serve(port))
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(_serve(port))
+        except WorkshopError as error:
+            sys.exit(str(error))
+        # Not by the interpreter's way, which waits for every thread, whatever it computes.
+        shutil.rmtree(temporary, ignore_errors=True)
+        os._exit(0)
 
 
 if __name__ == "__main__":

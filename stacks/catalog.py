@@ -197,6 +197,11 @@ class Catalog(Construct):
             data_format=glue.DataFormat.CSV,
             parameters={"skip.header.line.count": "1"},
         )
+        # The job writes RFC 4180, where a backslash is a letter; to this SerDe it is an escape unless
+        # another character is. A line never contains its own end.
+        cast("glue.CfnTable", interactions.node.default_child).add_property_override(
+            "TableInput.StorageDescriptor.SerdeInfo.Parameters", {"escapeChar": "\n"}
+        )
         for table in (logs, interactions):
             resource = cast("glue.CfnTable", table.node.default_child)
             # S3Table says of every table what goes without saying: no folders in its folders, and

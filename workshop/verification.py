@@ -1,11 +1,12 @@
 """Checks the job's CSV against what Amazon Personalize documents for interactions.
 
-Source: docs.aws.amazon.com/personalize/latest/dg/limits.html, .../interactions-datasets.html and
-.../data-prep-formatting.html.
+Source: docs.aws.amazon.com/personalize/latest/dg/limits.html, .../interactions-datasets.html,
+.../interactions-dataset-requirements.html and .../data-prep-formatting.html.
 """
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from workshop.errors import WorkshopError
 PREFIX = "transformed/"
 HEADER = ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
 MAX_ID_LENGTH = 256
-MAX_EVENT_TYPES = 10
+# Ten "distinct event types and metadata columns in all", and the column EVENT_TYPE is one.
+MAX_EVENT_TYPES = 9
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
 MAX_BYTES = 100 * 1024**3
@@ -29,6 +31,11 @@ _SHOWN = 80  # characters of a value in a complaint
 _LONGEST_LINE = 2**20
 _LONGEST_RECORD = 10  # lines
 _LONGEST_NUMBER = 20  # digits
+# What programs write where they have no identifier: all of these users would be one.
+_NOBODY = re.compile(
+    r"undefined|null|none|nan|\[object \w+\]|[\s\u200b-\u200d\u2060\ufeff]+", re.IGNORECASE
+)
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # bytes that are not, as Python keeps them in a text
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,9 @@ class Interactions:
 
     Attributes:
         rows: how many records.
+        unique: records that differ, until they are enough; equal ones are one interaction.
+        nobody: records with an identifier that means nobody, and examples of it.
+        unread: whether a file could not be read to its end.
         users: records by user.
         items: records by item.
         event_types: records by event type.
@@ -56,6 +66,9 @@ class Interactions:
     """
 
     rows: int = 0
+    unique: set[tuple[str, ...]] = field(default_factory=set)
+    nobody: Counter[str] = field(default_factory=Counter)
+    unread: bool = False
     users: Counter[str] = field(default_factory=Counter)
     items: Counter[str] = field(default_factory=Counter)
     event_types: Counter[str] = field(default_factory=Counter)
@@ -86,6 +99,9 @@ class Interactions:
                 number += 1
                 if number - first > _LONGEST_RECORD:
                     raise csv.Error(f"a record of more than {_LONGEST_RECORD} lines")
+                if _NOT_UTF_8.search(line):
+                    self.complain("UTF-8", f"{name}, line {number}")
+                    line = _NOT_UTF_8.sub("\ufffd", line)
                 yield line
 
         try:
@@ -96,12 +112,12 @@ class Interactions:
             for row in csv.reader(fed(), strict=True):
                 self._record(row, f"{name}, line {number}")
                 first = number
-        except UnicodeDecodeError:
-            self.complain("UTF-8", name)
         except _LongLineError:
+            self.unread = True
             more = f"{name}, line {number + 1} has more than {_LONGEST_LINE:,} characters"
             self.complain("One record a line", more)
         except csv.Error as error:
+            self.unread = True
             self.complain("One record a line", f"{name}, line {number}: {error}")
 
     def _record(self, row: list[str], place: str) -> None:
@@ -110,17 +126,22 @@ class Interactions:
             return
         if any("\n" in value or "\r" in value for value in row):
             self.complain("One record a line", place)
+            return
         user, item, event_type, timestamp = row
         for column, value in (("USER_ID", user), ("ITEM_ID", item)):
             if not 1 <= len(value) <= MAX_ID_LENGTH:
                 self.complain("Lengths", f"{place}: {column} has {len(value)} characters")
+            elif _NOBODY.fullmatch(value):
+                self.nobody[value] += 1
         if not event_type:
             self.complain("Event types", f"{place}: EVENT_TYPE is empty")
         self.rows += 1
+        if len(self.unique) < MIN_INTERACTIONS:
+            self.unique.add((user, item, event_type, timestamp[:_LONGEST_NUMBER]))
         for counter, value in (
             (self.users, user),
             (self.items, item),
-            (self.event_types, event_type),
+            *([(self.event_types, event_type)] if event_type else []),
         ):
             counter[value[: MAX_ID_LENGTH + 1]] += 1  # what is longer is refused in any case
         if not (timestamp.isascii() and timestamp.isdigit()):
@@ -151,6 +172,13 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
         more = f" ({data.broken[rule]} in all)" if data.broken[rule] > len(places) else ""
         return Check(rule, not places, "; ".join(places) + more if places else found, advice)
 
+    def enough(rule: str, count: int, needed: int) -> Check:
+        """A minimum. What has a complaint of its own, no file or half of one, is not also few."""
+        complained = data.unread or not files
+        more = " or more" if count == needed == MIN_INTERACTIONS else ""
+        found = f"{count:,}{more} unique" if needed == MIN_INTERACTIONS else f"{count:,}"
+        return Check(rule, complained or count >= needed, f"{found} of {needed:,} needed", more_data)
+
     regular = sum(count > 1 for count in data.users.values())
     rerun = "Run the job again: python -m workshop run-job"
     more_data = "Train with more data: longer --days, or more events (python -m workshop seed)"
@@ -158,7 +186,7 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
     common = sorted(name[:_SHOWN] for name, _ in data.event_types.most_common(MAX_EVENT_TYPES))
     few_types = clean("Event types", f"{types}: {', '.join(common)}", rerun)
     if types > MAX_EVENT_TYPES:
-        few_types = Check("Event types", passed=False, found=f"{types}, at most 10", advice=rerun)
+        few_types = Check("Event types", passed=False, found=f"{types}, at most {MAX_EVENT_TYPES}", advice=rerun)
     return [
         Check("Files", bool(files), f"{len(files)} CSV, {sum(files.values()):,} bytes", rerun),
         Check(
@@ -183,19 +211,20 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
             "Lengths", f"ids of 1 to {MAX_ID_LENGTH} characters", "Shorten these ids at the source"
         ),
         few_types,
-        Check(
-            "Interactions",
-            data.rows >= MIN_INTERACTIONS,
-            f"{data.rows:,} of {MIN_INTERACTIONS:,} needed",
-            more_data,
-        ),
-        Check(
-            "Users with two or more",
-            regular >= MIN_USERS,
-            f"{regular:,} of {MIN_USERS} needed",
-            more_data,
-        ),
+        Check("Identifiers", passed=True, found=_nobody(data), advice=_NOBODY_ADVICE),
+        enough("Interactions", len(data.unique), MIN_INTERACTIONS),
+        enough("Users with two or more", regular, MIN_USERS),
     ]
+
+
+_NOBODY_ADVICE = "Send no identifier rather than one of these: who has it would be one user"
+
+
+def _nobody(data: Interactions) -> str:
+    if not data.nobody:
+        return "none that means nobody"
+    examples = ", ".join(repr(value[:_SHOWN]) for value, _ in data.nobody.most_common(_EXAMPLES))
+    return f"warning: {data.nobody.total():,} that mean nobody: {examples}"
 
 
 def require(checks: Sequence[Check], what: str = "rules") -> None:
@@ -238,13 +267,12 @@ class _LongLineError(ValueError):
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Decode and split into lines, endings kept.
+    """Decode and split into lines, endings kept; what is not UTF-8 becomes lone surrogates.
 
     Raises:
-        UnicodeDecodeError: some bytes are not UTF-8.
         _LongLineError: a line is too long to be a record.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     rest = ""
     for chunk in chunks:
         *whole, rest = (rest + decoder.decode(chunk)).split("\n")

@@ -1,0 +1,190 @@
+"""Runs Athena's statements about the catalog: CREATE and DROP, SHOW, DESCRIBE."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from embedded_aws import hooks
+from embedded_aws.athena_permissions import (
+    check_drop_database,
+    check_location,
+    check_statement,
+)
+from embedded_aws.athena_queries import Result
+from embedded_aws.athena_sql import MalformedQueryError, QueryFailedError
+from embedded_aws.athena_tables import hive_text, hive_type
+
+CatalogStatement = Callable[[str], Result]
+"""Runs a statement; takes the database of names without one."""
+
+
+def catalog_statement(text: str) -> CatalogStatement | None:
+    """What a DDL, SHOW or DESCRIBE statement does; None for any other.
+
+    Raises:
+        MalformedQueryError: a CREATE TABLE that Athena refuses.
+    """
+    ddl = hooks.athena.parse_ddl(text)
+    if ddl is not None:
+        if isinstance(ddl, hooks.athena.CreateTable):
+            ddl = replace(
+                ddl,
+                table=ddl.table.lower(),
+                columns=_glue_columns(ddl.columns),
+                partition_keys=_glue_columns(ddl.partition_keys),
+            )
+        return lambda database: _run_ddl(ddl, database)
+    cursor = hooks.athena.Cursor(text)
+    if cursor.tokens and cursor.tokens[-1][:2] == ("punct", ";"):
+        cursor.tokens.pop()
+    for words, statement in _STATEMENTS.items():
+        if cursor.keywords(*words.split()):
+            return statement(cursor)
+    return None
+
+
+def _glue_columns(columns: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Columns as Athena writes them to Glue: lower case, types without spaces and comments."""
+    try:
+        return [
+            {**it, "Name": it["Name"].lower(), "Type": hive_text(hive_type(it["Type"]))}
+            for it in columns
+        ]
+    except ValueError as error:
+        raise MalformedQueryError(f"FAILED: ParseException: {error}") from error
+
+
+def _run_ddl(ddl: Any, database: str) -> Result:
+    name = ddl.database or database or "default"
+    creates = isinstance(ddl, hooks.athena.CreateTable)
+    action = "CreateTable" if creates else "DeleteTable"
+    check_statement(["GetDatabase"], name)
+    check_statement(["GetTable", action], name, ddl.table)
+    if creates and ddl.location:
+        location = urlsplit(ddl.location)
+        check_location(location.netloc, location.path[1:])
+    try:
+        hooks.athena.run_ddl(ddl, database)
+    except ValueError as error:
+        raise QueryFailedError(f"FAILED: {error}") from error
+    return Result()
+
+
+def _glue(action: Callable[[dict[str, Any]], Any], data: dict[str, Any]) -> Result:
+    status, _, body = action(data)
+    if status >= 300:  # noqa: PLR2004
+        raise QueryFailedError(f"FAILED: SemanticException {json.loads(body)['message']}")
+    return Result()
+
+
+def _create_database(cursor: Any) -> CatalogStatement | None:
+    if_not_exists = cursor.keywords("if", "not", "exists")
+    name = cursor.identifier()
+    database = {"Name": name}
+    if cursor.keywords("comment"):
+        database["Description"] = cursor.string()
+    if cursor.keywords("location"):
+        database["LocationUri"] = cursor.string()
+    if not name or not cursor.at_end():
+        return None
+
+    def create(_: str) -> Result:
+        check_statement(["GetDatabase", "CreateDatabase"], name)
+        if if_not_exists and name in hooks.glue.databases:
+            return Result()
+        return _glue(hooks.glue.create_database, {"DatabaseInput": database})
+
+    return create
+
+
+def _drop_database(cursor: Any) -> CatalogStatement | None:
+    if_exists = cursor.keywords("if", "exists")
+    name = cursor.identifier()
+    cascade = cursor.keywords("cascade")
+    if not cascade:
+        cursor.keywords("restrict")  # the default
+    if not name or not cursor.at_end():
+        return None
+
+    def drop(_: str) -> Result:
+        check_drop_database(name, cascade=cascade)
+        if if_exists and name not in hooks.glue.databases:
+            return Result()
+        if not cascade and _table_names(name):
+            raise QueryFailedError(
+                f"FAILED: InvalidOperationException Database {name} is not empty. "
+                "One or more tables exist."
+            )
+        return _glue(hooks.glue.delete_database, {"Name": name})
+
+    return drop
+
+
+def _table_names(database: str) -> list[str]:
+    tables = hooks.glue.tables.values()
+    return sorted(table["Name"] for table in tables if table["DatabaseName"] == database)
+
+
+def _listing(name: str, values: list[str]) -> Result:
+    return Result([name], ["string"], lines=values)
+
+
+def _show_databases(cursor: Any) -> CatalogStatement | None:
+    if not cursor.at_end():
+        return None
+
+    def show(_: str) -> Result:
+        check_statement(["GetDatabases"], "*")
+        return _listing("database_name", sorted(hooks.glue.databases))
+
+    return show
+
+
+def _show_tables(cursor: Any) -> CatalogStatement | None:
+    named = cursor.identifier() if cursor.keywords("in") or cursor.keywords("from") else None
+    if not cursor.at_end():
+        return None
+
+    def show(database: str) -> Result:
+        name = named or database
+        check_statement(["GetDatabase"], name)
+        check_statement(["GetTables"], name, "*")
+        return _listing("tab_name", _table_names(name))
+
+    return show
+
+
+def _describe(cursor: Any) -> CatalogStatement | None:
+    name = cursor.dotted_name(2)
+    if name is None or not cursor.at_end():
+        return None
+
+    def describe(database: str) -> Result:
+        owner = name[0] or database
+        check_statement(["GetDatabase"], owner)
+        check_statement(["GetTable"], owner, name[1])
+        table = hooks.glue.tables.get(f"{owner}/{name[1]}")
+        if table is None:
+            raise QueryFailedError(f"FAILED: SemanticException Table not found {name[1]}")
+        columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
+        texts = [
+            "\t".join(f"{it.get(key, ''):<20}" for key in ("Name", "Type", "Comment"))
+            for it in columns
+        ]
+        return _listing("col_name", texts)
+
+    return describe
+
+
+_STATEMENTS: dict[str, Callable[[Any], CatalogStatement | None]] = {
+    "create database": _create_database,
+    "create schema": _create_database,
+    "drop database": _drop_database,
+    "drop schema": _drop_database,
+    "show databases": _show_databases,
+    "show schemas": _show_databases,
+    "show tables": _show_tables,
+    "describe": _describe,
+}

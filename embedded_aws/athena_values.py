@@ -1,0 +1,234 @@
+"""Reads a value of a log as Trino's OpenX reader does: what a column of a type shows for it.
+
+The rules are those of trinodb/trino, lib/trino-hive-formats: `OpenXJsonDeserializer` and its
+README.md, `JsonReader`, `JsonWriter`, `HiveFormatUtils`. `test_athena_records` has them in a table.
+Where a number cannot be read, its field is NULL (README: "Parse failures result in `null`").
+"""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import partial
+from typing import Any, NoReturn
+
+# A column's type: a primitive's name, a struct as a dict of its fields, a map as a dict whose only
+# field is "*", an array as a list of its one element type.
+Type = str | dict[str, "Type"] | list["Type"]  # type: ignore[misc]
+Decode = Callable[[Any], Any]
+
+BLANKS = "".join(map(chr, range(33)))  # what Java's String.trim takes away
+_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
+_MOST_DIGITS = 40  # beyond any number that a column can hold
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_HEX, _OCTAL = re.compile(r"0[xX][0-9a-fA-F]{1,16}"), re.compile(r"0[0-7]{1,22}")
+_ENDLESS = {"NaN", "Infinity", "+Infinity", "-Infinity"}
+_DATE = r"([+-]?\d{1,10})-(\d{1,2})-(\d{1,2})"
+_DAY = re.compile(_DATE)
+_HIVE_TIME = re.compile(_DATE + r" (\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9}))?")
+_ISO_TIME = re.compile(
+    _DATE + r"T(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?(?:[zZ]|([+-]\d\d):?(\d\d))?"
+)
+_MILLISECOND_DIGITS = 13  # a number this long is in milliseconds, a shorter one in seconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class BadValueError(Exception):
+    """A value for which Trino fails every query that reads its column."""
+
+
+class DuplicateKeyError(Exception):
+    """An object has two keys that are one to the SerDe: read it with `JsonReader`."""
+
+
+class Literal(str):
+    """A JSON value without quotes: a number, or what a lenient reader takes for a text."""
+
+    __slots__ = ()
+
+
+class Object(dict[str, Any]):
+    """A JSON object without two keys that are one to the SerDe."""
+
+
+def text(value: Any) -> str:
+    """The value in a column of text: anything is, as canonical JSON."""
+    if value.__class__ is str:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, (dict, list)):
+        return _json(value).replace("</", r"<\/")
+    return _canonical(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, dict):
+        if value.__class__ is dict and len({key.lower() for key in value}) < len(value):
+            raise DuplicateKeyError
+        return "{" + ",".join(f"{_quoted(key)}:{_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    if value is None:
+        return "null"
+    if value.__class__ is str:
+        return _quoted(value)
+    canonical = _canonical(value)
+    plain = canonical in ("true", "false") or _NUMBER.fullmatch(canonical)
+    return canonical if plain else _quoted(canonical)
+
+
+_quoted = partial(json.dumps, ensure_ascii=False)
+
+
+def _canonical(value: Any) -> str:
+    """A value without quotes: numbers as Java's BigDecimal writes them."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value.lower() in ("true", "false"):
+        return str(value.lower())
+    whole = _integer(value)
+    if whole is not None:
+        return str(whole)
+    return str(Decimal(value)) if _NUMBER.fullmatch(value) else str(value)
+
+
+def _integer(value: str) -> int | None:
+    """A whole number as Java's Long has it, hexadecimal or octal where it begins as such."""
+    if _HEX.fullmatch(value):
+        number = int(value, 16)
+    elif _OCTAL.fullmatch(value):
+        number = int(value, 8)
+    elif _WHOLE.fullmatch(value):
+        number = int(value)
+    else:
+        return None
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def _plain(value: Any, kind: str) -> str:
+    """The text of a value that is no object and no array."""
+    if isinstance(value, (dict, list)):
+        _refuse(f"{'Map' if isinstance(value, dict) else 'List'} can not be coerced to a {kind}")
+    return value if isinstance(value, str) else _canonical(value)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise BadValueError(message)
+
+
+def _whole(bits: int, kind: str, value: Any) -> int | None:
+    if value.__class__ is Literal and value.isdecimal() and value[0] != "0" and len(value) < 3:
+        return int(value)
+    plain = _plain(value, kind)
+    number = _integer(plain)
+    if number is None and _NUMBER.fullmatch(plain):
+        decimal = Decimal(plain)
+        number = int(decimal) if decimal.adjusted() < _MOST_DIGITS else None
+    return number if number is not None and -(1 << bits - 1) <= number < 1 << bits - 1 else None
+
+
+def double(value: Any) -> float | str | None:
+    """The value in a column of `double` or `float`; what JSON has no number for is a text."""
+    plain = _plain(value, "DOUBLE").strip(BLANKS)
+    if plain in _ENDLESS:
+        return plain
+    plain = plain.rstrip("fFdD")
+    return _finite(float(plain)) if _NUMBER.fullmatch(plain) else None
+
+
+def _finite(number: float) -> float | str:
+    return number if abs(number) != float("inf") else str(number)
+
+
+def _boolean(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _decimal(precision: int, scale: int, value: Any) -> str | None:
+    plain = _plain(value, "DECIMAL")
+    if not _NUMBER.fullmatch(plain) or Decimal(plain).adjusted() >= _MOST_DIGITS:
+        return None
+    try:
+        number = Decimal(plain).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+    except InvalidOperation:  # more digits than Python's context has
+        return None
+    return str(number) if number.adjusted() < precision - scale else None
+
+
+def _date(value: Any) -> str | None:
+    plain = _plain(value, "DATE")
+    found = _DAY.fullmatch(plain.strip(BLANKS).partition(" ")[0])
+    days = _integer(plain)
+    try:
+        if found:
+            return _moment(*map(int, found.groups())).date().isoformat()
+        return (_EPOCH + timedelta(days)).date().isoformat() if days is not None else None
+    except (OverflowError, ValueError):
+        return None
+
+
+def _moment(year: int, month: int, day: int, *time: int) -> datetime:
+    """A time whose parts may be too large, which then run over into the next one."""
+    year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
+    hours, minutes, seconds, microseconds = (*time, 0, 0, 0, 0)[:4]
+    return datetime(year, month, 1, tzinfo=UTC) + timedelta(
+        day - 1, seconds, microseconds, 0, minutes, hours
+    )
+
+
+def _timestamp(value: Any) -> str | None:
+    plain = _plain(value, "TIMESTAMP")
+    try:
+        moment = _time(plain) if ":" in plain else _number_of_seconds(plain)
+    except (OverflowError, ValueError):
+        return None
+    return moment and moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def _time(plain: str) -> datetime | None:
+    found = _ISO_TIME.fullmatch(plain) or _HIVE_TIME.fullmatch(plain.strip(BLANKS))
+    if found is None:
+        return None
+    *parts, fraction = found.groups()[:7]
+    moment = _moment(*(int(part or 0) for part in parts), int((fraction or "").ljust(6, "0")[:6]))
+    hours, minutes = (*found.groups()[7:], None, None)[:2]
+    if hours:
+        moment -= timedelta(hours=int(hours), minutes=int(hours[0] + minutes))
+    return moment
+
+
+def _number_of_seconds(plain: str) -> datetime | None:
+    if "." in plain and _NUMBER.fullmatch(plain):
+        return _EPOCH + timedelta(milliseconds=int(Decimal(plain).scaleb(3)))
+    if not _WHOLE.fullmatch(plain):
+        return None
+    number = int(plain)
+    if len(plain) >= _MILLISECOND_DIGITS:
+        return _EPOCH + timedelta(milliseconds=number)
+    return _EPOCH + timedelta(seconds=number)
+
+
+_SIMPLE: dict[str, Decode] = {
+    "string": text,
+    "boolean": _boolean,
+    "double": double,
+    "float": double,
+    "date": _date,
+    "timestamp": _timestamp,
+    **{kind: partial(_whole, bits, kind.upper()) for kind, bits in _BITS.items()},
+}
+_WITH_LENGTH = re.compile(r"(varchar|char|decimal)\((\d+)(?:,(\d+))?\)")
+
+
+def scalar(kind: str) -> Decode:
+    """How to read a value into a column of a primitive type."""
+    found = _WITH_LENGTH.fullmatch(kind)
+    if found is None:
+        return _SIMPLE[kind]
+    length = int(found[2])
+    if found[1] == "decimal":
+        return partial(_decimal, length, int(found[3] or 0))
+    if found[1] == "char":
+        return lambda value: text(value)[:length].rstrip(" ")
+    return lambda value: text(value)[:length]

@@ -1,0 +1,134 @@
+"""The course of a query: beside others, stopped, too long, and when the server ends."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from embedded_aws.athena_queries import Queries, Request
+from embedded_aws.athena_workers import QueryStoppedError
+from embedded_aws.server import EmbeddedAws
+from tests.support.athena import BUCKET, Aws, embedded_athena
+
+NEVER_ENDS = (
+    "SELECT sum(a.n * b.n * c.n) FROM UNNEST(sequence(1, 100000)) AS a (n), "
+    "UNNEST(sequence(1, 100000)) AS b (n), UNNEST(sequence(1, 100000)) AS c (n)"
+)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def state(aws: Aws, query_id: str) -> str:
+    execution = aws.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+    return execution["Status"]["State"]
+
+
+def engines(folder: Path) -> int:
+    """How many processes compute for the embedded AWS of a folder, and use a processor."""
+    running = EmbeddedAws.of_folder(folder)
+    assert running
+    server = running.running()
+    assert server
+    process = server.process()
+    assert process
+    return sum(
+        child.cpu_times().user > 0 and "athena_engine" in " ".join(child.cmdline())
+        for child in process.children()
+    )
+
+
+def test_a_query_runs_beside_others_and_can_be_stopped(aws: Aws) -> None:
+    """One bad join would block the embedded Athena until a restart."""
+    long = aws.start(NEVER_ENDS)
+    wait_for(lambda: state(aws, long) == "RUNNING")
+    assert aws.rows("SELECT 1") == [["1"]]
+    aws.athena.stop_query_execution(QueryExecutionId=long)
+    answer = aws.ended(long)
+    assert (answer.state, answer.reason) == ("CANCELLED", "Query was cancelled by user")
+    assert aws.rows("SELECT 2") == [["2"]]
+
+
+def test_more_queries_than_run_at_once_wait(aws: Aws) -> None:
+    """Stopping is what makes room: a stop that only says so would leave the others waiting."""
+    running = [aws.start(NEVER_ENDS) for _ in range(4)]
+    wait_for(lambda: all(state(aws, query_id) == "RUNNING" for query_id in running))
+    waiting = aws.start("SELECT 1")
+    time.sleep(0.5)
+    assert state(aws, waiting) == "QUEUED"
+    for query_id in running:
+        aws.athena.stop_query_execution(QueryExecutionId=query_id)
+    assert aws.ended(waiting).rows == [["1"]]
+
+
+def test_stopping_what_is_not_there_is_an_error(aws: Aws) -> None:
+    """A script would believe that it had stopped its query."""
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        aws.athena.stop_query_execution(QueryExecutionId="nothing")
+
+
+def test_a_query_ends_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Athena a DML query ends after 30 minutes."""
+    monkeypatch.setattr("embedded_aws.hooks.glue", type("", (), {"databases": {}}))
+    queries = Queries(seconds=1)
+    try:
+        with pytest.raises(QueryStoppedError, match="Query timeout"):
+            queries.run(Request(NEVER_ENDS), queries.begin())
+        with pytest.raises(QueryStoppedError, match="Query was cancelled by user"):
+            stopped = queries.begin()
+            stopped.stop("Query was cancelled by user")
+            queries.run(Request("SELECT 1"), stopped)
+    finally:
+        queries.workers.end()
+
+
+def test_a_result_has_a_limit(aws: Aws) -> None:
+    """A cross join would fill the machine's memory before anybody could stop it."""
+    reason = aws.failure(
+        "SELECT rpad('x', 1000, 'x') FROM UNNEST(sequence(1, 10000)) AS a (n), "
+        "UNNEST(sequence(1, 1000)) AS b (n)"
+    )
+    assert reason == "Query exhausted resources at this scale factor"
+
+
+def test_a_result_is_read_with_the_callers_rights(aws: Aws) -> None:
+    """Who lost the file, or wrote over it, would still be shown what it was."""
+    answer = aws.query("SELECT 'a' AS a, CAST(NULL AS varchar) AS b")
+    key = answer.location.partition(f"{BUCKET}/")[2]
+    query_id = key.rpartition("/")[2].removesuffix(".csv")
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=b'"a","b"\n"other",\n')
+    rows = aws.athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]["Rows"]
+    assert rows[1] == {"Data": [{"VarCharValue": "other"}, {}]}
+    aws.s3.delete_object(Bucket=BUCKET, Key=key)
+    with pytest.raises(ClientError, match="Could not find results"):
+        aws.athena.get_query_results(QueryExecutionId=query_id)
+
+
+def test_results_come_in_pages(aws: Aws) -> None:
+    """A client that pages would miss rows or see some twice."""
+    rows = aws.rows("SELECT n, 'a\n\"b\"' FROM UNNEST(sequence(1, 2500)) AS t (n) ORDER BY n")
+    assert rows == [[str(n), 'a\n"b"'] for n in range(1, 2501)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int) -> None:
+    """The machine would be busy for hours with a query that nobody waits for."""
+    with embedded_athena(tmp_path / "aws") as own:
+        query_id = own.start(NEVER_ENDS)
+        wait_for(lambda: state(own, query_id) == "RUNNING" and engines(tmp_path / "aws") > 0)
+        running = EmbeddedAws.of_folder(tmp_path / "aws")
+        server = running.running() if running else None
+        process = server.process() if server else None
+        assert process
+        children = process.children(recursive=True)
+        os.kill(process.pid, number)
+        process.wait(timeout=8)
+        wait_for(lambda: not any(child.is_running() for child in children), seconds=5)

@@ -1,0 +1,152 @@
+"""An embedded Athena for tests: through the door, by HTTP and boto3."""
+
+import gzip
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from types_boto3_athena import AthenaClient
+from types_boto3_glue import GlueClient
+from types_boto3_s3 import S3Client
+
+from embedded_aws.server import EmbeddedAws
+from tests.support.checkout import free_port, owner_of
+
+BUCKET = "personalize-data-123456789012"
+DATABASE = "segment_personalize"
+WORKGROUP = "segment-personalize"
+OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
+OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+
+
+@dataclass
+class Answer:
+    """What a finished query says."""
+
+    state: str
+    reason: str
+    names: list[str]
+    types: list[str]
+    rows: list[list[str | None]]
+    scanned: int
+    location: str
+
+
+@dataclass
+class Aws:
+    """Clients of the server, and the handful of calls that the tests make."""
+
+    athena: AthenaClient
+    glue: GlueClient
+    s3: S3Client
+    cloudformation: Any
+
+    def start(self, text: str, *parameters: str, **context: str) -> str:
+        """Start a statement; its id."""
+        return self.athena.start_query_execution(
+            QueryString=text,
+            QueryExecutionContext={"Database": context.get("database", DATABASE)},
+            WorkGroup=context.get("workgroup", WORKGROUP),
+            ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/client-results"},
+            **({"ExecutionParameters": [*parameters]} if parameters else {}),
+        )["QueryExecutionId"]
+
+    def query(self, text: str, *parameters: str, **context: str) -> Answer:
+        """Run a statement to its end, with what its `?` stand for."""
+        return self.ended(self.start(text, *parameters, **context))
+
+    def ended(self, query_id: str) -> Answer:
+        """Wait for the end of a statement."""
+        while True:
+            execution = self.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            status = execution["Status"]
+            if status["State"] not in ("QUEUED", "RUNNING"):
+                break
+            time.sleep(0.02)
+        names, types, rows = [], [], []
+        if status["State"] == "SUCCEEDED":
+            pages = self.athena.get_paginator("get_query_results").paginate(
+                QueryExecutionId=query_id
+            )
+            for page in pages:
+                info = page["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+                names, types = [it["Name"] for it in info], [it["Type"] for it in info]
+                rows += [
+                    [it.get("VarCharValue") for it in row["Data"]]
+                    for row in page["ResultSet"]["Rows"]
+                ]
+            if execution["StatementType"] == "DML":
+                assert rows.pop(0) == names
+        return Answer(
+            status["State"],
+            status.get("StateChangeReason", ""),
+            names,
+            types,
+            rows,
+            execution["Statistics"]["DataScannedInBytes"],
+            execution["ResultConfiguration"]["OutputLocation"],
+        )
+
+    def rows(self, text: str, database: str = DATABASE) -> list[list[str | None]]:
+        """The rows of a statement that succeeds."""
+        answer = self.query(text, database=database)
+        assert answer.state == "SUCCEEDED", answer.reason
+        return answer.rows
+
+    def failure(self, text: str, database: str = DATABASE) -> str:
+        """The reason of a statement that fails."""
+        answer = self.query(text, database=database)
+        assert answer.state == "FAILED"
+        return answer.reason
+
+    def put(self, key: str, *lines: str) -> int:
+        """Put an object of these lines, gzipped if its name says so; its size in bytes."""
+        body = "".join(f"{line}\n" for line in lines).encode()
+        body = gzip.compress(body) if key.endswith(".gz") else body
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return len(body)
+
+    def table(
+        self,
+        name: str,
+        columns: dict[str, str],
+        serde: str,
+        parameters: dict[str, str] | None = None,
+        table_parameters: dict[str, str] | None = None,
+        at: str = "",
+    ) -> None:
+        """A table over `<name>/` in the bucket, or over another location."""
+        self.glue.create_table(
+            DatabaseName=DATABASE,
+            TableInput={
+                "Name": name,
+                "TableType": "EXTERNAL_TABLE",
+                "Parameters": table_parameters or {},
+                "StorageDescriptor": {
+                    "Columns": [{"Name": n, "Type": t} for n, t in columns.items()],
+                    "Location": at or f"s3://{BUCKET}/{name}/",
+                    "SerdeInfo": {"SerializationLibrary": serde, "Parameters": parameters or {}},
+                },
+            },
+        )
+
+
+@contextmanager
+def embedded_athena(folder: Path) -> Iterator[Aws]:
+    """Run an embedded AWS with a bucket, the database and the workgroup of the exercise."""
+    with owner_of(EmbeddedAws(folder, free_port())) as owner:
+        client = owner.client
+        made = Aws(client("athena"), client("glue"), client("s3"), client("cloudformation"))
+        made.s3.create_bucket(Bucket=BUCKET)
+        made.glue.create_database(DatabaseInput={"Name": DATABASE})
+        made.athena.create_work_group(
+            Name=WORKGROUP,
+            Configuration={
+                "EnforceWorkGroupConfiguration": True,
+                "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
+            },
+        )
+        yield made

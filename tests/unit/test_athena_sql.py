@@ -1,0 +1,118 @@
+"""Athena's SQL on DuckDB, in process: nothing but tables is read, and what Trino has is had."""
+
+import contextlib
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlglot import exp
+
+from embedded_aws.athena_engine import open_database
+from embedded_aws.athena_sql import (
+    MalformedQueryError,
+    QueryFailedError,
+    Relation,
+    parse_query,
+    translate,
+)
+from embedded_aws.athena_tables import hive_type
+
+FILE = "/etc/hostname"
+OUTSIDE = [
+    f"SELECT * FROM read_text('{FILE}')",
+    f"SELECT * FROM read_blob('{FILE}')",
+    f"SELECT * FROM read_csv('{FILE}', header = false)",
+    f"SELECT * FROM read_csv('{{folder}}/..{FILE}', header = false)",
+    f"SELECT * FROM read_json('{FILE}')",
+    f"SELECT * FROM read_parquet('{FILE}')",
+    f"SELECT * FROM sniff_csv('{FILE}')",
+    "SELECT * FROM glob('/etc/*')",
+    f"SELECT * FROM '{FILE}.csv'",
+    f"SELECT * FROM query('SELECT * FROM read_text(''{FILE}'')')",
+    "COPY (SELECT 1) TO '{outside}'",
+    f"ATTACH '{FILE}' AS other",
+    "ATTACH '{outside}' AS other",
+    "EXPORT DATABASE '{outside}'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "RESET enable_external_access",
+    "SET allowed_directories = ['/']",
+    "SET lock_configuration = false",
+    "SET memory_limit = '100GB'",
+    "PRAGMA profiling_output = '{outside}'",
+    "CALL enable_logging(storage = 'file')",
+    "CREATE SECRET s (TYPE s3)",
+]
+
+
+@pytest.mark.parametrize("text", OUTSIDE)
+def test_the_database_itself_reaches_no_other_file(tmp_path: Path, text: str) -> None:
+    """Whatever gets past the parser would read credentials and write over files."""
+    folder, outside = tmp_path / "own", tmp_path / "outside"
+    folder.mkdir()
+    connection = open_database(folder)
+    for cursor in (connection, connection.cursor()):
+        with pytest.raises(duckdb.Error):
+            cursor.execute(text.format(folder=folder, outside=outside)).fetchall()
+    assert not outside.exists()
+    (folder / "1").write_text("own\n")
+    own = f"SELECT * FROM read_csv('{folder}/1', header = false)"
+    assert connection.execute(own).fetchall() == [("own",)]
+
+
+TABLE_FUNCTIONS = (
+    "SELECT * FROM {}",
+    "SELECT * FROM ({})",
+    "SELECT * FROM TABLE({})",
+    "SELECT (SELECT 1 FROM {})",
+    "SELECT 1 FROM segment_logs, {}",
+    "SELECT 1 FROM segment_logs, LATERAL {}",
+    "SELECT 1 FROM (SELECT 1) AS x CROSS JOIN LATERAL {}",
+    "SELECT 1 FROM segment_logs FULL JOIN LATERAL {} ON true",
+    "SELECT 1 FROM segment_logs LEFT JOIN LATERAL {} AS y ON true",
+    "SELECT 1 FROM segment_logs CROSS JOIN LATERAL (SELECT * FROM {})",
+    "SELECT 1 FROM segment_logs CROSS APPLY {}",
+    "SELECT 1 FROM segment_logs LATERAL VIEW {} y AS z",
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM segment_logs, LATERAL {})",
+    "SELECT 1 UNION ALL SELECT 1 FROM segment_logs CROSS JOIN LATERAL {}",
+    "WITH a AS (SELECT 1 FROM segment_logs CROSS JOIN LATERAL {}) SELECT 1",
+    "WITH RECURSIVE a (n) AS (SELECT 1 UNION ALL SELECT n FROM a, LATERAL {}) SELECT n FROM a",
+    "SELECT * FROM UNNEST({})",
+)
+
+
+def one_relation(_: exp.Table) -> Relation:
+    """Any table's relation."""
+    return Relation("view", {"event": hive_type("string")}, 1)
+
+
+@pytest.mark.parametrize("text", TABLE_FUNCTIONS)
+@pytest.mark.parametrize("function", ["read_text('/x')", "read_csv('/x')", "duckdb_settings()"])
+def test_no_table_function_is_run(text: str, function: str) -> None:
+    """A pasted statement would put a file of this machine into athena-results/."""
+    with pytest.raises(QueryFailedError, match="FUNCTION_NOT_FOUND"):
+        translate(parse_query(text.format(function)), one_relation)
+
+
+def test_duckdbs_own_functions_are_not_run() -> None:
+    """A statement would read settings, or stop everybody's queries with sleep_ms."""
+    functions = duckdb.connect().execute(
+        "SELECT DISTINCT function_name, function_type FROM duckdb_functions() WHERE "
+        "function_type IN ('table', 'table_macro', 'pragma') OR stability = 'VOLATILE' OR "
+        "regexp_matches(function_name, '^(current_|getvar|pg_|has_|in_search|json_.*sql)')"
+    )
+    passed, count = set(), 0
+    for name, kind in functions.fetchall():
+        text = "SELECT {}('a')" if kind == "scalar" else "SELECT * FROM {}('a')"
+        count += 1
+        with contextlib.suppress(QueryFailedError, MalformedQueryError):
+            translate(parse_query(text.format(name)), one_relation)
+            passed.add(name)
+    assert count > 200
+    of_trino = {"current_catalog", "current_date", "current_role", "current_schema", "current_user"}
+    # `show('a')` is a table `show` with an alias.
+    assert passed <= {*of_trino, "random", "uuid", "gen_random_uuid", "unnest", "show"} | {
+        "current_database",
+        "current_schemas",
+    }
