@@ -19,10 +19,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a module's tests on one worker, and on one all that share the Spark of `live_job`."""
+    """Keep on one worker the tests of a module, of Athena, and of the Spark of `live_job`."""
     for item in items:
-        shared = "live_job" in getattr(item, "fixturenames", ())
-        group = "live_job" if shared else item.nodeid.partition("::")[0]
+        module = item.nodeid.partition("::")[0]
+        group = "athena" if "/athena/" in module else module
+        if "live_job" in getattr(item, "fixturenames", ()):
+            group = "live_job"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

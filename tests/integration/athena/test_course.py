@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from embedded_aws.athena_queries import Queries, Request
 from embedded_aws.athena_workers import QueryStoppedError
 from embedded_aws.server import EmbeddedAws
-from tests.support.athena import BUCKET, Aws, embedded_athena
+from tests.support.athena import BUCKET, Aws, athena_of
+from tests.support.checkout import free_port, owner_of
 
 NEVER_ENDS = (
     "SELECT sum(a.n * b.n * c.n) FROM UNNEST(sequence(1, 100000)) AS a (n), "
@@ -121,12 +122,13 @@ def test_results_come_in_pages(aws: Aws) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int) -> None:
     """The machine would be busy for hours with a query that nobody waits for."""
-    with embedded_athena(tmp_path / "aws") as own:
+    server = EmbeddedAws(tmp_path / "aws", free_port())
+    with owner_of(server) as owner:
+        own = athena_of(owner)
         query_id = own.start(NEVER_ENDS)
         wait_for(lambda: state(own, query_id) == "RUNNING" and engines(tmp_path / "aws") > 0)
-        running = EmbeddedAws.of_folder(tmp_path / "aws")
-        server = running.running() if running else None
-        process = server.process() if server else None
+        running = server.running()
+        process = running.process() if running else None
         assert process
         children = process.children(recursive=True)
         os.kill(process.pid, number)
