@@ -22,7 +22,7 @@ import pytest
 from tests.support.checkout import Checkout, free_port, owner_of, session_of, signed_in
 from tests.support.everything import everything
 from tests.support.failing_aws import Failing
-from tests.support.stack import event_body
+from tests.support.stack import LITTLE, event_body
 from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
@@ -144,7 +144,7 @@ def organizer(
 ) -> Iterator[Organization]:
     """The organizer, with a template that brings few sample logs."""
     folder = tmp_path_factory.mktemp("fleet")
-    (folder / "template.json").write_text(event_body(", 3, 2000"))
+    (folder / "template.json").write_text(event_body(LITTLE))
     checkout.enter(server)
     with signed_in(server) as management:
         yield Organization(server, management, checkout, folder)

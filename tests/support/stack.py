@@ -10,7 +10,7 @@ from tests.support.templates import event_template
 STACK = "Event"
 DEFAULT_VOLUME = "log_files(datetime.now(UTC).date()"
 # Of the sample logs, where nothing depends on how many there are.
-LITTLE = ", 30, 3000"
+LITTLE = ", 3, 2000"
 
 
 def event_body(volume: str = "") -> str:
