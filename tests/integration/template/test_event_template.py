@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from release import event_package, outputs
+from release import event_package
 from release.event_template import LIMIT_BYTES, body, compact
+from stacks import outputs
 from stacks.bucket_contents.construct import GENERATOR, inline_source
 from stacks.bucket_contents.handler import texts
 from stacks.config import REGIONS
