@@ -9,8 +9,12 @@ import json
 import os
 import runpy
 import sys
+import zoneinfo  # noqa: F401
 
-import workshop.commands.app  # noqa: F401 - so that no command has to
+# So that no command has to; Typer imports pydantic when it runs one.
+import pydantic.type_adapter  # noqa: F401
+
+import workshop.commands.app  # noqa: F401
 
 
 def main() -> None:
