@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import boto3
@@ -22,6 +22,7 @@ from tests.support.live_job import (
     HEADER,
     Folders,
     LiveJob,
+    Outcome,
     csv_lines_of,
 )
 from tests.support.participant import BUCKET, JOB
@@ -39,6 +40,7 @@ OF_THE_JOB = (
 )
 # Writes so many files that there is time to end the run between them.
 ROWS_PER_SMALL_FILE = 50
+OLDER = "transformed/run-1-part-r-00000.csv"
 # The second row breaks when the first one's file has been uploaded.
 FAILS = f"""
 from pyspark.sql import SparkSession
@@ -140,20 +142,42 @@ def test_jars_that_cannot_be_had_are_not_used(
     assert not s3a.JARS.exists()
 
 
-def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -> None:
+class Played(NamedTuple):
+    """A run, and what it has left: the CSV by key, and what should not be there."""
+
+    outcome: Outcome
+    csv: dict[str, list[str]]
+    leftovers: list[str]
+
+
+@pytest.fixture(scope="module")
+def played(glue: Glue, tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
+    """A run that succeeds, after another one; one that fails; a script whose write fails."""
+    bucket = glue.bucket
+    script = tmp_path_factory.mktemp("script") / "fails.py"
+    script.write_text(FAILS, encoding="utf-8")
+    assert glue.run().error == ""  # the second run removes what this one writes
+    runs = [Played(glue.run(), bucket.csv(), bucket.leftovers())]
+    older = f"{HEADER}\n1,2,3,4".encode()
+    bucket.s3.put_object(Bucket=BUCKET, Key=OLDER, Body=older)
+    runs += [Played(glue.run(SUPPORTED_EVENTS="None"), bucket.csv(), bucket.leftovers())]
+    ended = glue.job.run(bucket.folders, script=script)
+    return [*runs, Played(ended, bucket.csv(), bucket.leftovers())]
+
+
+def test_a_run_writes_what_it_writes_without_s3a(
+    glue: Glue, played: list[Played], expected: Result
+) -> None:
     """A committer or a connector that the job was never tried with would be met at the event."""
-    for _ in range(2):  # the second run removes what the first one wrote
-        outcome = glue.run()
-        assert outcome.error == "", outcome
-    csv = glue.bucket.csv()
+    outcome, csv, leftovers = played[0]
+    assert outcome.error == ""
     run = outcome.output[0].removesuffix(" started")
     files = -(-len(expected.rows) // ROWS_PER_FILE)
     assert len(csv) >= files > 1
     assert list(csv) == [f"transformed/{run}-part-r-{n:05d}.csv" for n in range(len(csv))]
     assert {lines[0] for lines in csv.values()} == {HEADER}
     assert [line for lines in csv.values() for line in lines[1:]] == csv_lines_of(expected.rows)
-    assert glue.bucket.leftovers() == []
-    assert glue.recording.refused() == []
+    assert leftovers == []
 
     names = [key.partition(f"{run}/")[2] for key in glue.bucket.keys(f"rejected/{run}/")]
     accounting, *parts = [name for name in names if name]  # there may be the folder's own, ""
@@ -167,33 +191,28 @@ def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -
     assert sorted(found, key=str) == sorted(expected.rejected, key=str)
 
 
-def test_a_run_that_fails_leaves_the_csv_and_nothing_else(glue: Glue) -> None:
+def test_a_run_that_fails_leaves_the_csv_and_nothing_else(played: list[Played]) -> None:
     """The next run would find half a CSV in the staging folder, or S3 bill for unseen parts."""
-    before = {**glue.bucket.csv(), "transformed/run-1-part-r-00000.csv": [HEADER, "1,2,3,4"]}
-    for key, lines in before.items():
-        glue.bucket.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(lines).encode())
-    outcome = glue.run(SUPPORTED_EVENTS="No Such Event")
+    outcome, csv, leftovers = played[1]
     assert outcome.error.startswith("ValueError: No record was kept"), outcome
-    assert glue.bucket.csv() == before
-    assert glue.bucket.leftovers() == []
-    assert glue.recording.refused() == []
+    assert csv == {**played[0].csv, OLDER: [HEADER, "1,2,3,4"]}
+    assert leftovers == []
 
 
-def test_a_write_that_fails_aborts_its_uploads(glue: Glue, tmp_path: Path) -> None:
+def test_a_write_that_fails_aborts_its_uploads(played: list[Played]) -> None:
     """Without the right to, S3A reports that in place of what went wrong, and S3 bills for them."""
-    script = tmp_path / "fails.py"
-    script.write_text(FAILS, encoding="utf-8")
-    outcome = glue.job.run(glue.bucket.folders, script=script)
+    outcome, _, leftovers = played[2]
     assert "broken" in outcome.error
-    assert glue.bucket.leftovers() == ["transformed-staging/run-1/"]  # the job removes its own
-    assert glue.recording.refused() == []
+    assert leftovers == ["transformed-staging/run-1/"]  # the job removes its own
 
 
+@pytest.mark.usefixtures("played")
 def test_s3a_calls_what_the_recording_says(glue: Glue) -> None:
     """The roles' rights are held against the recording: see `test_least_privilege.py`.
 
-    This needs the tests above. When it fails for a good reason, copy what it wrote.
+    When it fails for a good reason, copy what it wrote.
     """
+    assert glue.recording.refused() == []
     calls = {ETL: distinct(glue.recording.calls(), RUN_SPECIFIC)[ETL]}
     (s3a.JARS.parent / S3A_RECORDED.name).write_text(written(calls), encoding="utf-8")
     assert calls == json.loads(S3A_RECORDED.read_text(encoding="utf-8"))
