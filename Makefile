@@ -34,10 +34,10 @@ $(if $(shell [ `printf %s $(STACK) | wc -c` -le 128 ] && echo valid),,$(error $(
 # Made here alone, whatever the environment says (`make -e`).
 override EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
 override LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
-# Nothing but wheels, and those that are locked.
-override PIP_INSTALL := pip install -qq --disable-pip-version-check --require-hashes \
-  --only-binary :all:
-override NPM_CI := npm ci --silent --no-audit --no-fund --ignore-scripts
+# Installs what is locked: see there.
+override INSTALL := "$$PYTHON" install.py
+override EXPORT := uv export --frozen --quiet --no-annotate --no-header
+override NPM_CI := npm ci --loglevel=error --no-audit --no-fund --ignore-scripts
 
 # The programs of this folder come first.
 override PATH := $(abspath .venv/bin):$(abspath node_modules/.bin):$(value PATH)
@@ -49,31 +49,24 @@ export CDK_DISABLE_VERSION_CHECK := true
 export CDK_HOME := $(abspath build/cdk)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-slow lint synth event-template event-package diagrams acknowledgements audit sbom bench \
-  deploy destroy lock clean
+.PHONY: help setup setup-deploy setup-test up down status test test-slow lint synth event-template event-package diagrams acknowledgements \
+  audit sbom bench python deploy destroy lock clean
 
-help: ## Say what there is
+help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: .venv/installed node_modules/installed ## Install what everything needs, in this folder only
+setup: python ## Install what everything needs, in this folder only
+	@$(INSTALL) develop
 
-.venv/installed: requirements-build.txt requirements-spark.txt requirements-dev.txt
-	@[ ! -L .venv ] || { echo ".venv is a link: installing would empty another checkout's; run make there"; exit 1; }
+setup-deploy: python ## Install only what deploying to AWS needs
+	@$(INSTALL) deploy
+
+setup-test: python
+	@$(INSTALL) test
+
+python:
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "PYTHON must be the name or the path of Python 3.11 or newer: make setup PYTHON=python3.12"; exit 1; }
-	@echo "Installing the Python requirements into .venv (1 to 2 minutes)"
-	@"$$PYTHON" -m venv --clear .venv
-	@.venv/bin/$(PIP_INSTALL) -r requirements-build.txt
-# Spark has no wheel: what builds it is locked as well. pip's cache may hold one built by something else.
-	@.venv/bin/$(PIP_INSTALL) --no-binary pyspark --no-build-isolation --no-cache-dir --no-deps \
-	  -r requirements-spark.txt
-	@.venv/bin/$(PIP_INSTALL) -r requirements-dev.txt
-	@touch $@
-
-node_modules/installed: package-lock.json | .venv/installed
-	@echo "Installing the CDK CLI into node_modules"
-	@$(NPM_CI)
-	@touch $@
 
 up: setup ## Do the whole exercise on an embedded AWS: deploy, query, run the job, verify, report
 	@$(LOCAL) up --stack $(STACK)
@@ -84,33 +77,30 @@ down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
 status: setup ## Say what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
 
-# Checkov pins versions of what the project needs itself, so it has an environment of its own.
-.venv/checkov/installed: requirements-checkov.txt | .venv/installed
-	@echo "Installing Checkov into .venv/checkov"
-	@"$$PYTHON" -m venv --clear .venv/checkov
-	@.venv/checkov/bin/$(PIP_INSTALL) -r requirements-checkov.txt
-	@touch $@
-
 # Modules in the order of their folders: those from end to end, which take longest, come first.
 override PYTEST := python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-test: setup .venv/checkov/installed ## Run the tests
+test: setup-test ## Run the tests
 	@$(PYTEST)
 
-test-slow: setup .venv/checkov/installed ## Run the tests that take minutes
+test-slow: setup-test ## Run the tests that take minutes
 	@$(PYTEST) -m slow
 
-lint: setup synth event-template ## Check style, types, the template against its schemas, and the security rules
+lint: setup synth event-template ## Check style, spelling, types, workflows, and the template against its schemas and the security rules
 	@ruff check .
 	@ruff format --check .
+	@codespell
+	@check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@zizmor --offline --no-progress --quiet .github
 	@mypy
 	@cfn-lint --regions $$(python -c 'from stacks.config import REGIONS; print(*REGIONS)') \
 	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
 
-synth: setup ## Write the CloudFormation template to cdk.out/, held against cdk-nag's rules
+synth: setup-deploy ## Write the CloudFormation template to cdk.out/, held against cdk-nag's rules
 	@cdk synth --quiet --no-notices
 
-event-template: setup ## Write the one file for events to dist/: no bootstrap, no assets
+event-template: setup-deploy ## Write the one file for events to dist/: no bootstrap, no assets
 	@cdk synth --quiet --no-notices --context target=event --output build/event \
 	  --context stackName=$(STACK)
 	@python -m release.event_template build/event/$(STACK).template.json $(EVENT_TEMPLATE)
@@ -125,9 +115,12 @@ diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
 acknowledgements: setup ## Write docs/acknowledgements.md: what the security rules find and why it stays
 	@python -m release.acknowledgements_page docs/acknowledgements.md
 
-audit: setup ## Ask the vulnerability databases about every pinned dependency
+audit: setup-test ## Ask the vulnerability databases about every pinned dependency
+	@mkdir -p -m 700 build
+	@$(EXPORT) --no-emit-project --group dev --output-file build/locked.txt
+	@$(EXPORT) --only-group checkov --output-file build/locked-checkov.txt
 	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
-	  -r requirements-build.txt -r requirements-dev.txt -r requirements-checkov.txt \
+	  -r build/locked.txt -r build/locked-checkov.txt \
 	  || { echo "pip-audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 	@npm audit || { echo "npm audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 
@@ -138,28 +131,22 @@ sbom: setup ## Write the bill of materials of a release, CycloneDX, to dist/sbom
 	@npm sbom --sbom-format cyclonedx --package-lock-only > "$$SBOM/sbom-node.json"
 	@printf '%s/sbom-python.json and %s/sbom-node.json\n' "$$SBOM" "$$SBOM"
 
-bench: setup ## Measure the job beside other ways to do its work: tables, JSON and a plot in build/bench
+bench: setup ## Measure the job beside other ways to do its work; samples go to build/bench
 	@python -m bench
 
-deploy: setup ## Deploy to your AWS account (cdk deploy)
+deploy: setup-deploy ## Deploy to your AWS account (cdk deploy)
 	@[ "$$AWS_ACCESS_KEY_ID" != 111122223333 ] || \
 	  { echo "This terminal has the key of the embedded AWS: open another one for AWS"; exit 1; }
 	@env -u AWS_ENDPOINT_URL cdk deploy --context stackName=$(STACK)
 
-destroy: setup ## Remove it from your AWS account, and prove that nothing is left
+destroy: setup-deploy ## Remove it from your AWS account, and prove that nothing is left
 	@env -u AWS_ENDPOINT_URL .venv/bin/python -m workshop down --stack $(STACK)
 
-# A version without a wheel is not chosen, but for Spark's.
-override LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-annotate --no-header --only-binary :all: --no-binary pyspark --no-build-isolation-package pyspark
-
 lock: setup ## Pin every transitive dependency of pyproject.toml and package.json
-	@$(LOCK) pyproject.toml --output-file requirements.txt
-	@$(LOCK) --group build --output-file requirements-build.txt
-	@$(LOCK) --group spark --no-deps --output-file requirements-spark.txt
-	@$(LOCK) pyproject.toml --group dev --group spark --output-file requirements-dev.txt
-	@$(LOCK) --group checkov --output-file requirements-checkov.txt
-	@npm install --package-lock-only --silent --ignore-scripts
+	@uv lock --quiet
+	@$(EXPORT) --no-default-groups --no-emit-project --output-file requirements.txt
+	@$(EXPORT) --only-group setup --output-file requirements-uv.txt
+	@npm install --package-lock-only --loglevel=error --no-audit --no-fund --ignore-scripts
 
 clean: ## Stop the embedded AWS, drop all that is in it, and delete what was built
 	@[ ! -x .venv/bin/python ] || .venv/bin/python -m embedded_aws.server --stop build/local

@@ -1,1 +1,1 @@
-"""How fast the job is, beside other ways to do its work, on one machine: `python -m bench`."""
+"""How fast the job is, beside other ways to do its work, on one machine: `make bench`."""

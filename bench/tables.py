@@ -1,187 +1,145 @@
-"""The results as tables, for the terminal and for the documentation."""
+"""The results as tables, for the terminal and, between its marks, for docs/scaling.md."""
 
 import math
-from collections.abc import Callable, Iterator
+import re
+import statistics
+import subprocess
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
-from bench import cost
-from bench.contestants import CONTESTANTS, CORES, DUCKDB, JOB, LINES, PUBLISHED
-from bench.data import GB
-from bench.results import Kind, Results, Section
-from bench.variants import VARIANTS
+import psutil
+import pyperf
 
+from bench.contestants import CONTESTANTS, CORES, VARIANTS
+from bench.logs import GB
+from workshop.errors import WorkshopError
+
+WHOLE, STEADY, MEMORY = "whole process, seconds", "steady state, seconds", "peak memory, MB"
 OVER = "over the limit"
-MB = 10**6
-TITLES = {one.name: one.title for one in CONTESTANTS} | {one.name: one.title for one in VARIANTS}
-# What the job is held against, each with the issue's aim: contestant, kind, aim.
-AIMS: tuple[tuple[str, Kind, str], ...] = (
-    (PUBLISHED.name, "whole", "at least 5 times faster, at 1.3 GB"),
-    (DUCKDB.name, "steady", "at most 1.5 times as long"),
-    (LINES.name, "steady", "at most 1.6 times as long"),
-)
-COSTED_GB = {"1 GB": 1.0, "100 GB": 100.0, "10 TB": 10_000.0}
+# A vCPU of a G.1X worker (4 of them, 1 DPU) is assumed to do what a core here does.
+GLUE_CORES, DPU_HOUR_DOLLARS, TARGET_MINUTES = 4, 0.308, 10
+BLOCK = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table that has a name in the documentation: `<!-- bench:NAME -->`."""
+    """A table that has a name on the page: `<!-- bench:NAME -->`."""
 
     name: str
-    title: str
     columns: list[str]
     rows: list[list[str]]
 
+    def markdown(self) -> str:
+        """As Markdown has it; a column of numbers is right-aligned."""
+        columns = zip(*self.rows, strict=True)
+        numbers = [all(re.fullmatch(rf"[\d.,]*|{OVER}", cell) for cell in one) for one in columns]
+        rule = ["---:" if number else "---" for number in numbers]
+        return "".join(f"| {' | '.join(row)} |\n" for row in (self.columns, rule, *self.rows))
 
-def tables(results: Results) -> Iterator[Table]:
+
+def benchmark(size: str, name: str, kind: str) -> str:
+    """What the results call a contestant's times at one size."""
+    return f"{size} GB, {name}, {kind}"
+
+
+def tables(suite: pyperf.BenchmarkSuite) -> Iterator[Table]:
     """Yield every table that there are results for."""
-    run, variants = results.sections.get("run"), results.sections.get("variants")
-    if run:
-        yield _by_size("whole", "Whole process, seconds", run, _seconds(run, "whole"))
-        yield _by_size("steady", "Steady state, seconds", run, _seconds(run, "steady"))
-        yield _by_size("memory", "Peak memory, MB", run, _megabytes(run))
-        yield _ratios(run)
-        if len(run.sizes()) > 1:
-            yield _growth(run)
-        yield _rate(run)
-        if run.seconds(JOB.name, run.sizes()[-1], "whole"):
-            yield _cost(run)
-        yield _machine(run)
-    if variants:
-        yield _variants(variants)
+    found = {one.get_name(): one for one in suite.get_benchmarks()}
+    keys = {tuple(re.split(" GB, |, ", name, maxsplit=2)[:2]) for name in found}
+    sizes = sorted({size for size, who in keys if who in CONTESTANTS}, key=float)
+    measured = [who for who in CONTESTANTS if any(who == name for _, name in keys)]
 
+    def cell(size: str, who: str, kind: str) -> str:
+        one = found.get(benchmark(size, who, WHOLE if kind == MEMORY else kind))
+        if one is None:
+            return OVER
+        if kind != MEMORY:
+            return number(one.median())
+        peaks = [run.get_metadata()["mem_max_rss"] for run in one.get_runs()]
+        return number(statistics.median(peaks) / 10**6)
 
-def gb_per_core_minute(run: Section, size: str, kind: Kind) -> float | None:
-    """The job's rate: GB of raw JSON by each core in a minute."""
-    seconds = run.seconds(JOB.name, size, kind)
-    return run.data[size]["raw_bytes"] / GB / (seconds / 60 * CORES) if seconds else None
-
-
-def _by_size(name: str, title: str, run: Section, cell: Callable[[str, str], str]) -> Table:
-    rows = [[TITLES[who], *(cell(who, size) for size in run.sizes())] for who in run.contestants()]
-    return Table(name, title, ["", *(f"{size} GB" for size in run.sizes())], rows)
-
-
-def _seconds(run: Section, kind: Kind) -> Callable[[str, str], str]:
-    return lambda who, size: (
-        _number(run.seconds(who, size, kind)) if run.of(who, size, kind) else ""
-    )
-
-
-def _megabytes(run: Section) -> Callable[[str, str], str]:
-    return lambda who, size: (
-        _number(peak and peak / MB, OVER)
-        if (peak := run.peak_bytes(who, size)) or run.of(who, size, "whole")
-        else ""
-    )
-
-
-def _ratios(run: Section) -> Table:
-    def cell(who: str, size: str, kind: Kind) -> str:
-        ours, theirs = run.seconds(JOB.name, size, kind), run.seconds(who, size, kind)
-        if not ours or not theirs:
-            return ""
-        return (
-            f"{theirs / ours:.1f} times faster" if who == PUBLISHED.name else f"{ours / theirs:.2f}"
-        )
-
-    rows = [
-        [f"{TITLES[who]}, {kind}", *(cell(who, size, kind) for size in run.sizes()), aim]
-        for who, kind, aim in AIMS
-    ]
-    columns = ["the job against", *(f"{size} GB" for size in run.sizes()), "aim"]
-    return Table("ratios", "The job's time against others", columns, rows)
-
-
-def _growth(run: Section) -> Table:
-    def times(after: float | None, before: float | None) -> str:
-        return f"{after / before:.2f}" if after and before else ""
-
-    rows = [
-        [
-            f"{small} to {large} GB",
-            times(run.data[large]["raw_bytes"], run.data[small]["raw_bytes"]),
-            *(
-                times(run.seconds(JOB.name, large, kind), run.seconds(JOB.name, small, kind))
-                for kind in ("whole", "steady")
-            ),
-            times(run.peak_bytes(JOB.name, large), run.peak_bytes(JOB.name, small)),
+    for name, kind in (("whole", WHOLE), ("steady", STEADY), ("memory", MEMORY)):
+        rows = [
+            [CONTESTANTS[who].title, *(cell(size, who, kind) for size in sizes)] for who in measured
         ]
-        for small, large in pairwise(run.sizes())
-    ]
-    columns = ["from, to", "data, times", "whole process", "steady state", "peak memory"]
-    return Table("growth", "How the job grows with the data", columns, rows)
-
-
-def _rate(run: Section) -> Table:
-    rows = [
-        [
-            f"{size} GB",
-            *(_number(gb_per_core_minute(run, size, kind)) for kind in ("whole", "steady")),
-        ]
-        for size in run.sizes()
-    ]
-    columns = ["data", "whole process", "steady state"]
-    return Table("rate", "The job's rate, GB of raw JSON per core and minute", columns, rows)
-
-
-def _cost(run: Section) -> Table:
-    rate = gb_per_core_minute(run, run.sizes()[-1], "whole") or 0.0
-    rows = []
-    for title, raw_gb in COSTED_GB.items():
-        run_on_glue = cost.estimate(raw_gb, rate)
-        rows.append(
-            [
-                title,
-                f"{run_on_glue.workers}",
-                f"{run_on_glue.minutes:.1f}",
-                f"{run_on_glue.dollars:.2f}",
+        yield Table(name, [kind, *(f"{size} GB" for size in sizes)], rows)
+    for size, who in keys:
+        if who == next(iter(VARIANTS)):
+            columns = [f"the job, {size} GB", WHOLE, STEADY, MEMORY]
+            kinds = (WHOLE, STEADY, MEMORY)
+            rows = [
+                [v.title, *(cell(size, k, kind) for kind in kinds)] for k, v in VARIANTS.items()
             ]
+            yield Table("variants", columns, rows)
+    if sizes and (largest := found.get(benchmark(sizes[-1], "job", WHOLE))):
+        yield _cost(largest)
+    yield _machine(found)
+
+
+def write(page: Path, found: Iterable[Table]) -> None:
+    """Replace every block of the page by its table.
+
+    Raises:
+        WorkshopError: there is no block, or no table for one.
+    """
+    named = {table.name: table for table in found}
+    text = page.read_text("utf-8")
+    blocks = {name for _, name, _ in BLOCK.findall(text)}
+    if not blocks or blocks - named.keys():
+        raise WorkshopError(
+            f"{page} has the blocks {sorted(blocks)}, the results have tables {sorted(named)}.",
+            "Measure what is missing: python -m bench",
         )
-    columns = ["raw JSON", "G.1X workers", "minutes", "dollars"]
-    return Table("cost", f"On Glue, at {_number(rate)} GB per core and minute", columns, rows)
+    page.write_text(BLOCK.sub(lambda b: b[1] + named[b[2]].markdown() + b[3], text), "utf-8")
 
 
-def _machine(run: Section) -> Table:
-    about = run.about
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    rows = [
-        ["date", about["date"]],
-        ["processor", f"{about['cpu']}, {CORES} of {about['cores']} cores used"],
-        ["memory", f"{about['memory_bytes'] / GB:.0f} GB"],
-        ["system", about["system"]],
-        ["versions", versions],
-    ] + [
-        [
-            f"data, {size} GB",
-            (
-                f"{facts['events']:,} events, {facts['raw_bytes'] / GB:.2f} GB of raw JSON, "
-                f"{facts['gz_bytes'] / GB:.3f} GB in {facts['files']:,} gzipped files"
-            ),
-        ]
-        for size, facts in sorted(run.data.items(), key=lambda item: float(item[0]))
-    ]
-    return Table("machine", "Measured on", ["what", "value"], rows)
-
-
-def _variants(section: Section) -> Table:
-    size = section.sizes()[0]
-    rows = [
-        [
-            TITLES[who],
-            _number(section.seconds(who, size, "whole")),
-            _number(section.seconds(who, size, "steady")),
-            _number((section.peak_bytes(who, size) or 0) / MB),
-        ]
-        for who in section.contestants()
-    ]
-    columns = ["the job", "whole process, s", "steady state, s", "peak memory, MB"]
-    return Table("variants", f"What changes the job's time, at {size} GB", columns, rows)
-
-
-def _number(value: float | None, missing: str = OVER) -> str:
-    """Three digits, as far as they say something."""
-    if value is None:
-        return missing
-    decimals = max(0, 2 - max(0, math.floor(math.log10(value)))) if value else 0
+def number(value: float) -> str:
+    """Format a number with three significant digits."""
+    decimals = max(0, 2 - max(0, math.floor(math.log10(value))))
     return f"{value:,.{decimals}f}"
+
+
+@cache
+def programs() -> dict[str, str]:
+    """What the results hold for, beside what pyperf finds out."""
+    java = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False).stderr
+    return {
+        "java": (re.findall(r'version "([^"]+)', java) or ["?"])[0],
+        "packages": ", ".join(f"{name} {version(name)}" for name in ("pyspark", "duckdb")),
+        "memory": f"{psutil.virtual_memory().total / GB:.0f} GB",
+    }
+
+
+def _cost(of_job: pyperf.Benchmark) -> Table:
+    rate = of_job.get_metadata()["raw_bytes"] / GB / (of_job.median() / 60 * CORES)
+    rows = []
+    for title, gb in (("1 GB", 1), ("100 GB", 100), ("10 TB", 10_000)):
+        busy = gb / (rate * GLUE_CORES)  # minutes of one worker
+        workers = max(2, 1 + math.ceil(busy / TARGET_MINUTES))  # one of them is the driver
+        minutes = max(1, busy / (workers - 1))
+        dollars = workers * minutes / 60 * DPU_HOUR_DOLLARS
+        rows.append([title, f"{workers}", f"{minutes:.1f}", f"{dollars:.2f}"])
+    return Table("cost", ["raw JSON", "G.1X workers", "minutes", "dollars"], rows)
+
+
+def _machine(found: dict[str, pyperf.Benchmark]) -> Table:
+    about = list(found.values())[-1].get_runs()[-1].get_metadata()
+    python = about["python_version"].split()[0]
+    rows = {
+        "date": about["date"][:10],
+        "processor": f"{about.get('cpu_model_name', '?')}, {CORES} cores used",
+        "memory": about["memory"],
+        "system": about["platform"],
+        "versions": f"python {python}, java {about['java']}, {about['packages']}",
+    }
+    for name, one in found.items():
+        facts = one.get_metadata()
+        rows.setdefault(
+            f"data, {name.partition(',')[0]}",
+            f"{facts['events']:,} events, {facts['raw_bytes'] / GB:.2f} GB of raw JSON, "
+            f"{facts['gz_bytes'] / GB:.3f} GB in {facts['files']:,} gzipped files",
+        )
+    return Table("machine", ["what", "value"], [list(row) for row in rows.items()])

@@ -70,13 +70,21 @@ def decide(events: DataFrame, supported_events: list[str], latest: int) -> DataF
     def read(value: Column, name: str) -> Column:  # in other events nothing else is looked at
         return sf.when(is_supported, value).alias(name)
 
-    events = events.select(
+    texts = events.select(
         "*",
         is_supported.alias("is_supported"),
-        read(sf.nullif(identifier("messageId"), sf.lit(segment_io.UNREADABLE)), "message_id"),
-        read(identifier("userId"), "user"),
-        read(skus(), "skus"),
+        read(segment_io.text_at("messageId"), "message_id"),
+        read(segment_io.text_at("userId"), "user"),
+        read(segment_io.text_at("properties.sku"), "sku"),
+        read(segment_io.texts_at("properties.products", "sku"), "product_skus"),
         read(seconds("json.timestamp"), "seconds"),
+    )
+    records = texts.withColumns(
+        {
+            "message_id": sf.nullif(identifier("message_id"), sf.lit(segment_io.UNREADABLE)),
+            "user": identifier("user"),
+            "skus": skus("sku", "product_skus"),
+        }
     )
     in_time = sf.coalesce(sf.col("seconds").between(YEAR_2000, latest), sf.lit(False))
     identifiers = sf.array_append("skus", sf.col("user"))
@@ -91,24 +99,22 @@ def decide(events: DataFrame, supported_events: list[str], latest: int) -> DataF
         .when(sf.exists(identifiers, lambda text: text.rlike(UNUSABLE)), BAD_IDENTIFIER)
         .otherwise(KEPT)
     )
-    return events.withColumn("verdict", verdict)
+    return records.withColumn("verdict", verdict)
 
 
-def identifier(path: str, json: Column | str = "json", source: Column | str = "line") -> Column:
+def identifier(text: Column | str) -> Column:
     """A text without the blanks around it; null if it is empty, a JSON object or an array."""
-    text = sf.trim(segment_io.text_at(path, json, source))
+    text = sf.trim(text)
     return sf.when((text != "") & ~segment_io.is_nested_json(text), text)
 
 
-def skus() -> Column:
+def skus(own: str, listed: str) -> Column:
     """The event's own SKU or, for an order of several products, those of its products."""
-
-    def product_sku(product: Column) -> Column:
-        return identifier("sku", segment_io.json_object(product, "sku STRING"), product)
-
-    own = identifier("properties.sku")
-    listed = sf.filter(sf.transform("json.properties.products", product_sku), sf.isnotnull)
-    return sf.when(own.isNotNull(), sf.array(own)).otherwise(sf.coalesce(listed, sf.array()))
+    of_products = sf.filter(sf.transform(listed, identifier), sf.isnotnull)
+    own_sku = identifier(own)
+    return sf.when(own_sku.isNotNull(), sf.array(own_sku)).otherwise(
+        sf.coalesce(of_products, sf.array())
+    )
 
 
 def seconds(timestamp: str) -> Column:

@@ -151,7 +151,7 @@ def is_nested_json(text: Column) -> Column:
     return text.rlike(r"^[{\[]") & sf.isnotnull(sf.get_json_object(text, "$"))
 
 
-def text_at(path: str, json: Column | str, source: Column | str) -> Column:
+def text_at(path: str, json: Column | str = "json", source: Column | str = "line") -> Column:
     """The field at a path like `properties.sku` as text; a number in digits.
 
     Spark writes the number 12345678.0 as "1.2345678E7"; its source tells it from a text like that.
@@ -168,6 +168,16 @@ def text_at(path: str, json: Column | str, source: Column | str) -> Column:
     digits = sf.when(is_exact, sf.regexp_replace(decimal.cast("string"), r"\.?0+\z", ""))
     is_number = text.rlike(NOT_DIGITS) & number.isNotNull()
     return sf.when(is_number, sf.coalesce(digits, sf.lit(UNREADABLE))).otherwise(text)
+
+
+def texts_at(array: str, name: str) -> Column:
+    """`text_at` of each object in an array of JSON texts."""
+
+    def parsed(text: Column) -> Column:
+        return sf.struct(text.alias("source"), json_object(text, f"{name} STRING").alias("json"))
+
+    objects = sf.transform(f"json.{array}", parsed)
+    return sf.transform(objects, lambda each: text_at(name, each["json"], each["source"]))
 
 
 def most_frequent(records: DataFrame, column: str) -> dict[str, int]:

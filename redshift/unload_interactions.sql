@@ -46,5 +46,6 @@ TO 's3://personalize-data-<account id>/transformed/unload-'
 IAM_ROLE 'arn:aws:iam::<account id>:role/<unload role>'
 FORMAT AS CSV
 HEADER
+-- Look at the name of the first file: if it ends in 000csv, write '.csv' here.
 EXTENSION 'csv'
 PARALLEL OFF;

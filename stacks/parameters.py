@@ -26,7 +26,7 @@ class WorkshopParameters(Construct):
             default="",
             # No hyphen: a Glue database's name takes none.
             allowed_pattern="^[a-z0-9]{0,12}$",
-            constraint_description="at most 12 lower case letters and digits",
+            constraint_description="at most 12 of a-z and 0-9",
             description="Optional: for a second copy in one account. Cannot be changed later.",
         )
         workspace = CfnParameter(
@@ -34,7 +34,7 @@ class WorkshopParameters(Construct):
             "SegmentWorkspaceId",
             default="",
             allowed_pattern="^[A-Za-z0-9]{0,64}$",
-            constraint_description="the id from Segment's workspace settings, letters and digits",
+            constraint_description="letters and digits",
             description="Optional: the Segment workspace that may write into segment-logs/.",
         )
         self.segment_workspace_id = workspace.value_as_string

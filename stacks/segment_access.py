@@ -11,7 +11,7 @@ from stacks.own_account import OWN_ACCOUNT
 from stacks.parameters import WorkshopParameters
 from stacks.storage import SEGMENT_LOGS, DataBucket
 
-# Source: segment.com/docs/connections/storage/catalog/aws-s3 (the IAM kind of the destination).
+# Source: twilio.com/docs/segment/connections/storage/catalog/aws-s3, with IAM.
 SEGMENT_PRINCIPAL = "arn:aws:iam::595280932656:role/segment-s3-integration-production-access"
 
 

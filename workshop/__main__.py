@@ -2,16 +2,20 @@
 
 import sys
 
+OURS = {"embedded_aws", "release", "stacks", "workshop"}
+
 
 def main() -> None:
-    """Run it, if it is set up."""
+    """Run the command line, or say how to install what it needs."""
     try:
         from workshop.commands.app import main as run  # noqa: PLC0415 - it may not be installed
+
+        run()
     except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] in {"workshop", "stacks", "embedded_aws"}:
+        package = (error.name or "").partition(".")[0]
+        if package in OURS:
             raise
-        sys.exit(f"Error: {error.name} is not installed.\nNext:  make setup")
-    run()
+        sys.exit(f"error: the Python package {package} is not installed.\nNext: make setup")
 
 
 if __name__ == "__main__":

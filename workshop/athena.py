@@ -23,8 +23,10 @@ _NUMBERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
 }
-_CORRECT = "Correct the statement; python -m workshop query lists those that work"
+_CORRECT = "Correct the statement; for those that work: workshop query"
 _NEXT_STEPS = (
+    (".*(schema '.*' does not exist|database does not exist)",
+     "Make the database first: workshop query 04"),
     ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
      "Ask for the permission that the message names"),
     ("hive_", "Look at the object or the table that the message names; the statement may be right"),
@@ -205,7 +207,7 @@ def stream(account: Account, execution: Execution) -> Iterator[list[str]]:
     """
     bucket, _, key = execution.location.removeprefix("s3://").partition("/")
     body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
-    text = codecs.getreader("utf-8")(body, errors="surrogateescape")
+    text = codecs.getreader("utf-8")(body, "surrogateescape")
     csv.field_size_limit(_LONGEST_VALUE)
     width = None
     try:

@@ -148,9 +148,8 @@ def print_json(value: object) -> None:
 def print_csv(rows: Iterable[Iterable[object]]) -> None:
     """Answer with CSV and nothing else: exactly, unless a terminal would act on it."""
     text = StringIO()
-    terminal = sys.stdout.isatty()
-    csv.writer(text, lineterminator="\n" if terminal else "\r\n").writerows(rows)
-    sys.stdout.write(plain(text.getvalue()) if terminal else text.getvalue())
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    sys.stdout.write(plain(text.getvalue()) if sys.stdout.isatty() else text.getvalue())
 
 
 def inert(value: object) -> object:

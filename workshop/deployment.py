@@ -1,10 +1,12 @@
 """Deploying with the real CDK CLI, on AWS and on the embedded AWS alike."""
 
+import fcntl
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +102,56 @@ def environment(account: Account) -> dict[str, str]:
         given = inherited_environment() | {name: os.environ[name] for name in names}
     else:
         given = {n: value for n, value in os.environ.items() if not n.startswith(_SEGMENTS)}
+        given = _signed_in(account, given)
     # The virtual environment's Python runs app.py, and its Node runs the CLI and jsii.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return given | QUIET | {"PATH": path, "CI": "true"}
 
 
+def _signed_in(account: Account, given: Mapping[str, str]) -> dict[str, str]:
+    """Put the credentials into the variables, as the CLI has no terminal to ask for an MFA code on.
+
+    They replace the profile, so the region is named as well.
+    """
+    found = account.session.get_credentials()
+    if found is None:
+        return {**given}
+    key = found.get_frozen_credentials()
+    values = {
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
+        "AWS_SESSION_TOKEN": key.token,
+        "AWS_REGION": account.region,
+    }
+    profile = {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", *values}
+    kept = {name: value for name, value in given.items() if name not in profile}
+    return kept | {name: value for name, value in values.items() if value}
+
+
 def _moment(stack: Mapping[str, Any] | None) -> list[object]:
     """What tells one operation on a stack from the next."""
     return [stack and stack.get(key) for key in ("StackId", "StackStatus", "LastUpdatedTime")]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one command at a time run the CDK CLI in this folder, which has one cdk.out.
+
+    Raises:
+        WorkshopError: another one does.
+    """
+    folder = os.open(build_folder(), os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkshopError(
+                "Another command deploys or destroys in this folder.",
+                "Wait until it has ended, then run this one again",
+            ) from None
+        yield
+    finally:
+        os.close(folder)
 
 
 def _cdk(
@@ -117,7 +161,7 @@ def _cdk(
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
     lines: list[str] = []
-    with open(log, "a", encoding="utf-8", opener=private.opener) as copy:
+    with _alone(), open(log, "a", encoding="utf-8", opener=private.opener) as copy:
         process = subprocess.Popen(
             [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
             cwd=folder,

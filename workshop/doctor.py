@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ def check_machine(port: int) -> Iterator[Check]:
     )
     yield _attempt("Java", _java)
     for program in ("node", "npm"):
-        yield _attempt(program, lambda program=program: _version_of(program))
+        yield _attempt(program, partial(_version_of, program))
     yield _attempt("CDK CLI", _cdk)
     yield _attempt("packages", _packages)
     free = shutil.disk_usage(PROJECT).free / 1e9

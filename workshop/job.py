@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop.account import Account
 from workshop.accounting import PREFIX, Accounting, Log
 from workshop.environment import Environment
@@ -55,8 +56,12 @@ class JobRun:
 
     def __str__(self) -> str:
         time = f"{'after' if self.is_finished else 'for'} {self.seconds} s"
-        cause = f": {self.error.splitlines()[0]}" if self.error else ""
-        return f"{self.id} is {self.state} {time}{cause}"
+        return f"{self.id} is {self.state} {time}{self.cause and f': {self.cause}'}"
+
+    @property
+    def cause(self) -> str:
+        """Why it failed, in a line, without the record counts that the script adds."""
+        return cause_of(self.error)
 
     def require_success(self) -> None:
         """Raise an error unless it succeeded.
@@ -65,12 +70,18 @@ class JobRun:
             WorkshopError: it did not; the message is Glue's, the details are of its log.
         """
         if self.state != "SUCCEEDED":
-            cause, *more = (self.error or "no reason given").splitlines()
             raise WorkshopError(
-                f"The job run {self.id} is {self.state}: {cause}",
+                f"The job run {self.id} is {self.state}: {self.cause or 'no reason given'}",
                 f"Read the log: workshop logs {self.id}",
-                "\n".join([*more, *self.log]),
+                "\n".join(self.log),
             )
+
+
+def cause_of(error: str) -> str:
+    """The error of a run in a line, without the record counts that the script adds."""
+    lines = (line.strip() for line in error.splitlines())
+    counts = (*COUNTS, OTHER_EVENTS)
+    return " ".join(line for line in lines if line.partition(" ")[0] not in counts)
 
 
 def run(account: Account, environment: Environment, follow: Follow) -> JobRun:

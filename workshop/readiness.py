@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from workshop import queries, seeding
+from workshop import causes, queries, seeding
 from workshop.account import Account
 from workshop.environment import Environment, resources
 from workshop.verification import Check
@@ -60,7 +60,32 @@ def check(account: Account, environment: Environment) -> list[Check]:
             f"{len(saved)} in {environment.workgroup}",
         ),
         held("Job", lambda: _job(account, environment), f"{environment.job} and its script"),
+        *([] if account.embedded else [_lake_formation(account)]),
     ]
+
+
+def _lake_formation(account: Account) -> Check:
+    """Whether participants may read new tables; who deployed them may in any case.
+
+    Source: AWS Lake Formation Developer Guide, "Changing the default settings for your data lake".
+    """
+    advice = "Allow IAM access control in Lake Formation's Data Catalog settings, and deploy again"
+    try:
+        settings = account.session.client("lakeformation").get_data_lake_settings()
+    except ClientError as error:
+        if causes.of(error) is not causes.DENIED:
+            raise
+        return Check("Lake Formation", passed=True, found="not allowed to look", advice="")
+    missing = [
+        kind
+        for kind in ("Database", "Table")
+        if not any(
+            granted["Principal"]["DataLakePrincipalIdentifier"] == "IAM_ALLOWED_PRINCIPALS"
+            for granted in settings["DataLakeSettings"].get(f"Create{kind}DefaultPermissions", [])
+        )
+    ]
+    found = f"closes each new {' and '.join(missing)}".lower() if missing else "lets IAM decide"
+    return Check("Lake Formation", not missing, found, advice)
 
 
 def _has_logs(account: Account, environment: Environment) -> bool:

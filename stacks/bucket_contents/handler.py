@@ -1,6 +1,6 @@
 """The Lambda behind the custom resource: fills the data bucket, and empties it on deletion.
 
-It answers CloudFormation every time: a resource that never does blocks its stack for hours.
+It always answers: a resource that does not blocks its stack for hours.
 """
 
 import base64
@@ -60,7 +60,7 @@ def texts(properties: dict[str, Any]) -> dict[str, str]:
 
 
 def fill(bucket: Any) -> dict[str, str]:
-    """Write 30 days of sample logs that end today (UTC); return their counts, as text."""
+    """Write 30 days of sample logs, until today (UTC); return their counts."""
     files = events = 0
     kind = {"ContentType": "application/json", "ContentEncoding": "gzip"}
     for log in log_files(datetime.now(UTC).date()):

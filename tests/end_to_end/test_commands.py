@@ -100,7 +100,7 @@ def test_a_run_can_be_left_followed_again_and_stopped(environment: Checkout) -> 
         assert f"The run {run['id']} continues in Glue" in error
         assert f"{run['id']} is RUNNING" in environment.run("status").stdout
         refused = environment.run("run-job", code=1).stderr
-        assert "stop" in refused
+        assert f"workshop --local {environment.port} stop" in refused
         following = environment.start("run-job", "--attach")
         while "started" not in environment.run("logs").stdout:
             assert following.poll() is None
@@ -131,7 +131,7 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     empty = f"s3://{bucket}/segment-logs/nothing-here/"
     error = environment.run("run-job", "--S3_JSON_INPUT_PATH", empty, code=1).stderr
     assert error.count("PATH_NOT_FOUND") == 1
-    assert "logs jr_" in error
+    assert f"workshop --local {environment.port} logs jr_" in error
     assert "Traceback" in environment.run("-v", "logs").stdout
     assert s3.get_object(Bucket=bucket, Key=csv)["Body"].read() == b"the run before"
     s3.delete_object(Bucket=bucket, Key=csv)

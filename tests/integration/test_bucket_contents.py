@@ -203,6 +203,24 @@ def test_modules_come_unpacked_and_beside_an_edited_one(
     assert list(found.values()) == ["edited"]
 
 
+def test_another_bucket_is_refused_and_the_way_back_is_not(
+    s3: Any,  # noqa: ANN401
+    bucket: str,
+    cloudformation: tuple[str, list[dict[str, Any]]],
+) -> None:
+    """Another BucketSuffix would end well, with an empty bucket, and leave all data behind."""
+    first, second = ({"Bucket": name, "Objects": {"a": name}} for name in ("first", bucket))
+    contents = {"PhysicalResourceId": "first/contents"}
+    there = ask(cloudformation, "Update", second, OldResourceProperties=first, **contents)
+    assert there["Status"] == "FAILED"
+    assert "BucketSuffix" in there["Reason"]
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    back = ask(cloudformation, "Update", first, OldResourceProperties=second, **contents)
+    assert back["Status"] == "SUCCESS"
+    for answer in (there, back):
+        assert answer["PhysicalResourceId"] == "first/contents"
+
+
 def test_an_update_never_answers_with_another_id(
     cloudformation: HTTPServer,
     s3: Any,  # noqa: ANN401

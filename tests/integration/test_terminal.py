@@ -59,11 +59,11 @@ def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
 def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
     """From any folder, and without asking AWS."""
     completed = subprocess.run(
-        [sys.executable, "-m", "workshop"],
+        [Path(sys.executable).with_name("workshop")],
         cwd=tmp_path,
         env={
             **os.environ,
-            "PYTHONPATH": str(PROJECT),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "_WORKSHOP_COMPLETE": "complete_bash",
             "COMP_WORDS": typed,
             "COMP_CWORD": str(len(typed.split()) - 1),

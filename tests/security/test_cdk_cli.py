@@ -1,6 +1,8 @@
 """The CDK CLI: whom it talks to, and what it leaves in the user's home."""
 
+import fcntl
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +18,8 @@ from workshop.account import Account
 from workshop.errors import WorkshopError
 
 AWS = Account(boto3.Session(region_name="us-east-1"), None)
+AWS.session.get_credentials = lambda: None  # type: ignore[method-assign]
+SIGNED_IN = Account(boto3.Session("key", "secret", "token", region_name="eu-west-1"), None)
 EMBEDDED = Account(boto3.Session(region_name="us-east-1"), "http://127.0.0.1:4566")
 # What the library that app.py uses keeps, wherever the CLI has its own: itself, unpacked, and
 # hashes of the files that it packs.
@@ -123,6 +127,7 @@ def test_a_rehearsal_reports_nothing(
     ("account", "handed_on"),
     [
         (AWS, {"GITHUB_TOKEN", "AWS_PROFILE", "SSH_AUTH_SOCK"}),  # signing in may need any of them
+        (SIGNED_IN, {"GITHUB_TOKEN", "SSH_AUTH_SOCK"}),
         (EMBEDDED, {"AWS_PROFILE"}),
     ],
 )
@@ -138,3 +143,19 @@ def test_what_the_cli_loads_gets_no_secret_that_it_does_not_need(
         run_cdk(account, tmp_path, f"env > {tmp_path}/environment")
     lines = (tmp_path / "environment").read_text().splitlines()
     assert {line.partition("=")[0] for line in lines if "a terminal's" in line} == handed_on
+    keys = {"AWS_ACCESS_KEY_ID=key", "AWS_SESSION_TOKEN=token", "AWS_REGION=eu-west-1"}
+    assert keys <= {*lines} or account is not SIGNED_IN
+
+
+def test_a_second_command_in_the_same_folder_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two `make up` at once would write one cdk.out, and both fail with the CDK's own words."""
+    monkeypatch.setattr(deployment, "BUILD", tmp_path)
+    first = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    with pytest.raises(WorkshopError, match="Another command"):
+        run_cdk(EMBEDDED, tmp_path, "true")
+    os.close(first)
+    with pytest.raises(WorkshopError, match="cdk"):  # it runs, and makes no assembly
+        run_cdk(EMBEDDED, tmp_path, "true")

@@ -21,10 +21,6 @@ STUB = """#!/bin/sh
     CDK_DISABLE_CLI_TELEMETRY "$CDK_DISABLE_CLI_TELEMETRY"
   printf '\\n'
 } >> calls
-if [ "$1 $2 $3" = "-m venv --clear" ]; then
-  mkdir -p "$4/bin"
-  for name in pip python npm node cdk; do cp "$0" "$4/bin/$name"; done
-fi
 """
 # Each makes a file `mark` where it becomes the text of make or of the shell.
 ATTACKS = (
@@ -45,6 +41,8 @@ ATTACKS = (
 )
 NO_PORTS = ("", " ", "0", "-1", "65536", "99999999999999999999", "80x", "4566 ", "0x1F", "８０")  # noqa: RUF001
 NO_STACKS = ("", " ", "1Stack", "-Stack", "Sta_ck", "A" * 129, "A ", "--help", "Stäck")
+# Nothing is installed.
+SET_UP = tuple(f"--old-file={name}" for name in ("setup", "setup-deploy", "setup-test"))
 SETTABLE = ("PORT", "PYTHON", "SBOM", "STACK")
 
 
@@ -124,7 +122,7 @@ def test_a_value_that_is_not_valid_is_an_error_that_names_the_variable(
         value = ""  # make leaves leading blanks out
     words, env = given(name, value, where)
     before = scratch.files()
-    ended = scratch.make("--old-file=setup", "-k", "-i", "status", *words, env=env)
+    ended = scratch.make(*SET_UP, "-k", "-i", "status", *words, env=env)
     assert scratch.files() == before
     assert ended.returncode
     assert f"{name} must be" in ended.stderr
@@ -139,7 +137,7 @@ def test_a_valid_port_and_stack_reach_the_command(
     """A check that refuses what is right is not usable."""
     words, env = given("PORT", port, where)
     more, more_env = given("STACK", stack, where)
-    ended = scratch.make("--old-file=setup", "status", *words, *more, env=env | more_env)
+    ended = scratch.make(*SET_UP, "status", *words, *more, env=env | more_env)
     assert ended.returncode == 0, ended.stderr
     (call,) = scratch.calls()
     assert call == ["python", "-m", "workshop", "status", "--stack", stack]
@@ -168,7 +166,7 @@ def test_the_folder_of_the_bill_is_a_folder_and_nothing_else(
 ) -> None:
     """Any path will do, so nothing in it may mean anything."""
     words, env = given("SBOM", value, where)
-    ended = scratch.make("--old-file=setup", "sbom", *words, env=env)
+    ended = scratch.make(*SET_UP, "sbom", *words, env=env)
     assert ended.returncode == 0, ended.stderr
     assert not (scratch.folder / "mark").exists()
     folder = value if where == "environment" else value.lstrip()
@@ -177,7 +175,7 @@ def test_the_folder_of_the_bill_is_a_folder_and_nothing_else(
 
 def test_no_folder_for_the_bill(scratch: Scratch) -> None:
     """The root of the disk is not meant."""
-    ended = scratch.make("--old-file=setup", "sbom", "SBOM=")
+    ended = scratch.make(*SET_UP, "sbom", "SBOM=")
     assert ended.returncode
     assert "SBOM" in ended.stderr
 
@@ -190,19 +188,18 @@ def test_no_folder_for_the_bill(scratch: Scratch) -> None:
 def test_another_variable_is_refused(scratch: Scratch, name: str, value: str) -> None:
     """`make destroy STAK=Second` would destroy the default stack."""
     before = scratch.files()
-    ended = scratch.make("--old-file=setup", "destroy", f"{name}={value}")
+    ended = scratch.make(*SET_UP, "destroy", f"{name}={value}")
     assert scratch.files() == before
     assert ended.returncode
     assert name in ended.stderr
 
 
-@pytest.mark.parametrize("name", ["LOCAL", "PYTEST", "EVENT_TEMPLATE", "PIP_INSTALL", "PORT_RULE"])
+@pytest.mark.parametrize("name", ["LOCAL", "PYTEST", "EVENT_TEMPLATE", "INSTALL", "PORT_RULE"])
 def test_the_environment_changes_no_command_even_with_e(scratch: Scratch, name: str) -> None:
     """`make -e` lets the environment win over the Makefile."""
     env = {name: "true; touch mark;"}
-    old = ("--old-file=setup", "--old-file=.venv/checkov/installed")
     for target in ("status", "test", "event-package"):
-        scratch.make("-e", *old, target, env=env)
+        scratch.make("-e", *SET_UP, target, env=env)
     scratch.make("-e", "setup", env=env | {"PYTHON": str(scratch.folder / ".venv/bin/python")})
     assert scratch.calls()
     assert not (scratch.folder / "mark").exists()
@@ -217,52 +214,25 @@ def test_help_needs_nothing(scratch: Scratch) -> None:
     assert scratch.make().stdout == shown.stdout
 
 
-@pytest.fixture
-def python(tmp_path: Path) -> Path:
-    """A stub in a folder whose name has a space."""
-    path = tmp_path / "my programs" / "python3"
-    path.parent.mkdir()
-    path.write_text(STUB)
-    path.chmod(0o755)
-    return path
-
-
-def test_only_spark_is_built_and_only_by_what_is_locked(scratch: Scratch, python: Path) -> None:
-    """What builds a package runs as the user: an unlocked one is anybody's code."""
-    made = scratch.make("setup", ".venv/checkov/installed", f"PYTHON={python}")
-    assert made.returncode == 0, made.stderr
-    quiet = ["-qq", "--disable-pip-version-check"]
-    wheels_only = ["--require-hashes", "--only-binary", ":all:"]
-    spark = ["--no-binary", "pyspark", "--no-build-isolation", "--no-cache-dir", "--no-deps"]
-    assert [call for call in scratch.calls() if call[0] == "pip"] == [
-        ["pip", "install", *quiet, *wheels_only, "-r", "requirements-build.txt"],
-        ["pip", "install", *quiet, *wheels_only, *spark, "-r", "requirements-spark.txt"],
-        ["pip", "install", *quiet, *wheels_only, "-r", "requirements-dev.txt"],
-        ["pip", "install", *quiet, *wheels_only, "-r", "requirements-checkov.txt"],
-    ]
-
-
-def test_the_lock_takes_no_other_package_without_a_wheel(scratch: Scratch) -> None:
-    """Setup could not install it."""
-    assert scratch.make("--old-file=setup", "lock").returncode == 0
-    locks = [call for call in scratch.calls() if call[:3] == ["uv", "pip", "compile"]]
-    assert len(locks) == len(list(PROJECT.glob("requirements*.txt")))
-    for call in locks:
-        assert "--generate-hashes" in call
-        text = " ".join(call)
-        assert (
-            "--only-binary :all: --no-binary pyspark --no-build-isolation-package pyspark" in text
-        )
-
-
-def test_no_npm_call_runs_scripts(scratch: Scratch, python: Path) -> None:
+def test_no_npm_call_runs_scripts(scratch: Scratch) -> None:
     """An install script of any of a hundred packages runs as the user."""
-    scratch.make("setup", f"PYTHON={python}")
-    scratch.make("--old-file=setup", "diagrams")
-    scratch.make("--old-file=setup", "lock")
+    for target in ("diagrams", "lock"):
+        scratch.make(*SET_UP, target)
     calls = [call for call in scratch.calls() if call[0] == "npm"]
-    assert [call[1] for call in calls] == ["ci", "ci", "install"]
+    assert [call[1] for call in calls] == ["ci", "install"]
     assert all("--ignore-scripts" in call for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("target", "purpose"),
+    [("deploy", "deploy"), ("synth", "deploy"), ("up", "develop"), ("test", "test")],
+)
+def test_a_target_installs_what_it_needs(scratch: Scratch, target: str, purpose: str) -> None:
+    """AWS CloudShell has room for what deploying needs, and not for the tests."""
+    scratch.make(target, "PYTHON=.venv/bin/python")
+    asked, installed = scratch.calls()[:2]
+    assert asked[:2] == ["python", "-c"]
+    assert installed == ["python", "install.py", purpose]
 
 
 @pytest.mark.parametrize("target", ["synth", "event-template", "deploy"])
@@ -270,7 +240,7 @@ def test_the_cdk_cli_reports_nothing_and_keeps_out_of_the_home(
     scratch: Scratch, target: str
 ) -> None:
     """Who uses what is nobody's business."""
-    scratch.make("--old-file=setup", target)
+    scratch.make(*SET_UP, target)
     call, environment = scratch.calls()[0], scratch.environments()[0]
     assert call[0] == "cdk"
     assert environment["CDK_DISABLE_CLI_TELEMETRY"] == "true"
@@ -280,7 +250,7 @@ def test_the_cdk_cli_reports_nothing_and_keeps_out_of_the_home(
 def test_nothing_is_installed_elsewhere() -> None:
     """A script beside the Makefile would need the same care."""
     tracked = subprocess.run(
-        ["git", "ls-files", ".ci", "bin", "bench", "stacks", "workshop", "*.sh", "*.toml"],
+        ["git", "ls-files", ".ci", "bench", "stacks", "workshop", "*.sh", "*.toml"],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -299,7 +269,7 @@ def test_nothing_is_installed_elsewhere() -> None:
 def test_a_terminal_of_the_embedded_aws_does_not_deploy_to_aws(scratch: Scratch) -> None:
     """Its region would be deployed to, whatever the user's own is."""
     key = {"AWS_ACCESS_KEY_ID": EMBEDDED_ACCOUNT}
-    done = scratch.make("--old-file=setup", "deploy", env=key)
+    done = scratch.make(*SET_UP, "deploy", env=key)
     assert done.returncode != 0
     assert "open another one for AWS" in done.stdout
     assert scratch.calls() == []

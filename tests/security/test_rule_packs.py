@@ -109,7 +109,7 @@ def test_a_finding_that_is_not_acknowledged_stops_the_synthesis(tmp_path: Path) 
 def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Synthesized]) -> None:
     """Checkov is a second opinion on the same templates."""
     checkov = Path(sys.prefix) / "checkov" / "bin" / "checkov"
-    assert checkov.exists(), "Checkov is not installed: make .venv/checkov/installed"
+    assert checkov.exists(), "Checkov is not installed: make setup-test"
     options = [
         "--framework",
         "cloudformation",

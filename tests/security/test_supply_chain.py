@@ -19,7 +19,6 @@ import pytest
 from tests.support import PROJECT
 from tests.support.loopback import serving
 
-LOCKS = sorted(path.name for path in PROJECT.glob("requirements*.txt"))
 NPM_PROJECTS = (".", "docs/diagrams")
 MARK = "require('fs').writeFileSync('mark', '')"
 RUN = f'node -e "{MARK}"'
@@ -28,53 +27,13 @@ PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "--old-file=setup", *arguments],
+        ["make", *(f"--old-file={name}" for name in ("setup", "setup-test")), *arguments],
         cwd=PROJECT,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-def blocks(lock: str) -> list[str]:
-    """Each package of a lock, with its hashes."""
-    return re.split(r"\n(?=\S)", lock.strip())
-
-
-@pytest.mark.parametrize("lock", LOCKS)
-def test_every_dependency_is_pinned_with_its_hash(lock: str) -> None:
-    """Tomorrow's installation must not have what nobody has seen."""
-    text = (PROJECT / lock).read_text(encoding="utf-8")
-    packages = blocks(text)
-    assert packages
-    assert [p for p in packages if not PINNED.match(p) or "--hash=sha256:" not in p] == []
-
-
-def test_spark_and_what_builds_it_are_locked_once() -> None:
-    """Two versions of Spark in two locks cannot both be installed."""
-    spark = blocks((PROJECT / "requirements-spark.txt").read_text(encoding="utf-8"))
-    assert [PINNED.findall(package)[0][0] for package in spark] == ["pyspark"]
-    assert spark[0] in blocks((PROJECT / "requirements-dev.txt").read_text(encoding="utf-8"))
-    build = PINNED.findall((PROJECT / "requirements-build.txt").read_text(encoding="utf-8"))
-    assert [name for name, _ in build] == ["setuptools"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lock", LOCKS)
-@pytest.mark.parametrize("python", ["3.11", "3.14"])
-def test_spark_alone_has_no_wheel(tmp_path: Path, lock: str, python: str) -> None:
-    """A package that has to be built would not be installed. This asks the package index."""
-    packages = blocks((PROJECT / lock).read_text(encoding="utf-8"))
-    spark = [package for package in packages if package.startswith("pyspark==")]
-    wheels = tmp_path / "wheels.txt"
-    wheels.write_text("\n".join(p for p in packages if p not in spark))
-    built = tmp_path / "built.txt"
-    built.write_text("\n".join(spark))
-    choice = ["uv", "pip", "install", "--dry-run", "--no-deps", "--require-hashes"]
-    choice += ["--only-binary", ":all:", "--python-version", python, "--target", str(tmp_path)]
-    assert subprocess.run([*choice, "-r", wheels], check=False).returncode == 0
-    assert subprocess.run([*choice, "-r", built], check=False).returncode == bool(spark)
 
 
 @pytest.mark.parametrize("folder", NPM_PROJECTS)

@@ -6,7 +6,7 @@ from typing import Any, cast
 from rich.progress import Progress, TextColumn
 from rich.text import Text
 
-from workshop import console
+from workshop import console, fleet_progress
 from workshop.accounts_file import Member
 from workshop.commands import fleet as fleet_cli
 from workshop.commands.answer import Answer
@@ -20,11 +20,11 @@ def _outcome(text: str) -> Outcome:
 
 def _live_view(text: str) -> None:
     visit = Visit(Member("111122223333", "us-east-1", text), 1, cast("Any", None), text or "x")
-    console.out.print(fleet_cli._view([visit], [_outcome(text)]))  # noqa: SLF001
+    console.out.print(fleet_progress.view_of([visit], [_outcome(text)]))
 
 
 def _lines_of_a_fleet(text: str) -> None:
-    with fleet_cli._shown(1) as watch:  # noqa: SLF001
+    with fleet_progress.shown(1) as watch:
         watch([], [_outcome(text)])
 
 

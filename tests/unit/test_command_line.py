@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 
 from tests.support import PROJECT
 from tests.support.checkout import free_port
@@ -149,6 +149,6 @@ def test_the_page_of_the_command_line_says_what_the_help_says() -> None:
     options = [
         (" ".join(filter(None, [option.opts[0], option.metavar])), option.help.removesuffix("."))
         for option in group.params
-        if option.name in OPTIONS
+        if isinstance(option, TyperOption) and option.name in OPTIONS and option.help
     ]
     assert rows == [*options, *_commands(group)]

@@ -1,6 +1,7 @@
 """The arguments of a run: options and pairs are united, and no misspelt name is ignored."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import segment_io
@@ -33,7 +34,7 @@ def test_the_names_are_those_of_the_script() -> None:
     ],
 )
 def test_options_and_pairs_are_united(
-    words: list[str], options: dict[str, object], expected: dict[str, str]
+    words: list[str], options: dict[str, Any], expected: dict[str, str]
 ) -> None:
     """Glue's form and that of the command line can be mixed."""
     assert job_arguments(words, ["--MINE"], **options) == expected
@@ -52,7 +53,7 @@ def test_options_and_pairs_are_united(
     ],
 )
 def test_what_is_not_an_argument_is_refused(
-    words: list[str], options: dict[str, object], named: str, step: str
+    words: list[str], options: dict[str, Any], named: str, step: str
 ) -> None:
     """A run with a misspelt first day reads all days, and replaces the CSV."""
     with pytest.raises(WorkshopError) as error:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workshop.account import Account
 from workshop.accounting import LOG_LINES_SHOWN, PREFIX, Accounting, Log
-from workshop.job import LogTail
+from workshop.job import LogTail, cause_of
 
 GROUP = "/jobs/output"
 
@@ -145,3 +145,20 @@ def test_whatever_the_line_says_it_is_counts_or_a_complaint(text: str) -> None:
     assert bool(log.accounting) != bool(log.complaint)
     for _, _, number in log.accounting.rows() if log.accounting else ():
         assert type(number) is int
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("", ""),
+        ("ValueError: x must be y", "ValueError: x must be y"),
+        (
+            "ValueError: No record was kept.\n  records_read 0 in all\n  filtered 0 no userId",
+            "ValueError: No record was kept.",
+        ),
+        ("Py4JJavaError: An error\n  AccessDenied: no", "Py4JJavaError: An error AccessDenied: no"),
+    ],
+)
+def test_the_cause_of_a_failed_run_is_a_line(error: str, cause: str) -> None:
+    """The counts are a table of their own, and the traceback is behind -v."""
+    assert cause_of(error) == cause

@@ -158,6 +158,11 @@ def test_ctrl_c_stops_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Insufficient permissions to execute the query. User: ...", "Ask for the permission"),
         ("Bytes scanned limit was exceeded", "Read less"),
         ("GENERIC_INTERNAL_ERROR: null", "Run it again"),
+        ("Schema 'default' does not exist", "Make the database"),
+        (
+            "FAILED: SemanticException [Error 10072]: Database does not exist: x",
+            "Make the database",
+        ),
     ],
 )
 def test_the_next_step_suits_the_reason(reason: str, step: str) -> None:

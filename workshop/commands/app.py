@@ -4,20 +4,22 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
-from typer import Abort, BadParameter
+from typer import Abort
+from typer._click.exceptions import UsageError
 
 from workshop import causes, console
 from workshop.account import DEFAULT_PORT
 from workshop.commands import data, environment, fleet, job, machine, query, segment
-from workshop.commands.context import group
+from workshop.commands.answer import Answer
+from workshop.commands.context import add_command, group
 from workshop.errors import WorkshopError
 
-UsageError = BadParameter.__mro__[1]  # of every word that is not understood
 NOT_UNDERSTOOD = 2
 app = group(
     rich_markup_mode="rich",
@@ -26,8 +28,24 @@ app = group(
     help="Deploy, rehearse, check and tear down the exercise environment: on AWS, with the "
     "credentials that any AWS tool would use, or with --local on this machine.",
 )
-for module in (environment, job, query, data, segment, machine, fleet):
-    module.register(app)
+# Those that take words which are not options of theirs.
+PAIRS = {"allow_extra_args": True, "ignore_unknown_options": True}
+THE_REST = {"allow_extra_args": True, "allow_interspersed_args": False}
+SETTINGS = {job.run_job: PAIRS, data.transform: PAIRS, machine.aws: THE_REST}
+COMMANDS: dict[str, Sequence[Callable[..., Answer | None]]] = {
+    "The environment": (environment.up, environment.status, environment.down),
+    "The job": (job.run_job, job.logs, job.stop),
+    "Results": (query.query, data.verify, data.report_, machine.open_),
+    "Data": (data.seed, data.transform, segment.send_events),
+    "This machine": (machine.doctor_, machine.env, machine.aws),
+}
+for panel, functions in COMMANDS.items():
+    for function in functions:
+        settings = SETTINGS.get(function)
+        add_command(app, function, rich_help_panel=panel, context_settings=settings)
+for function in (fleet.check, fleet.deploy, fleet.destroy):
+    add_command(fleet.GROUP, function)
+app.add_typer(fleet.GROUP, name="fleet", rich_help_panel="Many accounts")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from workshop import console, deployment
-from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, Account, connect
+from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, LAST_PORT, Account, connect
 from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
 from workshop.errors import WorkshopError
@@ -30,12 +30,7 @@ _TARGET = re.compile(r"\bmake (up|down|deploy|destroy|status)\b(?! \w+=)")
 _CLOSED_PIPE = 141  # the exit code that a shell expects: 128 + SIGPIPE
 
 
-def stack_name(name: str | None) -> str | None:
-    """Accept a stack's name as CloudFormation would.
-
-    Raises:
-        WorkshopError: it is not a valid name.
-    """
+def _stack(name: str | None) -> str | None:
     if name is not None and not _STACK_NAME.fullmatch(name):
         raise WorkshopError(
             f"--stack {name[:130]!r} is not a valid name of a stack.",
@@ -50,16 +45,17 @@ def _option(kind: object, *names: str, **settings: Any) -> object:  # noqa: ANN4
     ]
 
 
+def _port(number: int | None) -> int | None:
+    if number is not None and not 1 <= number <= LAST_PORT:
+        raise typer.BadParameter(f"{number} is not a port: 1 to {LAST_PORT}")
+    return number
+
+
 def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
     if wanted:
-        console.out.print(f"workshop {version()}")
+        project = tomllib.loads((deployment.PROJECT / "pyproject.toml").read_text())["project"]
+        console.out.print(f"workshop {project['version']}")
         raise typer.Exit
-
-
-def version() -> str:
-    """This project's version, as pyproject.toml has it."""
-    with (deployment.PROJECT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
 
 
 # By the names of the attributes of Context.
@@ -70,15 +66,14 @@ OPTIONS = {
         int | None,
         "--local",
         metavar="[PORT]",
-        min=1,
-        max=65_535,
+        callback=_port,
         help=f"Use the embedded AWS on this machine, at port {DEFAULT_PORT} or PORT.",
     ),
     "stack": _option(
         str | None,
         "--stack",
         metavar="NAME",
-        callback=stack_name,
+        callback=_stack,
         help=f"Use this stack instead of {DEFAULT_STACK}.",
     ),
     "as_json": _option(bool, "--json", help="Output JSON."),
@@ -170,12 +165,12 @@ class _Group(_PlainFlags, TyperGroup): ...
 def add_command(
     app: typer.Typer,
     function: Callable[..., Answer | None],
-    name: str | None = None,
     **settings: Any,  # noqa: ANN401 - Typer's own
 ) -> None:
     """Add a function as a command, with the shared options; its answer is printed.
 
-    The function takes the context first, and then its own options.
+    The function takes the context first, and then its own options. An underscore at the end of its
+    name, which tells it from a module, is not part of the command's.
     """
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
@@ -198,6 +193,7 @@ def add_command(
     _sign(run, own)
     text = inspect.getdoc(function) or ""
     settings["help"] = re.sub(r"(?<!\n)\n(?!\n)", " ", text)  # Rich would keep the line's end
+    name = function.__name__.strip("_").replace("_", "-")
     app.command(name, cls=_Command, **settings)(run)
 
 

@@ -18,7 +18,7 @@ from workshop import (
 )
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, failure_of
-from workshop.commands.context import Context, Yes, add_command
+from workshop.commands.context import Context, Yes
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
     EndDate,
@@ -26,24 +26,15 @@ from workshop.commands.job import (
     MaxRows,
     StartDate,
     accounting_parts,
-    job_arguments,
 )
 from workshop.errors import WorkshopError
+from workshop.job import cause_of
+from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    results, data = {"rich_help_panel": "Results"}, {"rich_help_panel": "Data"}
-    add_command(app, verify, **results)
-    add_command(app, write_report, "report", **results)
-    add_command(app, seed, **data)
-    words = {"allow_extra_args": True, "ignore_unknown_options": True}
-    add_command(app, transform, context_settings=words, **data)
-
-
 def verify(context: Context) -> Answer:
-    """Check the CSV against every rule that Amazon Personalize documents.
+    """Check the CSV against every documented rule of Personalize.
 
     Example: workshop verify
     """
@@ -55,8 +46,10 @@ def verify(context: Context) -> Answer:
     return Answer(checks, [checks_table(checks), *notes], failure_of(verification.require, checks))
 
 
-def write_report(context: Context) -> Answer:
-    """Do what is left of the exercise, and write build/report.html and build/summary.json.
+def report_(context: Context) -> Answer:
+    """Do what is left of the exercise, and write the report.
+
+    It goes to build/report.html, its data to build/summary.json.
 
     Example: workshop report
     """
@@ -84,7 +77,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     ] = False,
     yes: Yes = False,
 ) -> Answer:
-    """Write sample Segment logs to the bucket or, with --to, to a folder.
+    """Write sample Segment logs to the bucket or to a folder.
 
     The same shop and the same format as the logs that a deployment brings; any number of events,
     in constant memory.
@@ -130,7 +123,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     events: Events = None,
     max_rows_per_file: MaxRows = None,
 ) -> Answer:
-    """Run the job's own script, unchanged, on folders of this machine.
+    """Run the job's own script, unchanged, on local folders.
 
     You can also pass the script's arguments as Glue does: --NAME VALUE.
 
@@ -169,11 +162,10 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
         step.result = f"the CSV is in {output_dir}" if finished.succeeded else "failed"
     failure = None
     if not finished.succeeded:
-        cause, *more = finished.error_message.splitlines() or ["no reason given"]
         failure = WorkshopError(
-            f"The script failed: {cause}",
-            f"Look at what is in {input_dir}; workshop -v transform ... shows the traceback",
-            "\n".join([*more, *errors.tail]),
+            f"The script failed: {cause_of(finished.error_message)}",
+            f"Look at what is in {input_dir}; add -v for the traceback",
+            "\n".join(errors.tail),
         )
     parts = accounting_parts(output) if output.accounting or not failure else []
     return Answer(output.accounting, parts, failure)

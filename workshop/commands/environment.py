@@ -16,18 +16,12 @@ from workshop import (
     verification,
 )
 from workshop.commands.answer import Answer, Facts, Table, failure_of
-from workshop.commands.context import Context, Yes, add_command
+from workshop.commands.context import Context, Yes
 from workshop.environment import deployed
 from workshop.errors import WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
 from workshop.verification import Check
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for function in (up, status, down):
-        add_command(app, function, rich_help_panel="The environment")
 
 
 def up(
@@ -38,7 +32,7 @@ def up(
         typer.Option("--cdk", help="Another argument for cdk deploy; can be repeated."),
     ] = None,
 ) -> Answer:
-    """Deploy the environment, do the whole exercise in it, and report.
+    """Deploy the environment, do the exercise in it, and report.
 
     You can run it again: what is done already is left alone.
 
@@ -85,7 +79,7 @@ def up(
 
 
 def status(context: Context) -> Answer:
-    """Show what is deployed, whether it is ready, and the last job run.
+    """Show what is deployed, whether it is ready, and the last run.
 
     Example: workshop status --json
     """

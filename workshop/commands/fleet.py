@@ -11,25 +11,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Group
-from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column
-from rich.table import Table as LiveTable
-from rich.text import Text
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.commands.answer import Answer, Table
-from workshop.commands.context import Context, Yes, add_command, group
+from workshop.commands.context import Context, Yes, group
 from workshop.deletion import Contents
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet
-from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Visit, Work
+from workshop.fleet_progress import shown
+from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Work
 
-app = group(
-    help="Check, deploy and destroy the environment in many accounts at once.\n\n"
+GROUP = group(
+    help="Check, deploy and destroy the environment in many accounts.\n\n"
     "Your credentials assume a role in each account. You can run each command again: it goes on "
     "where it stopped. The exit code is 0 when all is well in every account.",
 )
@@ -53,13 +48,6 @@ Csv = Annotated[
 ]
 
 
-def register(parent: typer.Typer) -> None:
-    """Add the group."""
-    for function in (check, deploy, destroy):
-        add_command(app, function)
-    parent.add_typer(app, name="fleet", rich_help_panel="Many accounts")
-
-
 def check(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
     *,
@@ -72,7 +60,9 @@ def check(  # noqa: PLR0913 - a command's options are its arguments
     timeout: Timeout = 900,
     results: Csv = None,
 ) -> Answer:
-    """Check which accounts are ready: the stack, its data, tables, saved queries and job.
+    """Check which accounts are ready.
+
+    It checks the stack, its data, tables, saved queries and job.
 
     Example: workshop fleet check --accounts accounts.txt
 
@@ -118,7 +108,7 @@ def destroy(  # noqa: PLR0913 - a command's options are its arguments
     yes: Yes = False,
     results: Csv = None,
 ) -> Answer:
-    """Delete the stack in every account, and prove that nothing of it is left.
+    """Delete the stack in every account, and prove that it is gone.
 
     Example: workshop fleet destroy --accounts accounts.txt
     """
@@ -129,11 +119,11 @@ def destroy(  # noqa: PLR0913 - a command's options are its arguments
 
 def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     """Count what would be deleted, unless nobody asks."""
-    question = f"Delete the stack {stack} in {len(chosen.members)} accounts"
+    question = f"Delete the stack {stack} in {_accounts(len(chosen.members))}"
     if yes or not sys.stdin.isatty():
         return question
     counted = dict[str, list[Contents]]()
-    with _shown(len(chosen.members)) as watch:
+    with shown(len(chosen.members)) as watch:
         chosen.run(fleet.count(stack, counted), COUNTED, watch)
     if chosen.stop.event.is_set():
         raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
@@ -176,9 +166,9 @@ def _fleet(context: Context, file: Path, role: str, concurrency: int, seconds: f
 def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     total = len(chosen.members)
     with _results_file(results) as write:
-        console.progress.print(f"Working on {total} accounts from {chosen.organizer}.")
+        console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
         began = time.monotonic()
-        with _shown(total) as watch:
+        with shown(total) as watch:
             outcomes = chosen.run(work, well, watch)
         took = time.monotonic() - began
         write(outcomes)
@@ -190,9 +180,13 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
         "requests": sum(outcome.requests for outcome in outcomes),
         "throttled": sum(outcome.throttled for outcome in outcomes),
     }
-    what = f"{states[well]} of {total} accounts are {well}"
+    what = f"{states[well]} of {_accounts(total)} {'is' if total == 1 else 'are'} {well}"
     failure = chosen.stop.cause or _failure(outcomes, well)
     return Answer(value, _summary(outcomes, what, took), failure)
+
+
+def _accounts(number: int) -> str:
+    return f"{number} account{'' if number == 1 else 's'}"
 
 
 def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
@@ -242,59 +236,3 @@ def _summary(outcomes: list[Outcome], what: str, seconds: float) -> list[Table |
         f"{sum(o.throttled for o in outcomes)} of them throttled."
     )
     return [Table(columns, rows, "Look at these"), total] if rows else [total]
-
-
-@contextmanager
-def _shown(total: int) -> Iterator[Callable[[list[Visit], list[Outcome]], None]]:
-    """Show progress: a live table on a terminal, elsewhere a line for each account that is done."""
-    said = 0
-
-    def say(_: list[Visit], done: list[Outcome]) -> None:
-        nonlocal said
-        for one in done[said:]:
-            text = f"{one.account} {one.region} {one.name}".rstrip()
-            text = _first_line(f"{text}: {one.state}, {one.found} ({one.seconds} s)")
-            console.progress.print(console.mark(text, passed=one.well), soft_wrap=True)
-        said = len(done)
-
-    if not console.progress.is_terminal:
-        yield say
-        return
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    task = bar.add_task("accounts", total=total)
-    with Live(console=console.progress, auto_refresh=False, transient=True) as live:
-
-        def draw(under_way: list[Visit], done: list[Outcome]) -> None:
-            states = Counter(outcome.state for outcome in done)
-            counts = ", ".join(f"{count} {state}" for state, count in states.items())
-            bar.update(task, completed=len(done), description=counts or "accounts")
-            live.update(Group(bar, _view(under_way, done)), refresh=True)
-
-        yield draw
-
-
-def _view(under_way: list[Visit], done: list[Outcome]) -> LiveTable:
-    """What is wrong so far, then who is under way, as many as fit."""
-    view = LiveTable(
-        Column("account", no_wrap=True),
-        Column("state", no_wrap=True),
-        Column("what", no_wrap=True, ratio=1),
-        expand=True,
-    )
-    now = time.monotonic()
-    rows = [(o.account, o.name, Text(o.state, "red"), o.found) for o in done if not o.well]
-    rows += [
-        (v.member.id, v.member.name, Text(f"{now - v.began:.0f} s"), v.doing) for v in under_way
-    ]
-    for account, name, state, what in rows[: max(console.progress.height - 7, 1)]:
-        view.add_row(f"{account} {name}", state, _first_line(what))
-    return view
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")

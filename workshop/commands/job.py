@@ -12,7 +12,7 @@ from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import accounting, console, job
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, Table, failure_of
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
@@ -21,11 +21,11 @@ _DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
 _PANEL = "The job's arguments"
 StartDate = Annotated[
     datetime | None,
-    typer.Option(help="First UTC day to read.", rich_help_panel=_PANEL, **_DAY),  # type: ignore[arg-type]
+    typer.Option(help="First UTC day to read.", rich_help_panel=_PANEL, **_DAY),
 ]
 EndDate = Annotated[
     datetime | None,
-    typer.Option(help="Last UTC day to read.", rich_help_panel=_PANEL, **_DAY),  # type: ignore[arg-type]
+    typer.Option(help="Last UTC day to read.", rich_help_panel=_PANEL, **_DAY),
 ]
 Events = Annotated[
     str | None,
@@ -42,14 +42,6 @@ Run = Annotated[str | None, typer.Argument(help="The run's id; default the newes
 _IN_THE_TABLE = re.compile(
     rf"({'|'.join((*COUNTS, OTHER_EVENTS, accounting.PREFIX.strip()))}) |run-\d+ (started|finished)"
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    words = {"allow_extra_args": True, "ignore_unknown_options": True}
-    add_command(app, run_job, rich_help_panel="The job", context_settings=words)
-    add_command(app, logs, rich_help_panel="The job")
-    add_command(app, stop, rich_help_panel="The job")
 
 
 def run_job(  # noqa: PLR0913 - a command's options are its arguments
@@ -126,7 +118,9 @@ def logs(
         bool, typer.Option("--follow", "-f", help="Go on until the run ends.")
     ] = False,
 ) -> Answer | None:
-    """Show the log of a run: what the script prints and, if it failed, its errors.
+    """Show the log of a run.
+
+    It is what the script prints and, if the run failed, its errors.
 
     Example: workshop logs --follow
     """

@@ -12,7 +12,7 @@ from stacks import outputs
 from workshop import doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
 from workshop.commands.answer import Answer, Checks
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.verification import Check
 
@@ -23,7 +23,6 @@ PAGES = {
     "job": outputs.JOB_CONSOLE,
     "dashboard": outputs.DASHBOARD_CONSOLE,
 }
-PANEL = "This machine"
 ON_THE_EMBEDDED_AWS = {
     "bucket": "workshop aws s3 ls",
     "athena": "workshop query",
@@ -32,16 +31,7 @@ ON_THE_EMBEDDED_AWS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    add_command(app, open_page, "open", rich_help_panel="Results")
-    add_command(app, check_machine, "doctor", rich_help_panel=PANEL)
-    add_command(app, env, rich_help_panel=PANEL)
-    theirs = {"allow_extra_args": True, "allow_interspersed_args": False}
-    add_command(app, aws, rich_help_panel=PANEL, context_settings=theirs)
-
-
-def open_page(
+def open_(
     context: Context,
     *,
     page: Annotated[
@@ -75,8 +65,8 @@ def open_page(
     return Answer({"url": url}, [url])
 
 
-def check_machine(context: Context) -> Answer:
-    """Check this machine and the account: everything that the commands need.
+def doctor_(context: Context) -> Answer:
+    """Check this machine and the account.
 
     Example: workshop doctor
     """
@@ -92,9 +82,10 @@ def check_machine(context: Context) -> Answer:
 
 
 def env(_: Context) -> Answer:
-    """Print what other tools need to use the embedded AWS: its endpoint, region and key.
+    """Print the variables by which other tools use the embedded AWS.
 
-    For a POSIX shell to evaluate. The key lets everything in: do not write it down.
+    They are the endpoint, region and key, for a POSIX shell to evaluate. The key allows everything:
+    do not write it down.
 
     Example: eval "$(workshop env)" && aws s3 ls
     """

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from rich.filesize import decimal
 
 from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note, Table
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery
 
@@ -19,11 +19,6 @@ SHOWN_ROWS = 1000
 SHOWN_OTHERS = 200  # saved queries that are not the stack's
 LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
 _ROWS_A_TICK = 1000
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add_command(app, query, rich_help_panel="Results")
 
 
 def _complete(incomplete: str) -> list[tuple[str, str]]:
@@ -69,7 +64,7 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
         bool, typer.Option("--yes", help="Run a query that is not the stack's without asking.")
     ] = False,
 ) -> Answer | None:
-    """List the saved queries, or run one, all that read, or any statement.
+    """List the saved queries, or run one, all, or any statement.
 
     The stack's own queries run by their numbers or words of their names, and with --all. One that
     somebody added or changed runs by its whole name, once you have read its statement: it has your
@@ -150,7 +145,9 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
                 context.account, context.environment, saved.sql, saved.database, limit=rows
             )
         results.append(result)
-        parts += [Table(result.columns, result.rows, saved.name), Note(_cost(result))]
+        if result.columns:  # there are none of a statement that answers nothing
+            parts.append(Table(result.columns, result.rows, saved.name))
+        parts.append(Note(_cost(result)))
     if len(results) > 1:
         seconds = sum(result.seconds for result in results)
         scanned = decimal(sum(result.scanned_bytes for result in results))
@@ -173,7 +170,7 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
 def _cost(result: athena.Result) -> str:
     """What a query took: its rows, its time, and what Athena bills."""
     if not result.columns:
-        return f"done in {result.seconds:.2f} s"
+        return f"Done in {result.seconds:.2f} s"
     number = len(result.rows)
     rows = f"{'the first ' if result.more else ''}{number:,} row{'' if number == 1 else 's'}"
     rest = "; there are more: a higher --limit, or --csv for all" if result.more else ""
@@ -187,11 +184,12 @@ def _print_csv(
     account = context.account
     with console.progress.status(saved.name) as status:
         execution = athena.execute(account, context.environment, saved.sql, saved.database)
+        rows: Iterator[Sequence[str | None]]
         if execution.location.endswith(".csv"):
             rows = athena.stream(account, execution)
         else:  # of a statement that is no SELECT, the result is text
             result = athena.fetch(account, execution, limit)
-            rows = iter([result.columns, *result.rows])
+            rows = iter([result.columns, *result.rows] if result.columns else [])
         rows = itertools.islice(rows, None if limit is None else limit + 1)
         count = 0
         while batch := list(itertools.islice(rows, _ROWS_A_TICK)):
@@ -199,7 +197,7 @@ def _print_csv(
             count += len(batch)
             status.update(f"{saved.name}: {count:,} rows")
     console.progress.print(
-        f"{count - 1:,} rows in {execution.seconds:.2f} s, "
+        f"{max(count - 1, 0):,} rows in {execution.seconds:.2f} s, "
         f"{decimal(execution.scanned_bytes)} scanned",
         style="dim",
     )

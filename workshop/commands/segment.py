@@ -9,7 +9,7 @@ import typer
 
 from workshop import console
 from workshop.commands.answer import Answer
-from workshop.commands.context import Context, add_command
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from workshop.segment.delivery import Outcome
 
 EARLIEST = date(2000, 1, 1)  # the earliest time that the job accepts
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    add_command(app, send_events, rich_help_panel="Data")
 
 
 def send_events(  # noqa: PLR0913 - a command's options are its arguments
@@ -74,7 +69,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
         ),
     ] = None,
 ) -> Answer:
-    """Send simulated days in the shop to Segment, as its sources would have.
+    """Send simulated days in the shop to Segment.
 
     The events are those that seed writes for the same days. They go to website-prod, android-prod
     and ios-prod; events of the shop's emails go to email-prod if that has a key. Run it again to
@@ -101,11 +96,11 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
             f"{outcome.error}. {_result(outcome)}; the rest was not sent.",
             "Fix the cause, then run the same command again: Segment drops what it has already",
         )
-    sources = {
+    counts = {
         source: {"delivered": outcome.delivered[source], "failed": outcome.failed[source]}
         for source in keys
     }
-    return Answer({"host": url, "sources": sources, "error": outcome.error}, failure=failure)
+    return Answer({"host": url, "sources": counts, "error": outcome.error}, failure=failure)
 
 
 def _period(first: str, days: int, events: int | None) -> Period:

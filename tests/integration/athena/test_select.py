@@ -9,6 +9,7 @@ from tests.support import PROJECT
 from tests.support.athena import BUCKET, DATABASE, OPEN_CSV, OPEN_X, Aws
 from tests.unit.test_athena_sql import OUTSIDE
 
+
 @pytest.mark.usefixtures("segment")
 
 

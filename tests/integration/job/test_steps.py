@@ -132,7 +132,8 @@ IDENTIFIERS: dict[str, str | None] = {
 def test_an_identifier_is_a_text_or_the_digits_of_a_number(spark: SparkSession) -> None:
     """Two users whose ids are doubles from 2^53 on would become one."""
     texts = [f'{{"userId": {value}, "messageId": "{n}"}}' for n, value in enumerate(IDENTIFIERS)]
-    found = job.parse(lines(spark, *texts)).select(job.identifier("userId").alias("user"))
+    users = job.parse(lines(spark, *texts)).select(segment_io.text_at("userId").alias("user"))
+    found = users.select(job.identifier("user").alias("user"))
     assertDataFrameEqual(
         found, spark.createDataFrame([(text,) for text in IDENTIFIERS.values()], "user STRING")
     )
@@ -150,7 +151,11 @@ def test_skus_are_the_events_own_or_those_of_its_products(spark: SparkSession) -
         "{}": [],
     }
     texts = [f'{{"properties": {properties}}}' for properties in cases]
-    found = job.parse(lines(spark, *texts)).select(job.skus().alias("skus"))
+    read = job.parse(lines(spark, *texts)).select(
+        segment_io.text_at("properties.sku").alias("own"),
+        segment_io.texts_at("properties.products", "sku").alias("listed"),
+    )
+    found = read.select(job.skus("own", "listed").alias("skus"))
     expected = spark.createDataFrame([(skus,) for skus in cases.values()], "skus ARRAY<STRING>")
     assertDataFrameEqual(found, expected)
 

@@ -287,8 +287,8 @@ def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
     folder = tmp_path / "elsewhere"
     copy_project(folder)
     subprocess.run(
-        # The requirements are installed already; a copy's are newer than they.
-        ["make", "--old-file=setup", "event-package"],
+        # A copy's environment is a link.
+        ["make", "--old-file=setup-deploy", "event-package"],
         cwd=folder,
         env={
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),

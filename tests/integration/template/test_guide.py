@@ -165,8 +165,8 @@ def test_the_schema_is_the_csvs() -> None:
 def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
     """The first event that somebody sends would be filtered, or never leave the machine.
 
-    Source of the request's form: segment.com/docs/connections/sources/catalog/libraries/server/
-    http-api, and of the record that it becomes: segment-docs, partners/spec.
+    Source of the request's form: twilio.com/docs/segment/connections/sources/catalog/libraries/
+    server/http-api, and of the record that it becomes: segment-docs, partners/spec.
     """
     (command,) = (block for block in blocks("bash") if block.startswith("curl"))
     words = shlex.split(command.replace("\\\n", ""))

@@ -1,0 +1,90 @@
+"""Nothing is deleted without consent, and the question says what would go."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import typer
+
+from embedded_aws.server import EmbeddedAws
+from stacks.bucket_contents.simulated_shop import log_files
+from tests.support.checkout import free_port, owner_of
+from workshop import console, deletion
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
+from workshop.errors import WorkshopError
+
+BUCKET = "personalize-data-1"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[boto3.Session]:
+    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as session:
+        yield session
+
+
+def test_the_question_names_the_place_and_what_is_not_made_again(session: boto3.Session) -> None:
+    """Whoever is in another account than they think would delete Segment's real logs."""
+    cloudformation: Any = session.client("cloudformation")
+    account = Account(session, None)
+    assert f"{EMBEDDED_ACCOUNT} in {EMBEDDED_REGION}" in deletion.question(account, "One")
+    bucket = f'{{"Type": "AWS::S3::Bucket", "Properties": {{"BucketName": "{BUCKET}"}}}}'
+    cloudformation.create_stack(
+        StackName="One", TemplateBody=f'{{"Resources": {{"Data": {bucket}}}}}'
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="One")
+    samples = [log.key for log in log_files(date(2026, 11, 1), 2, 200)]
+    real = ["segment-logs/0Aiq3x/1432684800000/1.gz", "segment-logs/ios-prod/notes.txt", "mine"]
+    for key in (*(f"segment-logs/{key}" for key in samples), *real):
+        session.client("s3").put_object(Bucket=BUCKET, Key=key)
+
+    question = deletion.question(account, "One")
+
+    for part in (
+        EMBEDDED_ACCOUNT,
+        EMBEDDED_REGION,
+        f"s3://{BUCKET}/",
+        f"{len(samples) + 3} objects",
+    ):
+        assert part in question
+    assert "3 of them not sample logs" in question
+    assert deletion.contents(account, BUCKET, "segment-logs/").others == 2
+
+
+@pytest.mark.parametrize(
+    ("terminal", "yes", "answer", "outcome"),
+    [
+        (True, False, True, None),
+        (True, False, False, typer.Abort),
+        (True, True, None, None),
+        (False, True, None, None),
+        (False, False, None, WorkshopError),
+    ],
+    ids=["agreed", "refused", "--yes", "--yes in a script", "a script"],
+)
+def test_without_a_terminal_it_wants_yes(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    terminal: bool,
+    yes: bool,
+    answer: bool | None,
+    outcome: type[Exception] | None,
+) -> None:
+    """A script in the wrong folder would delete what nobody meant."""
+    asked: list[str] = []
+
+    def confirm(question: str, **_: object) -> None:
+        asked.append(question)
+        if not answer:
+            raise typer.Abort
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
+    monkeypatch.setattr(typer, "confirm", confirm)
+    if outcome:
+        with pytest.raises(outcome):
+            console.confirm("Delete \u202eall", yes=yes)
+    else:
+        console.confirm("Delete \u202eall", yes=yes)
+    assert asked == (["Delete \\u202eall?"] if answer is not None else [])

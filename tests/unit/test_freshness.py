@@ -1,0 +1,186 @@
+"""Whether the CSV, the record counts and the logs are of the same data."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from embedded_aws.server import EmbeddedAws
+from stacks import outputs
+from tests.support.checkout import free_port, owner_of
+from tests.unit.test_job_log import COUNTED
+from workshop import freshness, job, summary
+from workshop.account import Account
+from workshop.environment import Environment
+from workshop.freshness import Data
+from workshop.job import JobRun
+
+BUCKET = "personalize-data-1"
+ENVIRONMENT = Environment(
+    "One", "arn:one", "CREATE_COMPLETE", {outputs.BUCKET: BUCKET, outputs.JOB: "job"}
+)
+BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def ms(seconds: float) -> int:
+    """Epoch milliseconds, so many seconds after the run began."""
+    return int((BEGAN + timedelta(seconds=seconds)).timestamp() * 1000)
+
+
+def finished(state: str, started: float, ended: float) -> JobRun:
+    return JobRun("jr_1", state, 9, ms(started), ms(ended))
+
+
+@pytest.mark.parametrize(
+    ("data", "newest", "complaint"),
+    [
+        (Data(ms(5), ms(0), 9), finished("SUCCEEDED", 1, 9), ""),
+        (Data(ms(5), ms(6), 9), finished("SUCCEEDED", 1, 9), "older than the newest logs"),
+        (Data(ms(5), ms(0), 9), finished("FAILED", 20, 30), "older than the run jr_1"),
+        (Data(ms(5), ms(0), 9), finished("TIMEOUT", 20, 30), "older than the run jr_1"),
+        (Data(ms(5), ms(0), 9), finished("FAILED", 1, 2), ""),
+        (Data(ms(5), ms(0), 9), None, ""),
+        (Data(0, ms(6), 9), finished("FAILED", 20, 30), ""),
+    ],
+    ids=["fresh", "logs", "failed", "timeout", "failed before", "no run", "no csv"],
+)
+def test_a_csv_that_is_older_than_what_is_there_is_said(
+    data: Data, newest: JobRun | None, complaint: str
+) -> None:
+    """Yesterday's CSV would be imported for today's logs."""
+    assert complaint in data.complaint(newest)
+    assert bool(data.complaint(newest)) == bool(complaint)
+
+
+@pytest.mark.parametrize(
+    ("data", "counted", "complaint"),
+    [
+        (Data(ms(5), ms(0), 9), True, ""),
+        (Data(ms(5), ms(6), 9), False, "older than the newest logs"),
+        (Data(ms(50), ms(0), 9), False, "not of the run"),
+        (Data(0, ms(0), 9), False, "not of the run"),
+    ],
+    ids=["the run's", "newer logs", "another run's", "none"],
+)
+def test_a_report_has_the_counts_of_its_own_data_only(
+    data: Data,
+    counted: bool,  # noqa: FBT001 - a column of the table
+    complaint: str,
+) -> None:
+    """100,000 records read would stand beside queries over 3,000."""
+    run = finished("SUCCEEDED", 1, 9)
+    shown = summary._matched(run, data, data.complaint(run))  # noqa: SLF001
+    assert (shown.accounting == run.accounting) or not counted
+    assert complaint in shown.complaint
+    assert bool(shown.complaint) == bool(complaint)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]:
+    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as session:
+        session.client("s3").create_bucket(Bucket=BUCKET)
+        yield session
+
+
+@pytest.fixture
+def put(session: boto3.Session) -> Iterator[Callable[[str, str], None]]:
+    """Put a text into the bucket; it is empty afterwards."""
+
+    def write(key: str, text: str) -> None:
+        session.client("s3").put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+
+    yield write
+    session.resource("s3").Bucket(BUCKET).objects.delete()
+
+
+def test_the_csv_tells_when_its_run_began(
+    session: boto3.Session, put: Callable[[str, str], None]
+) -> None:
+    """S3's own time of a file is that of its end: logs may have come while the run read."""
+    account = Account(session, None)
+    assert freshness.look(account, ENVIRONMENT) == Data(0, 0, 0)
+    for name in (f"run-{ms(7)}-part-r-00001.csv", f"run-{ms(5)}-part-r-00000.csv", "note.txt", ""):
+        put(f"transformed/{name}", "x")
+    put("segment-logs/ios/1/1.gz", "x")
+    found = freshness.look(account, ENVIRONMENT)
+    assert (found.csv, found.files) == (ms(5), 1)
+    assert abs(found.logs / 1000 - datetime.now(UTC).timestamp()) < 60
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "rows", "complaint"),
+    [
+        (ms(5), json.dumps(COUNTED, indent=2), 3, ""),
+        (ms(5), "{bad", None, "cannot be read"),
+        (ms(50), json.dumps(COUNTED), None, ""),
+        (ms(-5), json.dumps(COUNTED), None, ""),
+    ],
+    ids=["the run's", "edited", "a later run's", "an earlier run's"],
+)
+def test_without_a_log_the_counts_are_read_from_the_bucket(  # noqa: PLR0913 - a table's columns
+    session: boto3.Session,
+    put: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    folder: int,
+    text: str,
+    rows: int | None,
+    complaint: str,
+) -> None:
+    """A log group that is missing, or that Glue could not write to, costs the record counts."""
+    put(f"rejected/run-{folder}/accounting.json", text)
+    put(f"rejected/run-{folder}/part-00000.json", "x")
+    glue: Any = session.client("glue")
+    make = session.client
+    monkeypatch.setattr(session, "client", lambda name: glue if name == "glue" else make(name))
+    record = {
+        "Id": "jr_1",
+        "JobRunState": "SUCCEEDED",
+        "ExecutionTime": 9,
+        "StartedOn": BEGAN,
+        "CompletedOn": BEGAN + timedelta(seconds=9),
+    }
+    with Stubber(glue) as stubber:
+        stubber.add_response("get_job_runs", {"JobRuns": [record]}, {"JobName": "job"})
+        run = job.last_run(Account(session, None), ENVIRONMENT)
+    assert run
+    assert (run.accounting.rows_written if run.accounting else None) == rows
+    assert complaint in run.complaint
+    assert bool(run.complaint) == bool(complaint)
+
+
+@pytest.mark.parametrize(
+    ("printed", "errors", "shown"),
+    [
+        (["Traceback ...", "ValueError: no record was kept"], ["INFO Spark"], "ValueError"),
+        (["pyspark.errors.AnalysisException: no"], ["INFO Spark"], "AnalysisException"),
+        (["started 1"], ["OutOfMemoryError: Java heap space"], "OutOfMemoryError"),
+        (["started 1"], [], "started 1"),
+    ],
+    ids=["traceback", "spark's", "daemon", "neither"],
+)
+def test_a_failed_run_shows_the_traceback_and_not_spark_s_own_log(
+    session: boto3.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    printed: list[str],
+    errors: list[str],
+    shown: str,
+) -> None:
+    """Glue ships the script's traceback to the group `output`, and Spark's noise to `error`."""
+    monkeypatch.setattr(
+        job.LogTail,
+        "new_lines",
+        lambda tail: iter(printed if tail.group.endswith("/output") else errors),
+    )
+    glue: Any = session.client("glue")
+    make = session.client
+    monkeypatch.setattr(session, "client", lambda name: glue if name == "glue" else make(name))
+    record = {"Id": "jr_1", "JobRunState": "FAILED", "StartedOn": BEGAN, "CompletedOn": BEGAN}
+    with Stubber(glue) as stubber:
+        stubber.add_response("get_job_run", {"JobRun": record})
+        run = job.wait(Account(session, None), ENVIRONMENT, "jr_1", lambda _state, _lines: None)
+    assert shown in run.log[-1]
