@@ -66,7 +66,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Fai
 
 @pytest.fixture(scope="module")
 def owner(server: Failing) -> Iterator[boto3.Session]:
-    """The owner of an account of the module's own; a bare `boto3.client` is theirs, too."""
+    """The owner of an account of the module's own; a bare `boto3.client` is theirs, too.
+
+    All accounts share one namespace of buckets, as on AWS.
+    """
     with signed_in(server, new_account()) as session:
         yield session
 

@@ -2,10 +2,19 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from workshop.summary import Summary
 
 HOSTILE = "</script><img src=https://example.com/x onerror=alert(1)>"
+COUNTED: dict[str, Any] = {
+    "records_read": 15,
+    "kept": 2,
+    "duplicates": 1,
+    "filtered": {"other event": 8, "no userId": 2, "no SKU": 0},
+    "rejected": {"not JSON": 1, "unusable timestamp": 1},
+    "rows_written": 3,
+}
 Row = dict[str, str | None]
 USUAL = Summary(
     environment={

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.summaries import COUNTED
 from workshop.account import Account
 from workshop.accounting import LOG_LINES_SHOWN, PREFIX, Accounting, Log
 from workshop.job import LogTail, cause_of
@@ -40,16 +41,6 @@ def test_a_log_that_does_not_end_does_not_keep_anybody(monkeypatch: pytest.Monke
     assert len(list(LogTail(Account(session, None), GROUP, "jr_1").new_lines())) < 100
     log = Log().add("on and on" for _ in range(100_000))
     assert len(log.tail) == LOG_LINES_SHOWN
-
-
-COUNTED: dict[str, Any] = {
-    "records_read": 15,
-    "kept": 2,
-    "duplicates": 1,
-    "filtered": {"other event": 8, "no userId": 2, "no SKU": 0},
-    "rejected": {"not JSON": 1, "unusable timestamp": 1},
-    "rows_written": 3,
-}
 
 
 def test_the_script_s_accounting_is_read() -> None:
