@@ -322,6 +322,8 @@ def test_up_again_changes_nothing(
     assert objects(s3, "") == before
     assert again["queries"] == summary["queries"]
     assert again["job"] == summary["job"]
+    results = {step["name"]: step["result"] for step in again["steps"]}
+    assert all("by an earlier run" in results[name] for name in ("Saved queries", "Glue job"))
     assert again["environment"]["outputs"] == summary["environment"]["outputs"]
 
 
