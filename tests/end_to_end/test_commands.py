@@ -1,5 +1,7 @@
 """The commands on an environment of the event template, in an account of its own."""
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -39,6 +41,24 @@ def glue(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
 
 def newest(glue: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
     return dict(glue.get_job_runs(JobName=JOB, MaxResults=1)["JobRuns"][0])
+
+
+def test_query_answers_as_csv(environment: Checkout) -> None:
+    """Another program can go on with an answer."""
+    answer = environment.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing").stdout
+    assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
+
+
+def test_query_has_all_rows_or_says_that_there_are_more(environment: Checkout) -> None:
+    """An answer that is cut in silence is a wrong answer."""
+    sql = "SELECT messageId FROM segment_logs LIMIT 1234"
+    whole = environment.run("query", "--csv", "--sql", sql)
+    assert len(whole.stdout.splitlines()) == 1235
+    assert "1,234 rows" in whole.stderr
+    part = environment.run("query", "--sql", sql, "--limit", "7").stderr
+    assert "the first 7 rows" in part
+    assert "there are more" in part
+    assert "the first 1,000 rows" in environment.run("query", "--sql", sql).stderr
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -22,9 +22,15 @@ from tests.support import PROJECT
 from tests.support.browser import opened
 from tests.support.checkout import Checkout, session_of
 from tests.support.expected_answers import EXPECTED, Data, Interaction, Record
+from tests.support.rehearsal import (
+    BUCKET,
+    as_texts,
+    objects,
+    rows_of_the_csv,
+    shown_by_the_dashboard,
+    sku_of,
+)
 
-ACCOUNT = "111122223333"
-BUCKET = f"personalize-data-{ACCOUNT}"
 GIVEN = ("--cdk=--parameters", "--cdk=SegmentWorkspaceId=workspace1")
 SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
 
@@ -48,19 +54,6 @@ def session(checkout: Checkout, summary: dict[str, Any]) -> boto3.Session:
 @pytest.fixture(scope="module")
 def s3(checkout: Checkout, session: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
     return session.client("s3", endpoint_url=checkout.endpoint)
-
-
-def objects(s3: Any, prefix: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-    return {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", [])}
-
-
-def rows_of_the_csv(s3: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - boto3's own
-    (key,) = objects(s3, "transformed/")
-    text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode("utf-8")
-    header, *rows = csv.reader(io.StringIO(text))
-    assert header == ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
-    return [tuple(row) for row in rows]
 
 
 def test_up_does_the_whole_exercise(checkout: Checkout, summary: dict[str, Any]) -> None:
@@ -99,29 +92,7 @@ def test_the_dashboard_shows_what_happened(
 ) -> None:
     """A dashboard that stays empty, or shows something else, is worse than none."""
     cloudwatch = session.client("cloudwatch", endpoint_url=checkout.endpoint)
-    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
-    body = json.loads(
-        cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
-    )
-    now = datetime.now(UTC)
-    found = {}
-    for widget in body["widgets"]:
-        for row in widget["properties"].get("metrics", []):
-            names = [word for word in row if isinstance(word, str)]
-            namespace, name, *dimensions = names
-            answer = cloudwatch.get_metric_statistics(
-                Namespace=namespace,
-                MetricName=name,
-                Dimensions=[
-                    {"Name": key, "Value": value}
-                    for key, value in zip(dimensions[::2], dimensions[1::2], strict=True)
-                ],
-                StartTime=now - timedelta(days=1),
-                EndTime=now + timedelta(minutes=1),
-                Period=172_800,
-                Statistics=["Sum"],
-            )
-            found[" ".join(names)] = sum(point["Sum"] for point in answer["Datapoints"])
+    found = shown_by_the_dashboard(cloudwatch)
     counts = summary["job"]["accounting"]
     job = summary["environment"]["outputs"]["JobName"]
     for name in ("records_read", "kept", "duplicates", "rows_written"):
@@ -204,10 +175,6 @@ def test_the_figures_are_what_the_logs_say(
     assert all(name == product[item] for item, name, *_ in figures["items"])
 
 
-def sku_of(event: dict[str, Any]) -> str:
-    return str(event.get("properties", {}).get("sku", ""))
-
-
 def test_the_csv_is_what_the_logs_say(
     s3: Any,  # noqa: ANN401
     records: list[tuple[str, dict[str, Any]]],
@@ -236,14 +203,6 @@ def answers(checkout: Checkout, summary: dict[str, Any]) -> dict[str, dict[str, 
     assert summary
     found = json.loads(checkout.run("query", "--all", "--json").stdout)
     return {answer["name"][:2]: answer | {"rows": as_texts(answer["rows"])} for answer in found}
-
-
-def as_texts(records: list[dict[str, Any]]) -> list[list[str | None]]:
-    """Rows of typed values as Athena renders them."""
-    return [
-        [json.dumps(v) if isinstance(v, int | float) else v for v in record.values()]
-        for record in records
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -336,26 +295,6 @@ def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
     assert "console.aws" not in status, "the embedded AWS has no console"
     listed = checkout.run("query").stdout
     assert "02 Which event types are there" in listed
-
-
-@pytest.mark.usefixtures("summary")
-def test_query_answers_as_csv(checkout: Checkout) -> None:
-    """Another program can go on with an answer."""
-    answer = checkout.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing").stdout
-    assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
-
-
-@pytest.mark.usefixtures("summary")
-def test_query_has_all_rows_or_says_that_there_are_more(checkout: Checkout) -> None:
-    """An answer that is cut in silence is a wrong answer."""
-    sql = "SELECT messageId FROM segment_logs LIMIT 2345"
-    whole = checkout.run("query", "--csv", "--sql", sql)
-    assert len(whole.stdout.splitlines()) == 2346
-    assert "2,345 rows" in whole.stderr
-    part = checkout.run("query", "--sql", sql, "--limit", "7").stderr
-    assert "the first 7 rows" in part
-    assert "there are more" in part
-    assert "the first 1,000 rows" in checkout.run("query", "--sql", sql).stderr
 
 
 def test_query_runs_all_that_read(checkout: Checkout, summary: dict[str, Any]) -> None:
