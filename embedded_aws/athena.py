@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 
 from embedded_aws import hooks
 from embedded_aws.athena_catalog import catalog_statement
+from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError, QueryStoppedError
 from embedded_aws.athena_permissions import check_output, check_output_bucket, check_result
-from embedded_aws.athena_queries import Queries, Request, Result, put_object
-from embedded_aws.athena_sql import MalformedQueryError, QueryFailedError, parse_statement
-from embedded_aws.athena_workers import QueryStoppedError, RunningQuery
-from embedded_aws.cloudwatch import publish
+from embedded_aws.athena_queries import Queries
+from embedded_aws.athena_sql import parse_statement
+from embedded_aws.athena_statement import Request, Result, put_object
+from embedded_aws.athena_workers import CANCELLED, TIMEOUT, RunningQuery
+from embedded_aws.cloudwatch import publish_query
 from embedded_aws.iam import AccessDeniedError
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,11 @@ def install() -> None:
     async def handle_request(
         method: str, path: str, headers: dict[str, str], body: bytes, parameters: Any
     ) -> Answer:
-        data = _catalog_named(body)
+        try:
+            data = dict(json.loads(body or b"{}"))
+        except (TypeError, ValueError):
+            return cast("Answer", await handle(method, path, headers, body, parameters))
+        _name_catalog(data)
         if headers.get("x-amz-target", "").endswith(".StartQueryExecution"):
             # In a thread: a long statement takes seconds to parse.
             refusal = await asyncio.to_thread(_check_request, data)
@@ -74,7 +80,7 @@ def install() -> None:
         if hooks.athena.executions.get(query_id) is None:
             return _invalid_request(f"QueryExecution {query_id} was not found")
         if query := _running.get(query_id):
-            threading.Thread(target=query.stop, args=["Query was cancelled by user"]).start()
+            threading.Thread(target=query.stop, args=[CANCELLED]).start()
         return stop(data)
 
     hooks.athena.handle_request = handle_request
@@ -92,11 +98,11 @@ def end() -> None:
 # ---- StartQueryExecution ----
 
 
-def _catalog_named(body: bytes) -> dict[str, Any]:
-    """A request; the name of AWS's own catalog is the same in any case."""
-    data: dict[str, Any] = json.loads(body or b"{}")
-    names = (name for name in ("CatalogName", "Name") if name in data)
-    return data | {n: "AwsDataCatalog" for n in names if str(data[n]).lower() == "awsdatacatalog"}
+def _name_catalog(data: dict[str, Any]) -> None:
+    """Write the name of AWS's own catalog, which is the same in any case, as MiniStack has it."""
+    for name in {"CatalogName", "Name"} & data.keys():
+        if str(data[name]).lower() == "awsdatacatalog":
+            data[name] = "AwsDataCatalog"
 
 
 def _invalid_request(message: str, **extra: str) -> Answer:
@@ -137,11 +143,9 @@ def _complete(data: dict[str, Any]) -> None:
     own = configuration.get("ResultConfiguration", {}).get("OutputLocation")
     enforced = _true(configuration.get("EnforceWorkGroupConfiguration"))
     location = own if enforced and own else wanted.get("OutputLocation") or own
-    # MiniStack keeps the context, and nothing else of the request that the statement needs.
-    data["QueryExecutionContext"] = {
-        "Database": "default",
-        **data.get("QueryExecutionContext", {}),
-    }
+    context = data.get("QueryExecutionContext", {})
+    database = context.get("Database", "default").strip("`")  # awswrangler quotes it
+    data["QueryExecutionContext"] = {**context, "Database": database}
     if not location:
         return
     bucket = urlsplit(location).netloc
@@ -179,8 +183,10 @@ def _execute(
     queries: Queries, query: RunningQuery, execution: dict[str, Any], request: Request
 ) -> None:
     status, statistics = execution["Status"], execution["Statistics"]
-    if status["State"] == "QUEUED":  # StopQueryExecution did not come first
-        status["State"] = "RUNNING"
+    if status["State"] != "QUEUED":  # StopQueryExecution came first
+        query.end()
+        return
+    status["State"] = "RUNNING"
     began = time.monotonic()
     try:
         result = _run(queries, query, request)
@@ -191,7 +197,7 @@ def _execute(
         execution["ResultConfiguration"]["OutputLocation"] = location
         end = {"State": "SUCCEEDED"}
     except QueryStoppedError as error:
-        state = "FAILED" if str(error) == "Query timeout" else "CANCELLED"
+        state = "FAILED" if str(error) == TIMEOUT else "CANCELLED"
         end = {"State": state, "StateChangeReason": str(error)}
     except (QueryFailedError, MalformedQueryError) as error:
         end = {"State": "FAILED", "StateChangeReason": str(error)}
@@ -204,7 +210,9 @@ def _execute(
     status["CompletionDateTime"] = int(time.time())
     if status["State"] != "CANCELLED":
         status |= end
-    _publish(execution)
+    workgroup = hooks.athena.workgroups.get(execution["WorkGroup"], {"Configuration": {}})
+    if _true(workgroup["Configuration"].get("PublishCloudWatchMetricsEnabled")):
+        publish_query(execution)
 
 
 def _run(queries: Queries, query: RunningQuery, request: Request) -> Result:
@@ -233,30 +241,6 @@ def _save(execution: dict[str, Any], result: Result) -> str:
         body = "".join(f"{line}\n" for line in result.lines).encode()
     put_object(location, body, "text/csv")
     return location
-
-
-def _publish(execution: dict[str, Any]) -> None:
-    """The metrics of a query that has ended, where its workgroup publishes them.
-
-    Source: docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
-    """
-    group, statistics = execution["WorkGroup"], execution["Statistics"]
-    workgroup = hooks.athena.workgroups.get(group, {"Configuration": {}})
-    if not _true(workgroup["Configuration"].get("PublishCloudWatchMetricsEnabled")):
-        return
-    for name, key, unit in (
-        ("ProcessedBytes", "DataScannedInBytes", "Bytes"),
-        ("TotalExecutionTime", "TotalExecutionTimeInMillis", "Milliseconds"),
-    ):
-        publish(
-            "AWS/Athena",
-            name,
-            statistics.get(key, 0),
-            unit,
-            WorkGroup=group,
-            QueryState=execution["Status"]["State"],
-            QueryType=execution["StatementType"],
-        )
 
 
 # ---- GetQueryResults ----

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from embedded_aws import hooks
+from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError
 from embedded_aws.athena_permissions import (
     check_drop_database,
     check_location,
     check_statement,
 )
-from embedded_aws.athena_queries import Result
-from embedded_aws.athena_sql import MalformedQueryError, QueryFailedError
+from embedded_aws.athena_statement import Result
 from embedded_aws.athena_tables import hive_text, hive_type
 
 CatalogStatement = Callable[[str], Result]
@@ -173,7 +173,8 @@ def _describe(cursor: Any) -> CatalogStatement | None:
             "\t".join(f"{it.get(key, ''):<20}" for key in ("Name", "Type", "Comment"))
             for it in columns
         ]
-        return _listing("col_name", texts)
+        names = ["col_name", "data_type", "comment"]
+        return Result(names, ["string"] * len(names), lines=texts)
 
     return describe
 

@@ -22,25 +22,15 @@ from sqlglot.errors import SqlglotError
 
 from embedded_aws import hooks
 from embedded_aws.athena_engine import FILE, literal, quoted
+from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
+from embedded_aws.athena_names import PATH_COLUMN, Relation, fields_of
 from embedded_aws.athena_permissions import check_listing, check_object, check_select
 from embedded_aws.athena_records import ERRORS
-from embedded_aws.athena_sql import PATH_COLUMN, QueryFailedError, Relation, fields_of
 from embedded_aws.athena_values import Type
 from embedded_aws.athena_workers import RunningQuery
 
-_SCALARS = {
-    "tinyint": "tinyint",
-    "smallint": "smallint",
-    "int": "int",
-    "bigint": "bigint",
-    "boolean": "boolean",
-    "float": "float",
-    "double": "double",
-    "text": "string",
-    "date": "date",
-    "timestamp": "timestamp",
-}
-_WITH_LENGTH = ("decimal", "varchar", "char")
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_SCALARS = (*_NUMBERS, "boolean", "text", "varchar", "char", "date", "timestamp")
 
 
 def hive_type(text: str) -> exp.DataType:
@@ -67,7 +57,7 @@ def _known(kind: exp.Expr | None) -> bool:
     if kind.is_type("array", "map"):
         wanted = 2 if kind.is_type("map") else 1
         return len(kind.expressions) == wanted and all(map(_known, kind.expressions))
-    return kind.is_type(*_SCALARS, *_WITH_LENGTH, "binary")
+    return kind.is_type(*_SCALARS, "binary")
 
 
 def hive_text(kind: exp.DataType) -> str:
@@ -84,9 +74,9 @@ def _spec(kind: exp.DataType) -> Type:
     if kind.is_type("map") and kind.expressions[0].is_type("text"):
         return {"*": _spec(kind.expressions[1])}
     text = hive_text(kind)
-    if not kind.is_type(*_SCALARS, *_WITH_LENGTH):
+    if not kind.is_type(*_SCALARS):
         raise QueryFailedError(f"NOT_SUPPORTED: The embedded Athena reads no columns of {text}")
-    return "string" if text in ("varchar", "char") else text
+    return "decimal(10,0)" if text == "decimal" else text
 
 
 @dataclass(frozen=True)
@@ -169,17 +159,22 @@ class TableStore:
         self._relations: dict[tuple[str, ...], tuple[str, Relation, Path]] = {}
         self._stale: list[Path] = []
 
-    def relation(self, query: RunningQuery, database: str, table: str) -> Relation:
+    def relation(
+        self, query: RunningQuery, database: str, table: str, limit: int | None
+    ) -> Relation:
         """The relation of a Glue table of the request's account and region.
 
         Raises:
             QueryFailedError: there is no such table, or it cannot be read.
+            QueryStoppedError: it has more bytes than the limit.
         """
         declared = find_table(database, table)
         storage = declared["StorageDescriptor"]
         objects = _objects(storage.get("Location") or "")
         for item in objects:
             check_object(item.bucket, item.key)
+        if limit is not None and sum(item.size for item in objects) > limit:
+            raise QueryStoppedError("Bytes scanned limit was exceeded")
         signature = json.dumps(
             [
                 [storage.get("Columns"), storage.get("SerdeInfo"), declared.get("Parameters")],

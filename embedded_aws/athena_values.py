@@ -5,6 +5,7 @@ README.md, `JsonReader`, `JsonWriter`, `HiveFormatUtils`. `test_athena_records` 
 Where a number cannot be read, its field is NULL (README: "Parse failures result in `null`").
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -25,12 +26,6 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _HEX, _OCTAL = re.compile(r"0[xX][0-9a-fA-F]{1,16}"), re.compile(r"0[0-7]{1,22}")
 _ENDLESS = {"NaN", "Infinity", "+Infinity", "-Infinity"}
-_DATE = r"([+-]?\d{1,10})-(\d{1,2})-(\d{1,2})"
-_DAY = re.compile(_DATE)
-_HIVE_TIME = re.compile(_DATE + r" (\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,9}))?")
-_ISO_TIME = re.compile(
-    _DATE + r"T(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?(?:[zZ]|([+-]\d\d):?(\d\d))?"
-)
 _MILLISECOND_DIGITS = 13  # a number this long is in milliseconds, a shorter one in seconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -118,8 +113,6 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _whole(bits: int, kind: str, value: Any) -> int | None:
-    if value.__class__ is Literal and value.isdecimal() and value[0] != "0" and len(value) < 3:
-        return int(value)
     plain = _plain(value, kind)
     number = _integer(plain)
     if number is None and _NUMBER.fullmatch(plain):
@@ -158,55 +151,28 @@ def _decimal(precision: int, scale: int, value: Any) -> str | None:
 
 def _date(value: Any) -> str | None:
     plain = _plain(value, "DATE")
-    found = _DAY.fullmatch(plain.strip(BLANKS).partition(" ")[0])
     days = _integer(plain)
-    try:
-        if found:
-            return _moment(*map(int, found.groups())).date().isoformat()
-        return (_EPOCH + timedelta(days)).date().isoformat() if days is not None else None
-    except (OverflowError, ValueError):
-        return None
-
-
-def _moment(year: int, month: int, day: int, *time: int) -> datetime:
-    """A time whose parts may be too large, which then run over into the next one."""
-    year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
-    hours, minutes, seconds, microseconds = (*time, 0, 0, 0, 0)[:4]
-    return datetime(year, month, 1, tzinfo=UTC) + timedelta(
-        day - 1, seconds, microseconds, 0, minutes, hours
-    )
+    with contextlib.suppress(OverflowError, ValueError):
+        if days is not None:
+            return (_EPOCH + timedelta(days)).date().isoformat()
+        return datetime.fromisoformat(plain.strip(BLANKS)[:10]).date().isoformat()
+    return None
 
 
 def _timestamp(value: Any) -> str | None:
-    plain = _plain(value, "TIMESTAMP")
-    try:
-        moment = _time(plain) if ":" in plain else _number_of_seconds(plain)
-    except (OverflowError, ValueError):
-        return None
-    return moment and moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
-
-
-def _time(plain: str) -> datetime | None:
-    found = _ISO_TIME.fullmatch(plain) or _HIVE_TIME.fullmatch(plain.strip(BLANKS))
-    if found is None:
-        return None
-    *parts, fraction = found.groups()[:7]
-    moment = _moment(*(int(part or 0) for part in parts), int((fraction or "").ljust(6, "0")[:6]))
-    hours, minutes = (*found.groups()[7:], None, None)[:2]
-    if hours:
-        moment -= timedelta(hours=int(hours), minutes=int(hours[0] + minutes))
-    return moment
-
-
-def _number_of_seconds(plain: str) -> datetime | None:
-    if "." in plain and _NUMBER.fullmatch(plain):
-        return _EPOCH + timedelta(milliseconds=int(Decimal(plain).scaleb(3)))
-    if not _WHOLE.fullmatch(plain):
-        return None
-    number = int(plain)
-    if len(plain) >= _MILLISECOND_DIGITS:
-        return _EPOCH + timedelta(milliseconds=number)
-    return _EPOCH + timedelta(seconds=number)
+    """A time with its zone or in UTC; a number is one of seconds, a long one of milliseconds."""
+    plain = _plain(value, "TIMESTAMP").strip(BLANKS)
+    with contextlib.suppress(OverflowError, ValueError):
+        if ":" in plain:
+            moment = datetime.fromisoformat(plain)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        elif _NUMBER.fullmatch(plain):
+            thousand = 1 if len(plain) >= _MILLISECOND_DIGITS and "." not in plain else 1000
+            moment = _EPOCH + timedelta(milliseconds=int(Decimal(plain) * thousand))
+        else:
+            return None
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return None
 
 
 _SIMPLE: dict[str, Decode] = {

@@ -9,14 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from embedded_aws.athena_sql import QueryFailedError
+from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
 from workshop.processes import inherited_environment
 
+TIMEOUT, CANCELLED = "Query timeout", "Query was cancelled by user"
 _MOST_IDLE = 2
-
-
-class QueryStoppedError(Exception):
-    """A query that was stopped while it ran."""
 
 
 class _Worker:
@@ -44,6 +41,7 @@ class _Worker:
         return answer
 
     def kill(self) -> None:
+        """End it, whatever it computes."""
         self._process.kill()
         self._process.wait()
 
@@ -69,9 +67,9 @@ class Workers:
                 return
         worker.kill()
 
-    def query(self, seconds: float) -> "RunningQuery":
-        """Begin a query, which stops after some time."""
-        query = RunningQuery(self, seconds)
+    def query(self) -> "RunningQuery":
+        """Begin a query."""
+        query = RunningQuery(self)
         with self._lock:
             self._running.add(query)
         return query
@@ -84,7 +82,7 @@ class Workers:
     def end(self) -> None:
         """End every process, whatever it computes."""
         for query in [*self._running]:
-            query.stop("Query was cancelled by user")
+            query.stop(CANCELLED)
         while self._idle:
             self._idle.pop().kill()
 
@@ -94,15 +92,18 @@ class RunningQuery:
 
     Args:
         workers: where they come from.
-        seconds: after how long it stops by itself.
     """
 
-    def __init__(self, workers: Workers, seconds: float) -> None:
+    def __init__(self, workers: Workers) -> None:
         self._workers = workers
         self._lock = threading.Lock()
         self._busy: set[_Worker] = set()
         self._stopped = ""
-        self._timer = threading.Timer(seconds, self.stop, ["Query timeout"])
+        self._timer: threading.Timer | None = None
+
+    def limit(self, seconds: float) -> None:
+        """Stop it by itself after some time from now on."""
+        self._timer = threading.Timer(seconds, self.stop, [TIMEOUT])
         self._timer.daemon = True
         self._timer.start()
 
@@ -147,5 +148,6 @@ class RunningQuery:
 
     def end(self) -> None:
         """The query has an end, whichever."""
-        self._timer.cancel()
+        if self._timer:
+            self._timer.cancel()
         self._workers.ended(self)

@@ -47,6 +47,22 @@ def publish(namespace: str, name: str, value: float, unit: str, **dimensions: st
     )
 
 
+def publish_query(execution: dict[str, Any]) -> None:
+    """Store the metrics of a query of Athena's that has ended.
+
+    Source: docs.aws.amazon.com/athena/latest/ug/query-metrics-viewing.html
+    """
+    statistics = execution["Statistics"]
+    dimensions = {
+        "WorkGroup": execution["WorkGroup"],
+        "QueryState": execution["Status"]["State"],
+        "QueryType": execution["StatementType"],
+    }
+    bytes_read, elapsed = statistics["DataScannedInBytes"], statistics["TotalExecutionTimeInMillis"]
+    publish("AWS/Athena", "ProcessedBytes", bytes_read, "Bytes", **dimensions)
+    publish("AWS/Athena", "TotalExecutionTime", elapsed, "Milliseconds", **dimensions)
+
+
 def _check(transformation: dict[str, Any], fields: list[str]) -> None:
     value = transformation["metricValue"]
     if value.startswith("$") and value[1:] not in fields:

@@ -1,8 +1,8 @@
 """Starts and stops the embedded AWS, a process of its own on one loopback port.
 
 It is MiniStack with IAM evaluated on every call (`AUTH=true`), behind `embedded_aws.gate`, and
-with what it lacks added by `embedded_aws.athena` and `embedded_aws.glue`. Its state lives in
-memory: it goes when it stops. So does the secret key that it makes when it starts.
+with what it lacks added by the other modules, whose hooks into it are in `embedded_aws.hooks`. Its
+state lives in memory: it goes when it stops. So does the secret key that it makes when it starts.
 """
 
 import asyncio
@@ -270,7 +270,8 @@ def main(folder: Path, port: int) -> None:
     """Run the server in this process until SIGTERM or SIGINT."""
     os.umask(0o077)
     temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
+    shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed
+    temporary.mkdir()
     tempfile.tempdir = str(temporary)
     secret = secrets.token_urlsafe(30)
     _write_credentials(credentials_file(folder, port), secret)

@@ -132,6 +132,16 @@ INTERACTIONS_COLUMNS: dict[str, GlueType] = {
 }
 
 
+# What the Glue and Athena consoles show beside the columns that the exercise uses.
+COMMENTS = {
+    "event": "What was done; the job keeps three",
+    "messageid": "Twice the same: delivered twice",
+    "properties": "Of the event: sku, price, products",
+    "timestamp": "ISO 8601, UTC",
+    "userid": "Null for a visitor without an account",
+}
+
+
 # The constants of `glue.Schema`; each is fetched from Node when it is asked for, so none is before.
 _PRIMITIVES = {
     "bigint": "BIG_INT",
@@ -172,7 +182,7 @@ class Catalog(Construct):
             description="Raw Segment events, one JSON object a line",
             storage=glue.S3TableStorage.from_bucket(data_bucket.bucket),
             s3_prefix=SEGMENT_LOGS,
-            columns=_columns(SEGMENT_LOG_COLUMNS),
+            columns=_columns(SEGMENT_LOG_COLUMNS, COMMENTS),
             data_format=glue.DataFormat.JSON,
             compressed=True,
         )
@@ -197,8 +207,8 @@ class Catalog(Construct):
             data_format=glue.DataFormat.CSV,
             parameters={"skip.header.line.count": "1"},
         )
-        # The job writes RFC 4180, where a backslash is a letter; to this SerDe it is an escape unless
-        # another character is. A line never contains its own end.
+        # The job writes RFC 4180, where a backslash is a letter; to this SerDe it is an escape,
+        # unless another character is one. A line never contains its own end.
         cast("glue.CfnTable", interactions.node.default_child).add_property_override(
             "TableInput.StorageDescriptor.SerdeInfo.Parameters", {"escapeChar": "\n"}
         )
@@ -214,8 +224,13 @@ class Catalog(Construct):
                 resource.add_property_deletion_override(f"TableInput.{path}")
 
 
-def _columns(types: Mapping[str, GlueType]) -> list[glue.Column]:
-    return [glue.Column(name=name, type=_type(spec)) for name, spec in types.items()]
+def _columns(
+    types: Mapping[str, GlueType], comments: Mapping[str, str] | None = None
+) -> list[glue.Column]:
+    return [
+        glue.Column(name=name, type=_type(spec), comment=(comments or {}).get(name))
+        for name, spec in types.items()
+    ]
 
 
 def _type(spec: GlueType) -> glue.Type:

@@ -190,10 +190,11 @@ def _tell(step: Step, failures: list[str]) -> None:
 
 def _matched(run: job.JobRun, data: freshness.Data, complaint: str) -> job.JobRun:
     """The run with its record counts only where the CSV and the logs are those that it counted."""
-    if data.is_of(run):
-        return dataclasses.replace(run, complaint=run.complaint or complaint)
-    complaint = complaint or f"The CSV is not of the run {run.id}"
-    return dataclasses.replace(run, accounting=None, complaint=complaint)
+    counts = run.accounting
+    if not data.is_of(run):
+        counts, complaint = None, complaint or f"The CSV is not of the run {run.id}"
+    complaints = "; ".join(filter(None, (run.complaint, complaint)))
+    return dataclasses.replace(run, accounting=counts, complaint=complaints)
 
 
 def _rows_written(run: job.JobRun) -> str:

@@ -101,8 +101,7 @@ class Interactions:
                     raise csv.Error(f"a record of more than {_LONGEST_RECORD} lines")
                 if _NOT_UTF_8.search(line):
                     self.complain("UTF-8", f"{name}, line {number}")
-                    line = _NOT_UTF_8.sub("\ufffd", line)
-                yield line
+                yield _NOT_UTF_8.sub("\ufffd", line)
 
         try:
             header = next(lines, "").rstrip("\r\n")
@@ -135,15 +134,21 @@ class Interactions:
                 self.nobody[value] += 1
         if not event_type:
             self.complain("Event types", f"{place}: EVENT_TYPE is empty")
+        self._count(user, item, event_type, timestamp[:_LONGEST_NUMBER])
+        self._time(timestamp, place)
+
+    def _count(self, user: str, item: str, event_type: str, timestamp: str) -> None:
         self.rows += 1
         if len(self.unique) < MIN_INTERACTIONS:
-            self.unique.add((user, item, event_type, timestamp[:_LONGEST_NUMBER]))
+            self.unique.add((user, item, event_type, timestamp))
         for counter, value in (
             (self.users, user),
             (self.items, item),
             *([(self.event_types, event_type)] if event_type else []),
         ):
             counter[value[: MAX_ID_LENGTH + 1]] += 1  # what is longer is refused in any case
+
+    def _time(self, timestamp: str, place: str) -> None:
         if not (timestamp.isascii() and timestamp.isdigit()):
             self.complain("Types", f"{place}: TIMESTAMP {timestamp[:40]!r} is not a whole number")
             return
@@ -177,7 +182,9 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
         complained = data.unread or not files
         more = " or more" if count == needed == MIN_INTERACTIONS else ""
         found = f"{count:,}{more} unique" if needed == MIN_INTERACTIONS else f"{count:,}"
-        return Check(rule, complained or count >= needed, f"{found} of {needed:,} needed", more_data)
+        return Check(
+            rule, complained or count >= needed, f"{found} of {needed:,} needed", more_data
+        )
 
     regular = sum(count > 1 for count in data.users.values())
     rerun = "Run the job again: python -m workshop run-job"
@@ -186,7 +193,9 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
     common = sorted(name[:_SHOWN] for name, _ in data.event_types.most_common(MAX_EVENT_TYPES))
     few_types = clean("Event types", f"{types}: {', '.join(common)}", rerun)
     if types > MAX_EVENT_TYPES:
-        few_types = Check("Event types", passed=False, found=f"{types}, at most {MAX_EVENT_TYPES}", advice=rerun)
+        few_types = Check(
+            "Event types", passed=False, found=f"{types}, at most {MAX_EVENT_TYPES}", advice=rerun
+        )
     return [
         Check("Files", bool(files), f"{len(files)} CSV, {sum(files.values()):,} bytes", rerun),
         Check(

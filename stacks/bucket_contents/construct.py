@@ -1,8 +1,7 @@
 """What must be in the bucket, put there on creation and taken out on deletion."""
 
-import ast
 import base64
-import zlib
+import bz2
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+from python_minifier import minify
 
 from stacks.acknowledgements import (
     HIPAA,
@@ -29,7 +29,7 @@ GENERATOR = _HERE / "simulated_shop.py"
 _IMPORT = "from stacks.bucket_contents.simulated_shop import log_files\n"
 _UNPACK = """\
 # stacks/bucket_contents/simulated_shop.py
-exec(zlib.decompress(base64.b85decode("${Generator}")))
+exec(bz2.decompress(base64.b85decode("${Generator}")))
 """
 
 
@@ -46,18 +46,13 @@ def inline_source() -> str:
 
 def compressed(text: str) -> str:
     """A text that nobody reads in the template: the Lambda decodes it."""
-    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+    return base64.b85encode(bz2.compress(text.encode())).decode()
 
 
-def minified(code: str) -> str:
-    """Python code without its comments and docstrings."""
-    tree = ast.parse(code)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            del node.body[0]
-    return ast.unparse(tree)
+def minified(module: Path) -> str:
+    """A module without its comments and docstrings; all names stay, as tracebacks show them."""
+    text = module.read_text(encoding="utf-8")
+    return minify(text, remove_literal_statements=True, rename_locals=False, hoist_literals=False)
 
 
 class BucketContents(Construct):
@@ -148,7 +143,7 @@ class BucketContents(Construct):
                     inline_source(),
                     {
                         "DataBucket": bucket.bucket_name,
-                        "Generator": compressed(minified(GENERATOR.read_text(encoding="utf-8"))),
+                        "Generator": compressed(minified(GENERATOR)),
                     },
                 )
             ),
@@ -169,7 +164,7 @@ class BucketContents(Construct):
                 # With another name (BucketSuffix) CloudFormation calls the function, which refuses.
                 "Bucket": bucket.bucket_name,
                 **({"Objects": dict(objects)} if objects else {}),
-                **({"Modules": {k: compressed(v) for k, v in modules.items()}} if modules else {}),
+                **({"Packed": {k: compressed(v) for k, v in modules.items()}} if modules else {}),
             },
         )
         acknowledge_objects(

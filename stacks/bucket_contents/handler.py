@@ -4,9 +4,9 @@ It always answers: a resource that does not blocks its stack for hours.
 """
 
 import base64
+import bz2
 import json
 import urllib.request
-import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,8 +54,8 @@ def texts(properties: dict[str, Any]) -> dict[str, str]:
     """The texts for the bucket by their keys; modules come compressed."""
     objects: dict[str, str] = properties.get("Objects", {})
     return objects | {
-        key: zlib.decompress(base64.b85decode(text)).decode()
-        for key, text in properties.get("Modules", {}).items()
+        key: bz2.decompress(base64.b85decode(text)).decode()
+        for key, text in properties.get("Packed", {}).items()
     }
 
 

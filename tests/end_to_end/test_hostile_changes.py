@@ -106,7 +106,7 @@ def test_the_report_is_written_privately_and_says_what_cannot_be_read(event: Eve
     modes = {path.name: path.stat().st_mode & 0o777 for path in (build, *build.iterdir())}
     assert modes == {"build": 0o700, "local": 0o700, "summary.json": 0o600, "report.html": 0o600}
     page = (build / "report.html").read_text()
-    assert "The accounting in the job&#39;s log cannot be read" in page
+    assert "The accounting of the job cannot be read" in page
     assert "a.csv, line 2: a number of 5,000 digits" in page
     assert "02 Which event types are there" in page
     assert "salaries" not in page

@@ -190,8 +190,8 @@ def test_modules_come_unpacked_and_beside_an_edited_one(
     cloudformation: HTTPServer,
 ) -> None:
     """What travels compressed lies in the account as in the repository."""
-    old = {"Modules": {"scripts/io.py": compressed("# größer\n")}}
-    new = {"Modules": {"scripts/io.py": compressed("# größer, neuer\n")}}
+    old = {"Packed": {"scripts/io.py": compressed("# größer\n")}}
+    new = {"Packed": {"scripts/io.py": compressed("# größer, neuer\n")}}
     assert ask(cloudformation, "Update", old)["Status"] == "SUCCESS"
     s3.put_object(Bucket=bucket, Key="scripts/io.py", Body=b"edited")
     assert ask(cloudformation, "Update", new, OldResourceProperties=old)["Status"] == "SUCCESS"

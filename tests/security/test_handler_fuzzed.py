@@ -33,7 +33,7 @@ properties = (
         {},
         optional={
             "Objects": st.dictionaries(texts, texts | anything, max_size=3) | anything,
-            "Modules": st.dictionaries(texts, texts | anything, max_size=3) | anything,
+            "Packed": st.dictionaries(texts, texts | anything, max_size=3) | anything,
             "Bucket": words,
             "BucketName": words,
             "Prefix": words,

@@ -17,6 +17,36 @@ OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 
 
+# Statements by which DuckDB would reach this machine.
+FILE = "/etc/hostname"
+OUTSIDE = [
+    f"SELECT * FROM read_text('{FILE}')",
+    f"SELECT * FROM read_blob('{FILE}')",
+    f"SELECT * FROM read_csv('{FILE}', header = false)",
+    f"SELECT * FROM read_csv('{{folder}}/..{FILE}', header = false)",
+    f"SELECT * FROM read_json('{FILE}')",
+    f"SELECT * FROM read_parquet('{FILE}')",
+    f"SELECT * FROM sniff_csv('{FILE}')",
+    "SELECT * FROM glob('/etc/*')",
+    f"SELECT * FROM '{FILE}.csv'",
+    f"SELECT * FROM query('SELECT * FROM read_text(''{FILE}'')')",
+    "COPY (SELECT 1) TO '{outside}'",
+    f"ATTACH '{FILE}' AS other",
+    "ATTACH '{outside}' AS other",
+    "EXPORT DATABASE '{outside}'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "RESET enable_external_access",
+    "SET allowed_directories = ['/']",
+    "SET lock_configuration = false",
+    "SET memory_limit = '100GB'",
+    "PRAGMA profiling_output = '{outside}'",
+    "CALL enable_logging(storage = 'file')",
+    "CREATE SECRET s (TYPE s3)",
+]
+
+
 @dataclass
 class Answer:
     """What a finished query says."""
@@ -104,13 +134,14 @@ class Aws:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return len(body)
 
-    def table(
+    def table(  # noqa: PLR0913 - what a table is made of
         self,
         name: str,
         columns: dict[str, str],
         serde: str,
         parameters: dict[str, str] | None = None,
         table_parameters: dict[str, str] | None = None,
+        *,
         at: str = "",
     ) -> None:
         """A table over `<name>/` in the bucket, or over another location."""

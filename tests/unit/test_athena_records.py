@@ -1,4 +1,4 @@
-"""How a line of a log becomes a row: the rules of Trino's readers, one by one, each with its source.
+"""How a line of a log becomes a row: the rules of Trino's readers, each with its source.
 
 The sources are files of trinodb/trino: those of JSON in
 lib/trino-hive-formats/src/main/java/io/trino/hive/formats/line/openxjson, those of CSV in `csv` and
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.athena_engine import lines
-from embedded_aws.athena_records import ERRORS, csv_values, open_csv, open_x, skipped
+from embedded_aws.athena_csv import csv_values, open_csv
+from embedded_aws.athena_engine import lines, skipped
+from embedded_aws.athena_records import ERRORS, open_x
 
 COLUMNS: Any = {
     "t": "string",

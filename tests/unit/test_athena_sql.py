@@ -8,42 +8,11 @@ import pytest
 from sqlglot import exp
 
 from embedded_aws.athena_engine import open_database
-from embedded_aws.athena_sql import (
-    MalformedQueryError,
-    QueryFailedError,
-    Relation,
-    parse_query,
-    translate,
-)
+from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError
+from embedded_aws.athena_names import Relation
+from embedded_aws.athena_sql import parse_query, translate
 from embedded_aws.athena_tables import hive_type
-
-FILE = "/etc/hostname"
-OUTSIDE = [
-    f"SELECT * FROM read_text('{FILE}')",
-    f"SELECT * FROM read_blob('{FILE}')",
-    f"SELECT * FROM read_csv('{FILE}', header = false)",
-    f"SELECT * FROM read_csv('{{folder}}/..{FILE}', header = false)",
-    f"SELECT * FROM read_json('{FILE}')",
-    f"SELECT * FROM read_parquet('{FILE}')",
-    f"SELECT * FROM sniff_csv('{FILE}')",
-    "SELECT * FROM glob('/etc/*')",
-    f"SELECT * FROM '{FILE}.csv'",
-    f"SELECT * FROM query('SELECT * FROM read_text(''{FILE}'')')",
-    "COPY (SELECT 1) TO '{outside}'",
-    f"ATTACH '{FILE}' AS other",
-    "ATTACH '{outside}' AS other",
-    "EXPORT DATABASE '{outside}'",
-    "INSTALL httpfs",
-    "LOAD httpfs",
-    "SET enable_external_access = true",
-    "RESET enable_external_access",
-    "SET allowed_directories = ['/']",
-    "SET lock_configuration = false",
-    "SET memory_limit = '100GB'",
-    "PRAGMA profiling_output = '{outside}'",
-    "CALL enable_logging(storage = 'file')",
-    "CREATE SECRET s (TYPE s3)",
-]
+from tests.support.athena import OUTSIDE
 
 
 @pytest.mark.parametrize("text", OUTSIDE)

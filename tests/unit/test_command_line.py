@@ -79,7 +79,7 @@ def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: b
         (f"AWS_ENDPOINT_URL=ANOTHER_SERVER {KEY} status", 1, "not the embedded AWS"),
         ("AWS_ENDPOINT_URL=ANOTHER_SERVER status", 1, "no key"),
         ("status --profile nope", 1, "nope"),
-        (f"{OF_AWS} HTTPS_PROXY=http://127.0.0.1:9 status --region xx-nope-1", 1, "xx-nope-1"),
+        (f"{OF_AWS} HTTPS_PROXY=http://127.0.0.1:9 status --region xx-nope-1", 1, "proxy"),
         (f"{OF_AWS} status --region 'not a region'", 1, "not a region"),
         ("status --local --profile x", 1, "--profile"),
         ("status --local 99999", 2, "--local"),

@@ -80,6 +80,26 @@ def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch)
             run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
 
 
+def test_describe_answers_with_a_text_for_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Athena gives DESCRIBE three columns and one tab-separated value: no error, three cells."""
+    session = boto3.Session("x", "x", region_name="us-east-1")
+    athena = session.client("athena")
+    monkeypatch.setattr(session, "client", lambda _: athena)
+    row = {"Data": [{"VarCharValue": "event  \tstring \t"}]}
+    names = ("col_name", "data_type", "comment")
+    columns = {"ColumnInfo": [{"Name": name, "Type": "string"} for name in names]}
+    with Stubber(athena) as stub:
+        stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
+        status = {"QueryExecution": {"Status": {"State": "SUCCEEDED"}, "Statistics": {}}}
+        stub.add_response("get_query_execution", status)
+        stub.add_response(
+            "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
+        )
+        environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
+        result = run(Account(session, None), environment, "DESCRIBE t", "shop", limit=None)
+    assert result.rows == [["event", "string", ""]]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

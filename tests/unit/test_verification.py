@@ -63,7 +63,10 @@ def test_a_good_file_passes_every_rule() -> None:
         (HEADER.encode() + b"u,\xff,e,1700000000\n" + GOOD[len(HEADER) :].encode(), "UTF-8"),
         (GOOD.encode() + b"u,i,e,\xc3", "UTF-8"),
         ("".join(GOOD.splitlines(keepends=True)[:1000]), "Interactions"),
-        (HEADER + "".join(f"u{n % 99},i,e,17000000{n % 99:02}\n" for n in range(2000)), "Interactions"),
+        (
+            HEADER + "".join(f"u{n % 99},i,e,17000000{n % 99:02}\n" for n in range(2000)),
+            "Interactions",
+        ),
         (HEADER, "Interactions"),
         (
             HEADER + "".join(f"u{n % 24},i,e,1700000000\n" for n in range(1200)),

@@ -1,16 +1,21 @@
 """The course of a query: beside others, stopped, too long, and when the server ends."""
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
+import psutil
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
-from embedded_aws.athena_queries import Queries, Request
-from embedded_aws.athena_workers import QueryStoppedError
+from embedded_aws.athena_errors import QueryStoppedError
+from embedded_aws.athena_queries import Queries
+from embedded_aws.athena_statement import Request
 from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
@@ -33,18 +38,18 @@ def state(aws: Aws, query_id: str) -> str:
     return execution["Status"]["State"]
 
 
-def engines(folder: Path) -> int:
-    """How many processes compute for the embedded AWS of a folder, and use a processor."""
-    running = EmbeddedAws.of_folder(folder)
-    assert running
-    server = running.running()
-    assert server
-    process = server.process()
+def server_of(folder: Path) -> psutil.Process:
+    """The process of the embedded AWS of a folder."""
+    own = EmbeddedAws.of_folder(folder)
+    running = own.running() if own else None
+    process = running.process() if running else None
     assert process
-    return sum(
-        child.cpu_times().user > 0 and "athena_engine" in " ".join(child.cmdline())
-        for child in process.children()
-    )
+    return process
+
+
+def engines(server: psutil.Process) -> list[psutil.Process]:
+    """The processes that compute for it."""
+    return [it for it in server.children() if "embedded_aws.athena_engine" in it.cmdline()]
 
 
 def test_a_query_runs_beside_others_and_can_be_stopped(aws: Aws) -> None:
@@ -83,9 +88,9 @@ def test_a_query_ends_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         with pytest.raises(QueryStoppedError, match="Query timeout"):
             queries.run(Request(NEVER_ENDS), queries.begin())
+        stopped = queries.begin()
+        stopped.stop("Query was cancelled by user")
         with pytest.raises(QueryStoppedError, match="Query was cancelled by user"):
-            stopped = queries.begin()
-            stopped.stop("Query was cancelled by user")
             queries.run(Request("SELECT 1"), stopped)
     finally:
         queries.workers.end()
@@ -113,6 +118,33 @@ def test_a_result_is_read_with_the_callers_rights(aws: Aws) -> None:
         aws.athena.get_query_results(QueryExecutionId=query_id)
 
 
+def test_a_result_needs_the_right_to_read_its_file(aws: Aws) -> None:
+    """A policy without it passes the rehearsal, and shows no results on AWS."""
+    query_id = aws.start("SELECT 1")
+    assert aws.ended(query_id).state == "SUCCEEDED"
+    iam = boto3.client("iam")
+    iam.create_user(UserName="reader")
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"},
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName="reader", PolicyName="all", PolicyDocument=document)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    reader = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"]).client("athena")
+    with pytest.raises(ClientError, match="Access denied when reading"):
+        reader.get_query_results(QueryExecutionId=query_id)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_service_that_is_not_there_is_refused_at_once() -> None:
+    """Every other request would wait for ten seconds."""
+    began = time.monotonic()
+    with pytest.raises(ResponseParserError, match="Unsupported service"):
+        boto3.client("redshift").describe_clusters()
+    assert time.monotonic() - began < 5
+
+
 def test_results_come_in_pages(aws: Aws) -> None:
     """A client that pages would miss rows or see some twice."""
     rows = aws.rows("SELECT n, 'a\n\"b\"' FROM UNNEST(sequence(1, 2500)) AS t (n) ORDER BY n")
@@ -122,15 +154,27 @@ def test_results_come_in_pages(aws: Aws) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int) -> None:
     """The machine would be busy for hours with a query that nobody waits for."""
-    server = EmbeddedAws(tmp_path / "aws", free_port())
-    with owner_of(server) as owner:
+    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as owner:
         own = athena_of(owner)
         query_id = own.start(NEVER_ENDS)
-        wait_for(lambda: state(own, query_id) == "RUNNING" and engines(tmp_path / "aws") > 0)
-        running = server.running()
-        process = running.process() if running else None
-        assert process
-        children = process.children(recursive=True)
-        os.kill(process.pid, number)
-        process.wait(timeout=8)
+        server = server_of(tmp_path / "aws")
+        wait_for(lambda: state(own, query_id) == "RUNNING" and bool(engines(server)))
+        children = server.children(recursive=True)
+        os.kill(server.pid, number)
+        server.wait(timeout=8)
         wait_for(lambda: not any(child.is_running() for child in children), seconds=5)
+
+
+def test_an_engine_that_dies_fails_one_query(tmp_path: Path) -> None:
+    """An internal error of the database would end every query until a restart."""
+    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as owner:
+        own = athena_of(owner)
+        query_id = own.start(NEVER_ENDS)
+        server = server_of(tmp_path / "aws")
+        wait_for(lambda: bool(engines(server)))
+        for engine in engines(server):
+            engine.kill()
+        answer = own.ended(query_id)
+        assert answer.state == "FAILED"
+        assert answer.reason == "Query exhausted resources at this scale factor"
+        assert own.rows("SELECT 1") == [["1"]]

@@ -1,18 +1,14 @@
-"""The embedded Athena's SELECT, through the door: HTTP, boto3, a real MiniStack with our additions."""
-
+"""The embedded Athena's SELECT, by HTTP and boto3."""
 
 import pytest
 from botocore.exceptions import ClientError
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS
 from tests.support import PROJECT
-from tests.support.athena import BUCKET, DATABASE, OPEN_CSV, OPEN_X, Aws
-from tests.unit.test_athena_sql import OUTSIDE
+from tests.support.athena import BUCKET, DATABASE, OPEN_CSV, OPEN_X, OUTSIDE, Aws
 
 
 @pytest.mark.usefixtures("segment")
-
-
 def test_the_exercise_answers_its_three_questions(aws: Aws) -> None:
     """The first thing that a participant does would show nothing, or something else."""
     queries = sorted((PROJECT / "athena").glob("0[123]*.sql"))
@@ -52,7 +48,7 @@ def test_every_saved_query_runs(aws: Aws, segment: int) -> None:
         database = "default" if "\n-- database: default\n" in text else DATABASE
         found[path.name[:2]] = aws.rows(text, database)
     assert found["06"] == [["website-prod", "2026-10-01", "2"], ["ios-prod", "2026-10-02", "1"]]
-    assert found["07"] == [["0", "1"], [None, "2"]]
+    assert found["07"] == [["0", "1"]]
     assert found["08"] == [["ios-prod", "0", "0", "0"], ["website-prod", "1", "0", "0"]]
     assert found["13"][2] == ["u2", "B,2", "Product Clicked", "1790899200"]
     assert found["16"] == [["A1", "2", "1", "1"], ["B,2", "1", "1", "0"]]
@@ -199,8 +195,6 @@ def test_an_unknown_database_fails(aws: Aws) -> None:
 
 
 @pytest.mark.usefixtures("segment")
-
-
 @pytest.mark.parametrize(
     "text",
     [
