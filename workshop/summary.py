@@ -143,7 +143,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             if cut:
                 step.result += f"; only the first {figures.MOST_ROWS:,} rows of {', '.join(cut)}"
     with steps.step("Personalize's rules") as step:
-        checks, data = verification.verify(account, environment)
+        checks, csv = verification.verify(account, environment)
         step.result = f"{sum(c.passed for c in checks)} of {len(checks)} hold"
         step.passed = all(c.passed for c in checks)
     return Summary(
@@ -163,12 +163,12 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         failures=failures,
         checks=[dataclasses.asdict(check) for check in checks],
         interactions={
-            "rows": data.rows,
-            "users": len(data.users),
-            "items": len(data.items),
-            "event_types": dict(data.event_types.most_common(EVENT_TYPES)),
-            "first": data.first,
-            "last": data.last,
+            "rows": csv.rows,
+            "users": len(csv.users),
+            "items": len(csv.items),
+            "event_types": dict(csv.event_types.most_common(EVENT_TYPES)),
+            "first": csv.first,
+            "last": csv.last,
         },
     )
 

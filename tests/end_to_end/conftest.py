@@ -17,6 +17,6 @@ def fresh(tmp_path: Path) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A checkout that the tests of one module share, in their order."""
+    """A checkout that the tests of one module share."""
     with new_checkout(tmp_path_factory.mktemp("module") / "checkout") as copy:
         yield copy

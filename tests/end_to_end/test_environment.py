@@ -1,25 +1,20 @@
-"""The whole exercise on the embedded AWS: deployed, done, explored, broken and torn down.
+"""The whole exercise by `up`, on an embedded AWS of its own: what it makes, says and shows.
 
-The tests of this module share one environment and run in their order.
+The tests share the environment, and leave it as it was.
 """
 
 import csv
 import gzip
 import io
 import json
-import os
 import re
-import signal
-import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-import psutil
 import pytest
-from botocore.exceptions import ClientError
 from playwright.sync_api import Browser
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS
@@ -27,19 +22,26 @@ from tests.support import PROJECT
 from tests.support.browser import opened
 from tests.support.checkout import Checkout, session_of
 from tests.support.expected_answers import EXPECTED, Data, Interaction, Record
+from tests.support.rehearsal import (
+    BUCKET,
+    as_texts,
+    objects,
+    rows_of_the_csv,
+    shown_by_the_dashboard,
+    sku_of,
+)
 
-ACCOUNT = "111122223333"
-BUCKET = f"personalize-data-{ACCOUNT}"
+GIVEN = ("--cdk=--parameters", "--cdk=SegmentWorkspaceId=workspace1")
 SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
 
 
 @pytest.fixture(scope="module")
 def summary(checkout: Checkout) -> Iterator[dict[str, Any]]:
-    """What the first `up` answered."""
-    answer = json.loads(checkout.run("up", "--json").stdout)
-    yield answer
-    if checkout.port_is_open():
-        checkout.run("down", "--yes")
+    """What the first `up` answered; at the end, `down` leaves nothing of it."""
+    yield json.loads(checkout.run("up", "--json", *GIVEN).stdout)
+    assert "nothing left" in checkout.run("down", "--yes").stderr
+    assert not checkout.port_is_open()
+    assert checkout.processes() == []
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +56,6 @@ def s3(checkout: Checkout, session: boto3.Session) -> Any:  # noqa: ANN401 - bot
     return session.client("s3", endpoint_url=checkout.endpoint)
 
 
-def objects(s3: Any, prefix: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-    return {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", [])}
-
-
-def rows_of_the_csv(s3: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - boto3's own
-    (key,) = objects(s3, "transformed/")
-    text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode("utf-8")
-    header, *rows = csv.reader(io.StringIO(text))
-    assert header == ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
-    return [tuple(row) for row in rows]
-
-
 def test_up_does_the_whole_exercise(checkout: Checkout, summary: dict[str, Any]) -> None:
     """One command, and everything of the exercise has worked."""
     assert all(step["passed"] for step in summary["steps"])
@@ -74,6 +63,15 @@ def test_up_does_the_whole_exercise(checkout: Checkout, summary: dict[str, Any])
     assert len(summary["queries"]) == 15
     assert all(query["row_count"] for query in summary["queries"])
     assert json.loads((checkout.path / "build/summary.json").read_text()) == summary
+
+
+def test_what_the_cdk_is_given_is_there_and_stays(
+    session: boto3.Session, checkout: Checkout, summary: dict[str, Any]
+) -> None:
+    """A parameter would have to be typed at every deployment."""
+    name = summary["environment"]["outputs"]["SegmentRoleArn"].rsplit("/", 1)[-1]
+    role = session.client("iam", endpoint_url=checkout.endpoint).get_role(RoleName=name)["Role"]
+    assert "workspace1" in json.dumps(role["AssumeRolePolicyDocument"])
 
 
 def test_the_job_accounts_for_every_record(summary: dict[str, Any]) -> None:
@@ -94,29 +92,7 @@ def test_the_dashboard_shows_what_happened(
 ) -> None:
     """A dashboard that stays empty, or shows something else, is worse than none."""
     cloudwatch = session.client("cloudwatch", endpoint_url=checkout.endpoint)
-    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
-    body = json.loads(
-        cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
-    )
-    now = datetime.now(UTC)
-    found = {}
-    for widget in body["widgets"]:
-        for row in widget["properties"].get("metrics", []):
-            names = [word for word in row if isinstance(word, str)]
-            namespace, name, *dimensions = names
-            answer = cloudwatch.get_metric_statistics(
-                Namespace=namespace,
-                MetricName=name,
-                Dimensions=[
-                    {"Name": key, "Value": value}
-                    for key, value in zip(dimensions[::2], dimensions[1::2], strict=True)
-                ],
-                StartTime=now - timedelta(days=1),
-                EndTime=now + timedelta(minutes=1),
-                Period=172_800,
-                Statistics=["Sum"],
-            )
-            found[" ".join(names)] = sum(point["Sum"] for point in answer["Datapoints"])
+    found = shown_by_the_dashboard(cloudwatch)
     counts = summary["job"]["accounting"]
     job = summary["environment"]["outputs"]["JobName"]
     for name in ("records_read", "kept", "duplicates", "rows_written"):
@@ -199,10 +175,6 @@ def test_the_figures_are_what_the_logs_say(
     assert all(name == product[item] for item, name, *_ in figures["items"])
 
 
-def sku_of(event: dict[str, Any]) -> str:
-    return str(event.get("properties", {}).get("sku", ""))
-
-
 def test_the_csv_is_what_the_logs_say(
     s3: Any,  # noqa: ANN401
     records: list[tuple[str, dict[str, Any]]],
@@ -221,6 +193,7 @@ def test_the_csv_is_what_the_logs_say(
             (event["userId"], sku, event["event"], second) for sku in skus
         ]
     assert len(records) == summary["job"]["accounting"]["records_read"]
+    assert abs(len(records) - 100_000) < 2_000
     assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
 
 
@@ -230,14 +203,6 @@ def answers(checkout: Checkout, summary: dict[str, Any]) -> dict[str, dict[str, 
     assert summary
     found = json.loads(checkout.run("query", "--all", "--json").stdout)
     return {answer["name"][:2]: answer | {"rows": as_texts(answer["rows"])} for answer in found}
-
-
-def as_texts(records: list[dict[str, Any]]) -> list[list[str | None]]:
-    """Rows of typed values as Athena renders them."""
-    return [
-        [json.dumps(v) if isinstance(v, int | float) else v for v in record.values()]
-        for record in records
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -316,8 +281,12 @@ def test_up_again_changes_nothing(
     assert objects(s3, "") == before
     assert again["queries"] == summary["queries"]
     assert again["job"] == summary["job"]
+    results = {step["name"]: step["result"] for step in again["steps"]}
+    assert all("by an earlier run" in results[name] for name in ("Saved queries", "Glue job"))
+    assert again["environment"]["outputs"] == summary["environment"]["outputs"]
 
 
+@pytest.mark.usefixtures("summary")
 def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
     """Who comes later finds out what is there."""
     status = checkout.run("status").stdout
@@ -328,40 +297,12 @@ def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
     assert "02 Which event types are there" in listed
 
 
-def test_query_answers_as_csv(checkout: Checkout) -> None:
-    """Another program can go on with an answer."""
-    answer = checkout.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing").stdout
-    assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
-
-
-def test_query_has_all_rows_or_says_that_there_are_more(checkout: Checkout) -> None:
-    """An answer that is cut in silence is a wrong answer."""
-    sql = "SELECT messageId FROM segment_logs LIMIT 2345"
-    whole = checkout.run("query", "--csv", "--sql", sql)
-    assert len(whole.stdout.splitlines()) == 2346
-    assert "2,345 rows" in whole.stderr
-    part = checkout.run("query", "--sql", sql, "--limit", "7").stderr
-    assert "the first 7 rows" in part
-    assert "there are more" in part
-    assert "the first 1,000 rows" in checkout.run("query", "--sql", sql).stderr
-
-
 def test_query_runs_all_that_read(checkout: Checkout, summary: dict[str, Any]) -> None:
     """One command shows that the whole lesson works."""
     answers = json.loads(checkout.run("query", "--all", "--json").stdout)
     assert [it["name"] for it in answers] == [it["name"] for it in summary["queries"]]
     listed = checkout.run("query", "--csv").stdout
     assert {it["name"] for it in answers} < {row[0] for row in csv.reader(io.StringIO(listed))}
-
-
-@pytest.mark.parametrize(
-    "options", [("02", "--all"), ("02", "--sql", "SELECT 1"), ("--all", "--csv")]
-)
-def test_query_refuses_what_excludes_each_other(
-    checkout: Checkout, options: tuple[str, ...]
-) -> None:
-    """One of two wishes would be dropped in silence."""
-    assert "Next:" in checkout.run("query", *options, code=1).stderr
 
 
 def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
@@ -380,78 +321,22 @@ def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
     checkout.run("query", "--sql", "DROP DATABASE default")
 
 
-@pytest.mark.parametrize(
-    ("sql", "said"),
-    [
-        ("SELECT nonsense FROM segment_logs", "nonsense"),
-        ("SELECT * FROM nowhere", "nowhere"),
-        ("SELEKT 1", "Athena refused"),
-    ],
-)
-def test_a_wrong_statement_is_an_error_with_a_next_step(
-    checkout: Checkout, sql: str, said: str
+def test_verify_fails_and_says_why_when_something_strays(
+    checkout: Checkout,
+    s3: Any,  # noqa: ANN401
 ) -> None:
-    """A traceback helps nobody."""
-    error = checkout.run("query", "--sql", sql, code=1).stderr
-    assert said in error
-    assert "Next:" in error
-
-
-def test_run_job_ends_with_the_record_counts(
-    checkout: Checkout, summary: dict[str, Any], session: boto3.Session
-) -> None:
-    """Once, aligned, and without colour where no terminal is; with the power asked for."""
-    done = checkout.run("run-job", "--number-of-workers", "7", "--timeout", "9")
-    glue = session.client("glue", endpoint_url=checkout.endpoint)
-    run = glue.get_job_runs(JobName="SegmentEventsJsonToCsv", MaxResults=1)["JobRuns"][0]
-    assert (run["WorkerType"], run["NumberOfWorkers"], run["Timeout"]) == ("G.1X", 7, 9)
-    counts = summary["job"]["accounting"]
-    for number in (counts["records_read"], counts["filtered"]["other event"]):
-        assert f"{number:,} \u2502" in done.stdout
-    assert "SUCCEEDED" in done.stderr
-    assert "records_read" not in done.stderr
-    assert "ACCOUNTING" not in done.stdout + done.stderr
-    assert "\x1b" not in done.stdout + done.stderr
+    """A marker file would fail the import an hour later."""
+    assert "13" not in checkout.run("verify").stderr
+    s3.put_object(Bucket=BUCKET, Key="transformed/_SUCCESS", Body=b"")
+    try:
+        error = checkout.run("verify", code=1)
+    finally:
+        s3.delete_object(Bucket=BUCKET, Key="transformed/_SUCCESS")
+    assert "_SUCCESS" in error.stdout
+    assert "No stray files" in error.stderr
 
 
 @pytest.mark.usefixtures("summary")
-def test_a_run_can_be_left_followed_again_and_stopped(checkout: Checkout) -> None:
-    """It costs money while nobody looks at it."""
-
-    def current() -> dict[str, Any] | None:
-        run: dict[str, Any] | None = json.loads(checkout.run("status", "--json").stdout)[
-            "current_run"
-        ]
-        return run
-
-    process = checkout.start("run-job", "--events", "Product Added")
-    while not (run := current()) or run["state"] != "RUNNING":
-        assert process.poll() is None
-    os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert f"The run {run['id']} continues in Glue" in error
-    assert f"{run['id']} is RUNNING" in checkout.run("status").stdout
-    refused = checkout.run("run-job", code=1).stderr
-    assert f"workshop --local {checkout.port} stop" in refused
-    following = checkout.start("run-job", "--attach")
-    while "started" not in checkout.run("logs").stdout:
-        assert following.poll() is None
-    assert json.loads(checkout.run("stop", "--json").stdout)["state"] == "STOPPED"
-    _, error = following.communicate(timeout=60)
-    assert following.returncode == 1
-    assert f"{run['id']} is STOPPED" in error
-    assert current() is None
-    assert "No run is under way" in checkout.run("run-job", "--attach", code=1).stderr
-
-
-def test_a_misspelt_argument_starts_no_run(checkout: Checkout) -> None:
-    """It would read all days, and replace the CSV."""
-    before = json.loads(checkout.run("status", "--json").stdout)["last_run"]["id"]
-    assert "--start-date" in checkout.run("run-job", "--START_DAY", "2019-02-26", code=1).stderr
-    assert json.loads(checkout.run("status", "--json").stdout)["last_run"]["id"] == before
-
-
 def test_a_closed_pipe_ends_a_query_quietly(checkout: Checkout) -> None:
     """`workshop query --csv ... | head -1` has what it wants."""
     process = checkout.start("query", "--csv", "--sql", "SELECT * FROM segment_logs LIMIT 20000")
@@ -461,120 +346,3 @@ def test_a_closed_pipe_ends_a_query_quietly(checkout: Checkout) -> None:
     assert process.wait(timeout=60) == 141
     assert process.stderr
     assert process.stderr.read() == ""
-
-
-def test_a_failed_job_shows_its_error_and_keeps_the_csv(
-    checkout: Checkout,
-    s3: Any,  # noqa: ANN401
-) -> None:
-    """The CSV of the run before must survive a wrong argument."""
-    before = objects(s3, "transformed/")
-    empty = f"s3://{BUCKET}/segment-logs/nothing-here/"
-    error = checkout.run("run-job", "--S3_JSON_INPUT_PATH", empty, code=1).stderr
-    assert error.count("PATH_NOT_FOUND") == 1
-    assert f"workshop --local {checkout.port} logs jr_" in error
-    details = checkout.run("-v", "logs").stdout
-    assert "Traceback" in details
-    assert objects(s3, "transformed/") == before
-    status = json.loads(checkout.run("status", "--json").stdout)
-    assert status["last_run"]["state"] == "FAILED"
-
-
-def test_the_jobs_role_writes_nowhere_else(checkout: Checkout) -> None:
-    """IAM is evaluated here as on AWS: a typing error must not overwrite what others wrote."""
-    error = checkout.run(
-        "run-job", "--S3_CSV_OUTPUT_PATH", f"s3://{BUCKET}/athena-results/oops", code=1
-    ).stderr
-    assert "not authorized" in error or "Denied" in error or "Forbidden" in error
-
-
-def test_verify_fails_and_says_why_when_something_strays(
-    checkout: Checkout,
-    s3: Any,  # noqa: ANN401
-) -> None:
-    """A marker file would fail the import an hour later."""
-    assert "13" not in checkout.run("verify").stderr
-    s3.put_object(Bucket=BUCKET, Key="transformed/_SUCCESS", Body=b"")
-    error = checkout.run("verify", code=1)
-    assert "_SUCCESS" in error.stdout
-    assert "No stray files" in error.stderr
-    s3.delete_object(Bucket=BUCKET, Key="transformed/_SUCCESS")
-
-
-def test_nothing_listens_beyond_loopback(checkout: Checkout) -> None:
-    """Whoever is on the same network must not reach the embedded AWS."""
-    server = json.loads((checkout.path / "build/local/server.json").read_text())
-    process = psutil.Process(server["pid"])
-    listening = [
-        connection.laddr
-        for member in (process, *process.children(recursive=True))
-        for connection in member.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    assert [address.ip for address in listening] == ["127.0.0.1"]
-    assert (checkout.path / "build/local").stat().st_mode & 0o077 == 0
-
-
-def test_plain_http_is_refused_by_nobody_here_but_another_account_is(
-    checkout: Checkout,
-) -> None:
-    """IAM is on: a stranger's credentials do not read the data."""
-    stranger = session_of(checkout.server, "999988887777")
-    with pytest.raises(ClientError, match="AccessDenied"):
-        stranger.client("s3", endpoint_url=checkout.endpoint).list_objects_v2(Bucket=BUCKET)
-
-
-def test_a_second_copy_fits_into_the_same_account(
-    checkout: Checkout, session: boto3.Session
-) -> None:
-    """Fixed names would clash; and Segment's role is there when a workspace is given."""
-
-    def cdk(*arguments: str) -> None:
-        subprocess.run(
-            ["node_modules/.bin/cdk", *arguments, "--context", "stackName=Second"],
-            cwd=checkout.path,
-            env=checkout.environment(**checkout.server.client_environment()),
-            check=True,
-            capture_output=True,
-        )
-
-    given = ("BucketSuffix=b", "SegmentWorkspaceId=workspace1")
-    cdk("deploy", *(word for value in given for word in ("--parameters", value)))
-    second = json.loads(checkout.run("status", "--stack", "Second", "--json").stdout)["outputs"]
-    assert second["BucketName"] == f"{BUCKET}-b"
-    assert second["DatabaseName"] == "segment_personalize_b"
-    assert second["JobName"] == "SegmentEventsJsonToCsv-b"
-    assert second["WorkgroupName"] == "segment-personalize-b"
-    role = session.client("iam", endpoint_url=checkout.endpoint).get_role(
-        RoleName=second["SegmentRoleArn"].rsplit("/", 1)[-1]
-    )
-    assert "workspace1" in json.dumps(role["Role"]["AssumeRolePolicyDocument"])
-    glue = session.client("glue", endpoint_url=checkout.endpoint)
-    glue.delete_job(JobName=second["JobName"])
-    broken = checkout.run("status", "--stack", "Second", code=1).stderr
-    assert "1 of 5 checks do not hold: Job (GetJob says" in broken
-    ended = checkout.run("down", "--stack", "Second", "--yes").stderr
-    assert "nothing left" in ended  # of Second; all of the first copy stays
-    assert checkout.port_is_open()
-
-
-def test_down_wants_consent_and_leaves_nothing(
-    checkout: Checkout,
-    s3: Any,  # noqa: ANN401
-) -> None:
-    """Deletion works with versions, unfinished uploads and history, beside strangers' things."""
-    s3.put_object(Bucket=BUCKET, Key="notes/mine.txt", Body=b"one")
-    s3.put_object(Bucket=BUCKET, Key="notes/mine.txt", Body=b"two")
-    s3.create_multipart_upload(Bucket=BUCKET, Key="notes/unfinished")
-    s3.create_bucket(Bucket="somebody-elses")
-
-    error = checkout.run("down", code=1).stderr
-    assert f"s3://{BUCKET}/" in error
-    assert "not sample logs" in error
-    assert "--yes" in error
-    assert objects(s3, "notes/")
-
-    assert "nothing left" in checkout.run("down", "--yes").stderr
-    assert not checkout.port_is_open()
-    assert checkout.processes() == []
-    assert "nothing to do" in checkout.run("down", "--yes").stdout

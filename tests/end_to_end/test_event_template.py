@@ -10,177 +10,39 @@ import lzma
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from release.event_template import body
 from stacks.etl import HELPER as HELPER_FILE
 from stacks.etl import SCRIPT as SCRIPT_FILE
-from tests.support.checkout import free_port, owner_of
-from tests.support.everything import everything
+from tests.support.checkout import new_account, signed_in
+from tests.support.cloud import DATABASE, Cloud, Template
 from tests.support.failing_aws import Failing
 from tests.support.templates import event_template
-from workshop.account import EMBEDDED_ACCOUNT
 
-Template = dict[str, Any]
-TEMPLATE = event_template()
-((SCRIPT, SCRIPT_TEXT),) = TEMPLATE["Resources"]["ContentsSampleData"]["Properties"][
-    "Objects"
-].items()
-HELPER = f"scripts/{HELPER_FILE.name}"
+SCRIPT, HELPER = f"scripts/{SCRIPT_FILE.name}", f"scripts/{HELPER_FILE.name}"
 # The template as it was handed out before the job had a module of its own.
 EARLIER: Template = json.loads(
     lzma.decompress(Path(__file__).with_name("earlier.template.json.xz").read_bytes())
 )
-DATABASE, WORKGROUP = "segment_personalize", "segment-personalize"
-BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
 LONGEST_NAME = "Event" + "x" * 123
-UNCONDITIONAL = [name for name, r in TEMPLATE["Resources"].items() if "Condition" not in r]
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """One account of the embedded AWS, and what an event platform does in it."""
-
-    server: Failing
-    session: boto3.Session
-
-    def client(self, service: Any) -> Any:  # noqa: ANN401 - boto3's own
-        return self.session.client(service)
-
-    def create(self, template: Template, stack: str = "Event", **parameters: str) -> str:
-        """Create the stack and return the status that it ends in."""
-        given = {"BucketSuffix": "", "SegmentWorkspaceId": "", **parameters}
-        stack_id = self.client("cloudformation").create_stack(
-            StackName=stack,
-            TemplateBody=body(template).decode(),
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
-            Capabilities=["CAPABILITY_IAM"],
-            RoleARN=f"arn:aws:iam::{EMBEDDED_ACCOUNT}:role/event-platform",
-        )["StackId"]
-        return self.ended(stack_id)
-
-    def update(self, template: Template, stack: str = "Event", **parameters: str) -> str:
-        """Update the stack and return the status that it ends in; parameters stay or are given."""
-        stack_id = self.client("cloudformation").update_stack(
-            StackName=stack,
-            TemplateBody=body(template).decode(),
-            Parameters=[
-                {"ParameterKey": name, "UsePreviousValue": True}
-                for name in template["Parameters"].keys() - parameters.keys()
-            ]
-            + [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-            Capabilities=["CAPABILITY_IAM"],
-        )["StackId"]
-        return self.ended(stack_id)
-
-    def delete(self, stack: str = "Event") -> str:
-        """Delete the stack and return the status that it ends in."""
-        cloudformation = self.client("cloudformation")
-        stack_id = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
-        cloudformation.delete_stack(StackName=stack)
-        return self.ended(stack_id)
-
-    def ended(self, stack_id: str) -> str:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            (stack,) = self.client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
-            if not stack["StackStatus"].endswith("IN_PROGRESS"):
-                return str(stack["StackStatus"])
-            time.sleep(0.1)
-        raise TimeoutError(stack_id)
-
-    def failures(self, stack: str = "Event") -> dict[str, str]:
-        """Which resource failed, and the reason that CloudFormation shows."""
-        pages = self.client("cloudformation").get_paginator("describe_stack_events")
-        return {
-            event["LogicalResourceId"]: event.get("ResourceStatusReason", "")
-            for page in pages.paginate(StackName=stack)
-            for event in page["StackEvents"]
-            if event["ResourceStatus"] in {"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"}
-        }
-
-    def left(self) -> list[str]:
-        """Everything that is in the account."""
-        return everything(self.session)
-
-    def put(self, key: str, body: bytes = b"x", bucket: str = BUCKET) -> None:
-        self.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
-
-    def get(self, key: str) -> str:
-        body = self.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"]
-        return str(body.read().decode())
-
-    def keys(self, prefix: str = "") -> list[str]:
-        pages = self.client("s3").get_paginator("list_objects_v2")
-        found = pages.paginate(Bucket=BUCKET, Prefix=prefix)
-        return [entry["Key"] for page in found for entry in page.get("Contents", [])]
-
-    def queries(self) -> dict[str, str]:
-        """The saved queries of the workgroup, by name."""
-        athena = self.client("athena")
-        ids = [
-            query_id
-            for page in athena.get_paginator("list_named_queries").paginate(WorkGroup=WORKGROUP)
-            for query_id in page["NamedQueryIds"]
-        ]
-        found = [athena.get_named_query(NamedQueryId=query_id)["NamedQuery"] for query_id in ids]
-        return {query["Name"]: query["QueryString"] for query in found}
-
-    def participate(self) -> None:
-        """Leave behind what participants leave behind."""
-        s3, glue, athena = self.client("s3"), self.client("glue"), self.client("athena")
-        self.put("notes/mine.txt", b"one")
-        self.put("notes/mine.txt", b"two")
-        self.put("notes/gone.txt")
-        s3.delete_object(Bucket=BUCKET, Key="notes/gone.txt")
-        s3.create_multipart_upload(Bucket=BUCKET, Key="notes/unfinished")
-        for name, kind in (("my_table", "EXTERNAL_TABLE"), ("my_view", "VIRTUAL_VIEW")):
-            table = {
-                "Name": name,
-                "TableType": kind,
-                "ViewOriginalText": "SELECT 1",
-                "StorageDescriptor": {
-                    "Columns": [{"Name": "line", "Type": "string"}],
-                    "Location": f"s3://{BUCKET}/notes/",
-                },
-            }
-            glue.create_table(DatabaseName=DATABASE, TableInput=table)
-        athena.create_named_query(
-            Name="mine", Database=DATABASE, QueryString="SELECT 42", WorkGroup=WORKGROUP
-        )
-        for sql in ("SELECT count(*) FROM segment_logs", "SELECT 1"):  # history; one may run still
-            athena.start_query_execution(
-                QueryString=sql,
-                WorkGroup=WORKGROUP,
-                QueryExecutionContext={"Database": DATABASE},
-            )
-
-    def work_is_there(self) -> None:
-        """What `participate` left is as it was."""
-        assert self.get("notes/mine.txt") == "two"
-        assert self.queries()["mine"] == "SELECT 42"
-        tables = self.client("glue").get_tables(DatabaseName=DATABASE)["TableList"]
-        assert {"my_table", "my_view"} <= {table["Name"] for table in tables}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    server = Failing(tmp_path_factory.mktemp("aws"), free_port())
-    with owner_of(server) as session:
-        yield Cloud(server, session)
 
 
 @pytest.fixture
-def cloud(running: Cloud) -> Iterator[Cloud]:
+def cloud(server: Failing) -> Iterator[Cloud]:
     """An account with nothing in it, before and after."""
-    assert running.left() == []
-    yield running
-    assert running.left() == []
+    account = new_account()
+    with signed_in(server, account) as session:
+        cloud = Cloud(server, session, account)
+        yield cloud
+        assert cloud.left() == []
+
+
+@pytest.fixture
+def template() -> Template:
+    return event_template()
 
 
 # What a later version changes, by the type of the resource: a property's path and its value.
@@ -202,7 +64,7 @@ CHANGES: dict[str, tuple[Any, ...]] = {
 
 def newer() -> Template:
     """A template of a later version, in which every resource has changed and a query is new."""
-    template = copy.deepcopy(TEMPLATE)
+    template = event_template()
     resources = template["Resources"]
     for resource in resources.values():
         *path, last, value = CHANGES[resource["Type"]]
@@ -215,26 +77,27 @@ def newer() -> Template:
     return {**template, "Resources": {**resources, "Athena99": query}}
 
 
-def test_the_template_is_all_that_an_account_needs(cloud: Cloud) -> None:
-    """Else an event's accounts, which have no bootstrap, stay empty; and a second copy clashes."""
-    assert cloud.create(TEMPLATE, LONGEST_NAME) == "CREATE_COMPLETE"
+def test_the_template_is_all_that_an_account_needs(cloud: Cloud, template: Template) -> None:
+    """An event's accounts have no bootstrap, and may get a second copy."""
+    assert cloud.create(template, LONGEST_NAME) == "CREATE_COMPLETE"
     assert cloud.get(SCRIPT) == SCRIPT_FILE.read_text(encoding="utf-8")
     assert cloud.get(HELPER) == HELPER_FILE.read_text(encoding="utf-8")
     location = cloud.client("glue").get_job(JobName="SegmentEventsJsonToCsv")["Job"]["Command"]
-    assert location["ScriptLocation"] == f"s3://{BUCKET}/{SCRIPT}"
-    assert len(cloud.keys("segment-logs/")) >= 90
+    assert location["ScriptLocation"] == f"s3://{cloud.bucket}/{SCRIPT}"
+    assert len(cloud.keys("segment-logs/")) >= 9
     given = {"BucketSuffix": "twelveletter", "SegmentWorkspaceId": "workspace1"}
-    assert cloud.create(TEMPLATE, "Second", **given) == "CREATE_COMPLETE"
+    assert cloud.create(template, "Second", **given) == "CREATE_COMPLETE"
     assert cloud.delete("Second") == "DELETE_COMPLETE"
-    assert len(cloud.keys("segment-logs/")) >= 90
+    assert len(cloud.keys("segment-logs/")) >= 9
     assert cloud.delete(LONGEST_NAME) == "DELETE_COMPLETE"
 
 
 def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     cloud: Cloud,
+    template: Template,
 ) -> None:
-    """Else a correction in the middle of an event costs everybody's work."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
+    """A correction in the middle of an event would cost everybody's work."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.participate()
     cloud.put(SCRIPT, b"print('edited')")
     logs = cloud.keys("segment-logs/")
@@ -250,22 +113,24 @@ def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     assert cloud.delete() == "DELETE_COMPLETE"
     assert cloud.left() == []
     # A minute later, in the same account; then somebody removes the bucket by hand.
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
-    bucket = cloud.session.resource("s3").Bucket(BUCKET)
+    assert cloud.create(template) == "CREATE_COMPLETE"
+    bucket = cloud.session.resource("s3").Bucket(cloud.bucket)
     bucket.object_versions.delete()
     bucket.delete()
     assert cloud.delete() == "DELETE_COMPLETE"
     cloud.client("cloudformation").delete_stack(StackName="Event")  # twice
 
 
-def test_an_update_from_the_template_before_brings_both_files(cloud: Cloud) -> None:
+def test_an_update_from_the_template_before_brings_both_files(
+    cloud: Cloud, template: Template
+) -> None:
     """Accounts that were prepared with the older file get the newer job, and lose nothing."""
     assert cloud.create(EARLIER) == "CREATE_COMPLETE"
     cloud.participate()
     cloud.put(SCRIPT, b"print('edited')")
     logs, queries = cloud.keys("segment-logs/"), cloud.queries()
 
-    assert cloud.update(TEMPLATE) == "UPDATE_COMPLETE"
+    assert cloud.update(template) == "UPDATE_COMPLETE"
 
     cloud.work_is_there()
     assert cloud.keys("segment-logs/") == logs
@@ -284,9 +149,8 @@ def test_an_update_from_the_template_before_brings_both_files(cloud: Cloud) -> N
     assert cloud.delete() == "DELETE_COMPLETE"
 
 
-def test_a_lambda_that_fails_half_way_leaves_nothing(cloud: Cloud) -> None:
-    """Else the bucket is not empty, the rollback fails, and the account is lost for the event."""
-    template = copy.deepcopy(TEMPLATE)
+def test_a_lambda_that_fails_half_way_leaves_nothing(cloud: Cloud, template: Template) -> None:
+    """The bucket would not be empty, the rollback fail, and the event lose the account."""
     policy = template["Resources"]["ContentsPolicy"]["Properties"]["PolicyDocument"]
     for statement in policy["Statement"]:
         if isinstance(statement["Resource"], list):  # logs may be written, the script may not
@@ -294,30 +158,32 @@ def test_a_lambda_that_fails_half_way_leaves_nothing(cloud: Cloud) -> None:
     assert cloud.create(template) == "ROLLBACK_COMPLETE"
     reason = cloud.failures()["ContentsSampleData"]
     assert "AccessDenied" in reason
-    assert BUCKET in reason
+    assert cloud.bucket in reason
     assert [item for item in cloud.left() if "CloudFormation" not in item] == []
     assert cloud.delete() == "DELETE_COMPLETE"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("failing", TEMPLATE["Resources"])
-def test_a_failure_at_any_resource_leaves_nothing(cloud: Cloud, failing: str) -> None:
-    """Else the next attempt in the account fails on what the first one left."""
-    cloud.server.fail_at(failing)
-    assert cloud.create(TEMPLATE, SegmentWorkspaceId="workspace1") == "ROLLBACK_COMPLETE"
-    assert cloud.failures() == {failing: f"injected at {failing}"}
-    assert [item for item in cloud.left() if "CloudFormation" not in item] == []
-    assert cloud.delete() == "DELETE_COMPLETE"
+def test_a_failure_at_any_resource_leaves_nothing(cloud: Cloud, template: Template) -> None:
+    """The next attempt in the account would fail on what the first one left."""
+    for failing in template["Resources"]:
+        cloud.server.fail_at(failing, cloud.account)
+        assert cloud.create(template, SegmentWorkspaceId="workspace1") == "ROLLBACK_COMPLETE"
+        assert cloud.failures() == {failing: f"injected at {failing}"}
+        assert [item for item in cloud.left() if "CloudFormation" not in item] == []
+        assert cloud.delete() == "DELETE_COMPLETE"
 
 
 @pytest.mark.slow
-def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud) -> None:
-    """Else a correction that fails takes the environment with it."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
+def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud, template: Template) -> None:
+    """A correction that fails would take the environment with it."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.participate()
     script, queries, logs = cloud.get(SCRIPT), cloud.queries(), cloud.keys("segment-logs/")
-    for failing in (*UNCONDITIONAL, "Athena99"):
-        cloud.server.fail_at(failing)
+    resources = template["Resources"].items()
+    unconditional = [name for name, resource in resources if "Condition" not in resource]
+    for failing in (*unconditional, "Athena99"):
+        cloud.server.fail_at(failing, cloud.account)
         assert cloud.update(newer()) == "UPDATE_ROLLBACK_COMPLETE", failing
         assert cloud.failures()[failing] == f"injected at {failing}"
         cloud.work_is_there()
@@ -330,15 +196,15 @@ def test_a_failure_at_any_update_brings_everything_back(cloud: Cloud) -> None:
 
 
 @pytest.mark.slow
-def test_a_bucket_of_20_000_objects_can_be_deleted(cloud: Cloud) -> None:
-    """Else the stacks of the busiest participants stay."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
+def test_a_bucket_of_20_000_objects_can_be_deleted(cloud: Cloud, template: Template) -> None:
+    """The stacks of the busiest participants would stay."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
     s3 = cloud.client("s3")
     with ThreadPoolExecutor(4) as pool:
         for number in range(20_000):
-            pool.submit(s3.put_object, Bucket=BUCKET, Key=f"many/{number % 18_000}", Body=b"")
+            pool.submit(s3.put_object, Bucket=cloud.bucket, Key=f"many/{number % 18_000}", Body=b"")
         for number in range(1_100):
-            pool.submit(s3.create_multipart_upload, Bucket=BUCKET, Key=f"unfinished/{number}")
+            pool.submit(s3.create_multipart_upload, Bucket=cloud.bucket, Key=f"unfinished/{number}")
     assert len(cloud.keys("many/")) == 18_000
     began = time.monotonic()
     assert cloud.delete() == "DELETE_COMPLETE"
@@ -347,9 +213,11 @@ def test_a_bucket_of_20_000_objects_can_be_deleted(cloud: Cloud) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [True, False], ids=["stopped", "running"])
-def test_a_job_run_does_not_hold_the_deletion_up(cloud: Cloud, *, stop: bool) -> None:
-    """Else a run that is under way fills the bucket again, or brings its log groups back."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
+def test_a_job_run_does_not_hold_the_deletion_up(
+    cloud: Cloud, template: Template, *, stop: bool
+) -> None:
+    """A run that is under way would fill the bucket again, or bring its log groups back."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
     glue, job = cloud.client("glue"), "SegmentEventsJsonToCsv"
     run = glue.start_job_run(JobName=job)["JobRunId"]
     while glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"] == "STARTING":
@@ -364,12 +232,14 @@ def test_a_job_run_does_not_hold_the_deletion_up(cloud: Cloud, *, stop: bool) ->
 
 
 @pytest.mark.slow
-def test_a_bucket_emptied_by_hand_and_things_removed_by_hand_can_be_deleted(cloud: Cloud) -> None:
-    """Else tidy participants keep their stacks."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
-    bucket = cloud.session.resource("s3").Bucket(BUCKET)
+def test_a_bucket_emptied_by_hand_and_things_removed_by_hand_can_be_deleted(
+    cloud: Cloud, template: Template
+) -> None:
+    """The stacks of tidy participants would stay."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
+    bucket = cloud.session.resource("s3").Bucket(cloud.bucket)
     bucket.object_versions.delete()
-    cloud.client("s3").delete_bucket_policy(Bucket=BUCKET)
+    cloud.client("s3").delete_bucket_policy(Bucket=cloud.bucket)
     cloud.client("glue").delete_table(DatabaseName=DATABASE, Name="interactions")
     cloud.client("glue").delete_job(JobName="SegmentEventsJsonToCsv")
     cloud.client("logs").delete_log_group(logGroupName="/aws-glue/SegmentEventsJsonToCsv/error")
@@ -377,9 +247,11 @@ def test_a_bucket_emptied_by_hand_and_things_removed_by_hand_can_be_deleted(clou
 
 
 @pytest.mark.slow
-def test_what_is_made_outside_of_the_stack_is_left_to_who_made_it(cloud: Cloud) -> None:
-    """Else deleting the exercise would delete a database that others use: `default` is anyone's."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
+def test_what_is_made_outside_of_the_stack_is_left_to_who_made_it(
+    cloud: Cloud, template: Template
+) -> None:
+    """Deleting the exercise would delete a database that others use: `default` is anyone's."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.client("glue").create_database(DatabaseInput={"Name": "default"})
     assert cloud.delete() == "DELETE_COMPLETE"
     assert cloud.left() == ["Glue database default"]
@@ -387,13 +259,15 @@ def test_what_is_made_outside_of_the_stack_is_left_to_who_made_it(cloud: Cloud) 
 
 
 @pytest.mark.slow
-def test_another_suffix_at_an_update_is_refused_and_costs_nothing(cloud: Cloud) -> None:
-    """Else a parameter typed differently at an update would cost the data."""
-    assert cloud.create(TEMPLATE) == "CREATE_COMPLETE"
+def test_another_suffix_at_an_update_is_refused_and_costs_nothing(
+    cloud: Cloud, template: Template
+) -> None:
+    """A parameter typed differently at an update would cost the data."""
+    assert cloud.create(template) == "CREATE_COMPLETE"
     cloud.participate()
     logs = cloud.keys("segment-logs/")
     assert cloud.update(newer(), BucketSuffix="b") == "UPDATE_ROLLBACK_COMPLETE"
     cloud.work_is_there()
     assert cloud.keys("segment-logs/") == logs
-    assert cloud.get(SCRIPT) == SCRIPT_TEXT
+    assert cloud.get(SCRIPT) == SCRIPT_FILE.read_text(encoding="utf-8")
     assert cloud.delete() == "DELETE_COMPLETE"

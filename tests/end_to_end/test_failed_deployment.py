@@ -1,7 +1,7 @@
 """A deployment that fails before there is any resource says why, wherever one looks."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from embedded_aws.server import EmbeddedAws
-from tests.support.checkout import free_port, owner_of
+from tests.support.failing_aws import Failing
 from workshop import cloudformation, deployment, environment
 from workshop.account import Account
 from workshop.cloudformation import Template
@@ -27,12 +26,10 @@ STACK_ID = "arn:aws:cloudformation:us-east-1:111122223333:stack/One/96d7d2a0"
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def account(server: Failing, owner: boto3.Session) -> Account:
     """An account of the embedded AWS in which a bucket's name is taken."""
-    server = EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())
-    with owner_of(server) as session:
-        session.client("s3").create_bucket(Bucket=TAKEN)
-        yield Account(session, server.endpoint)
+    owner.client("s3").create_bucket(Bucket=TAKEN)
+    return Account(owner, server.endpoint)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,12 +19,10 @@ import boto3
 import psutil
 import pytest
 
-from release.event_template import body
-from tests.support import PROJECT
-from tests.support.checkout import free_port, owner_of, session_of
+from tests.support.checkout import Checkout, free_port, owner_of, session_of, signed_in
 from tests.support.everything import everything
 from tests.support.failing_aws import Failing
-from tests.support.templates import event_template
+from tests.support.stack import LITTLE, event_body
 from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
@@ -41,12 +38,14 @@ class Organization:
     Attributes:
         server: the embedded AWS.
         management: the organizer's session.
+        checkout: the organizer's.
         folder: the organizer's files.
         said: what the last command wrote to standard error.
     """
 
     server: Failing
     management: boto3.Session
+    checkout: Checkout
     folder: Path
     said: str = ""
 
@@ -90,47 +89,34 @@ class Organization:
         """Everything in an account but the organizer's role."""
         return everything(self.session(account))
 
-    def start(self, command: str, *options: str) -> subprocess.Popen[str]:
-        """Start `python -m workshop fleet`, as CI does, in a process group of its own."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-m", "workshop", "fleet", command, "--json"),
-                *("--accounts", str(self.file), *options),
-                *(
-                    ("--template", str(self.folder / "template.json"))
-                    if command == "deploy"
-                    else ()
-                ),
-            ],
-            cwd=PROJECT,
-            env=environment | self.server.client_environment(),
-            stdout=(self.folder / "out").open("w"),
-            stderr=(self.folder / "err").open("w"),
-            text=True,
-            start_new_session=True,
-        )
+    def words(self, command: str, *options: str) -> list[str]:
+        """The words of `workshop fleet`."""
+        template = ["--template", str(self.folder / "template.json")] if command == "deploy" else []
+        return ["fleet", command, "--json", "--accounts", str(self.file), *template, *options]
 
-    def ended(self, process: subprocess.Popen[str], command: str, code: int) -> Outcomes:
-        """Wait for the end, and return what the command answered, by account."""
+    def fleet(self, command: str, *options: str, code: int = 0) -> Outcomes:
+        """Run a command to its end; return its answer by account."""
+        done = self.checkout.run(*self.words(command, *options), code=code)
+        self.said = done.stderr
+        return answered(done.stdout)
+
+    def measured(self, command: str, *options: str, code: int = 0) -> Outcomes:
+        """Run a command, and print what it took."""
+        process = self.checkout.start(*self.words(command, *options))
         peaks = [0, 0, 0]
         while process.poll() is None:
             peaks = [max(pair) for pair in zip(peaks, self._memory(process), strict=True)]
             time.sleep(0.2)
-        self.said = (self.folder / "err").read_text()
-        assert process.returncode == code, self.said
-        assert "Traceback" not in self.said
-        answer = json.loads((self.folder / "out").read_text())
+        out, err = process.communicate()
+        assert process.returncode == code, err
+        answer = json.loads(out)
         rate = len(answer["accounts"]) * 60 / answer["seconds"]
         memory = ", ".join(f"{peak / 2**20:.0f}" for peak in peaks)
         print(  # noqa: T201 - the figures, with pytest -s
             f"{command}: {answer['states']}, {answer['seconds']} s, {rate:.0f} accounts a minute, "
             f"{answer['requests']} requests; at most {memory} MiB (client, server, its functions)"
         )
-        return {one["account"]: one for one in answer["accounts"]}
-
-    def fleet(self, command: str, *options: str, code: int = 0) -> Outcomes:
-        return self.ended(self.start(command, *options), command, code)
+        return answered(out)
 
     def _memory(self, client: subprocess.Popen[str]) -> tuple[int, int, int]:
         running = self.server.running()
@@ -144,119 +130,125 @@ class Organization:
             return 0, 0, 0
 
 
+def answered(text: str) -> Outcomes:
+    return {one["account"]: one for one in json.loads(text)["accounts"]}
+
+
 def states(outcomes: Outcomes) -> dict[str, str]:
     return {account: one["state"] for account, one in outcomes.items()}
 
 
-def organization_in(folder: Path, volume: str = "") -> Iterator[Organization]:
-    """Run the embedded AWS with an organization; `volume` is that of the sample logs."""
-    server = Failing(folder / "aws", free_port())
-    today = "log_files(datetime.now(UTC).date()"
-    text = body(event_template()).decode()
-    assert f"{today})" in text
-    (folder / "template.json").write_text(text.replace(f"{today})", f"{today}{volume})"))
-    with owner_of(server) as management:
-        yield Organization(server, management, folder)
+@pytest.fixture(scope="module")
+def organizer(
+    server: Failing, checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Organization]:
+    """The organizer, with a template that brings few sample logs."""
+    folder = tmp_path_factory.mktemp("fleet")
+    (folder / "template.json").write_text(event_body(LITTLE))
+    checkout.enter(server)
+    with signed_in(server) as management:
+        yield Organization(server, management, checkout, folder)
 
 
-@dataclass
-class Few:
-    """Five accounts, each named by what becomes of it."""
-
-    busy: str
-    broken: str
-    closed: str
-    distrusted: str
-    throttled: str
+@pytest.fixture
+def organization(organizer: Organization) -> Iterator[Organization]:
+    """Nobody is throttled or silent any more when a test has ended."""
+    yield organizer
+    organizer.server.throttle({})
+    organizer.server.silence()
 
 
 @pytest.fixture(scope="module")
-def organization(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Organization]:
-    yield from organization_in(tmp_path_factory.mktemp("few"), ", 3, 2000")
+def ready(organizer: Organization) -> str:
+    """An account that is deployed, for tests that leave it as it is."""
+    (account,) = organizer.make_accounts(1)
+    (created,) = organizer.fleet("deploy").values()
+    assert created["found"].startswith("created")
+    return account
 
 
-@pytest.fixture(scope="module")
-def few(organization: Organization) -> Few:
-    """Accounts on which the tests work in their order."""
-    return Few(*organization.make_accounts(5))
-
-
-def test_interrupted_it_says_how_far_it_came(organization: Organization, few: Few) -> None:
-    """Else an organizer who presses Ctrl-C knows less than before."""
-    process = organization.start("deploy", "--concurrency", "1")
-    cloudformation = organization.session(few.busy).client("cloudformation")
+def test_interrupted_it_says_how_far_it_came_and_goes_on_from_there(
+    organization: Organization,
+) -> None:
+    """An organizer who presses Ctrl-C would know less than before."""
+    busy, waiting = organization.make_accounts(2)
+    process = organization.checkout.start(*organization.words("deploy", "--concurrency", "1"))
+    cloudformation = organization.session(busy).client("cloudformation")
     while not cloudformation.list_stacks()["StackSummaries"]:
         assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    outcomes = organization.ended(process, "deploy", 130)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in err
+    outcomes = answered(out)
     assert set(states(outcomes).values()) == {"interrupted"}
-    assert outcomes.pop(few.busy)["found"].startswith("Stopped while it deploys")
-    assert {one["found"] for one in outcomes.values()} == {"Not begun"}
-    assert "Interrupted" in organization.said
+    assert outcomes[busy]["found"].startswith("Stopped while it deploys")
+    assert outcomes[waiting]["found"] == "Not begun"
+
+    again = organization.fleet("deploy")
+    assert again[busy]["found"].startswith("was complete")  # CloudFormation had gone on
+    assert again[waiting]["found"].startswith("created")
 
 
-def test_what_goes_wrong_in_one_account_holds_up_no_other(
-    organization: Organization, few: Few
-) -> None:
-    """Else an organizer learns from the participants which accounts are not ready, and why."""
-    organization.server.fail_at("CatalogDatabase", few.broken)
-    organization.server.throttle({few.busy: 2, few.throttled: 1})
-    iam = organization.session(few.closed).client("iam")
+def test_what_goes_wrong_in_one_account_holds_up_no_other(organization: Organization) -> None:
+    """An organizer would learn from the participants which accounts are not ready, and why."""
+    busy, broken, closed, distrusted, throttled = organization.make_accounts(5)
+    organization.server.fail_at("CatalogDatabase", broken)
+    organization.server.throttle({busy: 2, throttled: 1})
+    iam = organization.session(closed).client("iam")
     iam.detach_role_policy(
         RoleName=ORGANIZATION_ROLE, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
     )
     iam.delete_role(RoleName=ORGANIZATION_ROLE)
-    organization.trust(few.distrusted, few.closed)
+    organization.trust(distrusted, closed)
 
     outcomes = organization.fleet("deploy", code=1)
 
     assert states(outcomes) == {
-        few.busy: "ready",
-        few.broken: "broken",
-        few.closed: "no access",
-        few.distrusted: "no access",
-        few.throttled: "throttled",
+        busy: "ready",
+        broken: "broken",
+        closed: "no access",
+        distrusted: "no access",
+        throttled: "throttled",
     }
-    assert outcomes[few.busy]["found"].startswith("was complete")  # CloudFormation had gone on
-    assert outcomes[few.busy]["throttled"] > 0
-    assert outcomes[few.broken]["found"].endswith("CatalogDatabase: injected at CatalogDatabase")
-    for account in (few.closed, few.distrusted):
+    assert outcomes[busy]["throttled"] > 0
+    assert outcomes[broken]["found"].endswith("CatalogDatabase: injected at CatalogDatabase")
+    for account in (closed, distrusted):
         assert f"{account}:role/{ORGANIZATION_ROLE} cannot be assumed" in outcomes[account]["found"]
-    assert "Rate exceeded" in outcomes[few.throttled]["found"]
-    assert outcomes[few.throttled]["throttled"] == 6
-    for account in (few.broken, few.closed, few.distrusted, few.throttled):
+    assert "Rate exceeded" in outcomes[throttled]["found"]
+    assert outcomes[throttled]["throttled"] == 6
+    for account in (broken, closed, distrusted, throttled):
         assert outcomes[account]["next_step"]
         assert f"{account} is {outcomes[account]['state']}" in organization.said
 
 
-def test_a_check_names_what_is_missing_and_where(organization: Organization, few: Few) -> None:
-    """Else the first query of the lesson fails in front of everybody."""
-    organization.server.throttle({})
-    organization.name([few.busy, few.broken, few.throttled])
-    session = organization.session(few.busy)
+def test_a_check_names_what_is_missing_and_where(organization: Organization) -> None:
+    """The first query of the lesson would fail in front of everybody."""
+    plundered, broken, missing = organization.make_accounts(3)
+    organization.server.fail_at("CatalogDatabase", broken)
+    organization.name([plundered, broken])
+    organization.fleet("deploy", code=1)
+    organization.name([plundered, broken, missing])
+    session = organization.session(plundered)
     session.client("glue").delete_table(DatabaseName="segment_personalize", Name="segment_logs")
     athena = session.client("athena")
     query, *_ = athena.list_named_queries(WorkGroup="segment-personalize")["NamedQueryIds"]
     athena.delete_named_query(NamedQueryId=query)
-    s3 = session.resource("s3").Bucket(f"personalize-data-{few.busy}")
+    s3 = session.resource("s3").Bucket(f"personalize-data-{plundered}")
     s3.objects.filter(Prefix="segment-logs/").delete()
     s3.objects.filter(Prefix="scripts/").delete()
     results = organization.folder / "results.csv"
 
     outcomes = organization.fleet("check", "--csv", str(results), code=1)
 
-    assert states(outcomes) == {
-        few.busy: "broken",
-        few.broken: "broken",
-        few.throttled: "missing",
-    }
-    found = outcomes[few.busy]["found"]
+    assert states(outcomes) == {plundered: "broken", broken: "broken", missing: "missing"}
+    found = outcomes[plundered]["found"]
     assert "Sample logs (none in s3://" in found
     assert "Tables (no segment_logs)" in found
     assert re.search(r"Saved queries \(no Athena\d\d\)", found)
     assert "Job (HeadObject says Not Found)" in found
-    assert "ROLLBACK_COMPLETE: CatalogDatabase: injected" in outcomes[few.broken]["found"]
+    assert "ROLLBACK_COMPLETE: CatalogDatabase: injected" in outcomes[broken]["found"]
     with results.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["account"], row["name"], row["state"]) for row in rows] == [
@@ -265,59 +257,71 @@ def test_a_check_names_what_is_missing_and_where(organization: Organization, few
     ]
 
 
-def test_run_again_it_goes_on_where_it_stopped(organization: Organization, few: Few) -> None:
-    """Else one bad account out of a hundred costs another half an hour."""
-    organization.name([few.broken])
+def test_run_again_it_goes_on_where_it_stopped(organization: Organization) -> None:
+    """One bad account out of a hundred would cost another half an hour."""
+    (broken,) = organization.make_accounts(1)
+    organization.server.fail_at("CatalogDatabase", broken)
+    organization.fleet("deploy", code=1)
     (created,) = organization.fleet("deploy", "--parameter", "BucketSuffix=b").values()
     assert created["found"].startswith("created")
-    s3 = organization.session(few.broken).client("s3")
-    assert s3.head_bucket(Bucket=f"personalize-data-{few.broken}-b")
+    s3 = organization.session(broken).client("s3")
+    assert s3.head_bucket(Bucket=f"personalize-data-{broken}-b")
     (again,) = organization.fleet("deploy").values()
     assert again["found"].startswith("was complete")  # its parameter stays
 
 
-def test_what_a_stack_set_has_made_is_checked_but_not_destroyed(
-    organization: Organization, few: Few
+def test_what_a_stack_set_has_made_is_checked_but_not_destroyed_until_it_is_named(
+    organization: Organization,
 ) -> None:
-    """Else an organizer with StackSets cannot check; and deleted stacks would be made again."""
-    organization.name([few.throttled])
+    """An organizer with StackSets could not check, and deleted stacks would be made again."""
+    (account,) = organization.make_accounts(1)
     organization.fleet("deploy", "--stack", OF_STACK_SET)
-    assert states(organization.fleet("check")) == {few.throttled: "ready"}
+    assert states(organization.fleet("check")) == {account: "ready"}
     (outcome,) = organization.fleet("destroy", "--yes", code=1).values()
     assert outcome["state"] == "broken"
     assert f"CloudFormation stack {OF_STACK_SET}" in outcome["found"]
+    assert states(organization.fleet("destroy", "--yes", "--stack", OF_STACK_SET)) == {
+        account: "gone"
+    }
+    assert organization.left(account) == []
 
 
 def test_an_account_that_does_not_answer_is_given_up_in_time(
-    organization: Organization, few: Few
+    organization: Organization, ready: str
 ) -> None:
-    """Else one account keeps the organizer waiting for all of them."""
-    organization.name([few.throttled, few.broken])
-    organization.server.silence(few.throttled)
-    outcomes = organization.fleet("check", "--timeout", "10", "--concurrency", "1", code=1)
-    organization.server.silence()
-    assert states(outcomes) == {few.throttled: "slow", few.broken: "ready"}
-    assert "looks at the stack" in outcomes[few.throttled]["found"]
+    """One account would keep the organizer waiting for all of them."""
+    (silent,) = organization.make_accounts(1)
+    organization.name([silent, ready])
+    organization.server.silence(silent)
+    outcomes = organization.fleet("check", "--timeout", "5", "--concurrency", "1", code=1)
+    assert states(outcomes) == {silent: "slow", ready: "ready"}
+    assert "looks at the stack" in outcomes[silent]["found"]
 
 
-def test_what_is_destroyed_leaves_nothing(organization: Organization, few: Few) -> None:
-    """Else accounts cost money after the event, and refuse the next one."""
-    organization.name([few.throttled])
-    organization.fleet("destroy", "--yes", "--stack", OF_STACK_SET)
-    organization.name([few.busy, few.broken, few.throttled])
+def test_what_is_destroyed_leaves_nothing(organization: Organization) -> None:
+    """Accounts would cost money after the event, and refuse the next one."""
+    complete, broken, empty = organization.make_accounts(3)
+    organization.server.fail_at("CatalogDatabase", broken)
+    organization.name([complete, broken])
+    organization.fleet("deploy", code=1)
+    organization.name([complete, broken, empty])
     assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
-    for account in (few.busy, few.broken, few.throttled):
+    for account in (complete, broken, empty):
         assert organization.left(account) == []
 
 
 @pytest.mark.slow
-def test_a_hundred_accounts(tmp_path: Path) -> None:
-    """Else an event of a hundred teams is the first to try it."""
-    for organization in organization_in(tmp_path):
+def test_a_hundred_accounts(fresh: Checkout, tmp_path: Path) -> None:
+    """An event of a hundred teams would be the first to try it."""
+    server = Failing(tmp_path / "aws", free_port())
+    (tmp_path / "template.json").write_text(event_body())
+    with owner_of(server) as management:
+        fresh.enter(server)
+        organization = Organization(server, management, fresh, tmp_path)
         ids = organization.make_accounts(100)
         broken, closed, throttled, busy, *_ = ids
-        organization.server.fail_at("CatalogDatabase", broken)
-        organization.server.throttle({throttled: 1, busy: 2})
+        server.fail_at("CatalogDatabase", broken)
+        server.throttle({throttled: 1, busy: 2})
         organization.trust(closed, busy)
         expected = dict.fromkeys(ids, "ready") | {
             broken: "broken",
@@ -326,22 +330,22 @@ def test_a_hundred_accounts(tmp_path: Path) -> None:
         }
 
         # Few at a time: what takes long are the Lambda functions, on this machine's processors.
-        assert states(organization.fleet("deploy", "--concurrency", "8", code=1)) == expected
-        assert states(organization.fleet("check", code=1)) == expected
+        assert states(organization.measured("deploy", "--concurrency", "8", code=1)) == expected
+        assert states(organization.measured("check", code=1)) == expected
 
-        organization.server.throttle({})
+        server.throttle({})
         organization.trust(closed, EMBEDDED_ACCOUNT)
-        deployed = organization.fleet("deploy")
+        deployed = organization.measured("deploy")
         assert set(states(deployed).values()) == {"ready"}
         created = [one for one, it in deployed.items() if it["found"].startswith("created")]
         assert created == [broken, closed, throttled]
-        assert set(states(organization.fleet("check")).values()) == {"ready"}
+        assert set(states(organization.measured("check")).values()) == {"ready"}
         organization.name([broken, closed])
-        assert set(states(organization.fleet("check", "--run-job")).values()) == {"ready"}
+        assert set(states(organization.measured("check", "--run-job")).values()) == {"ready"}
         organization.name(ids)
-        assert set(states(organization.fleet("destroy", "--yes")).values()) == {"gone"}
+        assert set(states(organization.measured("destroy", "--yes")).values()) == {"gone"}
         assert [item for account in ids for item in organization.left(account)] == []
-        running = organization.server.running()
+        running = server.running()
         process = running.process() if running else None
         assert process
         assert process.children() == []

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 
-from embedded_aws.server import EmbeddedAws
-from tests.support.checkout import free_port, owner_of
+from tests.support.checkout import signed_in
+from tests.support.failing_aws import Failing
+from tests.support.stack import create, ended
 from workshop import inventory
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
 from workshop.errors import WorkshopError
@@ -18,9 +19,9 @@ Deploy = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def account(server: Failing) -> Iterator[Account]:
     """An account that is taken for one of AWS: the inventory has to tell whose things are whose."""
-    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as session:
+    with signed_in(server) as session:
         yield Account(session, None)
 
 
@@ -67,22 +68,11 @@ def deploy(session: boto3.Session) -> Deploy:
             "Log": ("Logs::LogGroup", {"LogGroupName": f"{LOG}{suffix}"}, {}),
             "Role": ("IAM::Role", {"AssumeRolePolicyDocument": trust}, {}),
         }
-        client = session.client("cloudformation")
-        client.create_stack(
-            StackName=stack,
-            TemplateBody=json.dumps(
-                {
-                    "Resources": {
-                        logical: {"Type": f"AWS::{kind}", "Properties": properties, **more}
-                        for logical, (kind, properties, more) in resources.items()
-                    }
-                }
-            ),
-            Capabilities=["CAPABILITY_IAM"],
-        )
-        client.get_waiter("stack_create_complete").wait(
-            StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        typed = {
+            logical: {"Type": f"AWS::{kind}", "Properties": properties, **more}
+            for logical, (kind, properties, more) in resources.items()
+        }
+        create(session, json.dumps({"Resources": typed}), stack)
 
     return run
 
@@ -91,9 +81,7 @@ def delete(session: boto3.Session, stack: str) -> None:
     client = session.client("cloudformation")
     stack_id = client.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
     client.delete_stack(StackName=stack)
-    client.get_waiter("stack_delete_complete").wait(
-        StackName=stack_id, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    assert ended(session, stack_id) == "DELETE_COMPLETE"
 
 
 @pytest.mark.parametrize("name", ["Second", f"StackSet-Second-{UUID}"])

@@ -1,19 +1,14 @@
 """The participants' policy, embedded: the exercise goes through, the environment stays."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws.server import EmbeddedAws
-from release.event_template import body
-from tests.support.checkout import free_port, owner_of
 from tests.support.participant import (
-    BUCKET,
     DATABASE,
     JOB,
-    STACK,
     WORKGROUP,
     Client,
     clients,
@@ -21,47 +16,47 @@ from tests.support.participant import (
     ended,
     participant,
 )
-from tests.support.templates import event_template
+from tests.support.stack import LITTLE, STACK, create, event_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Cloud = tuple[Client, Client]
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(owner: boto3.Session) -> Cloud:
     """The clients of the account's owner and of a participant; the stack is there."""
-    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner:
-        owner.client("cloudformation").create_stack(
-            StackName=STACK,
-            TemplateBody=body(event_template()).decode(),
-            Capabilities=["CAPABILITY_IAM"],
-        )
-        owner.client("cloudformation").get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1}
-        )
-        yield clients(owner), participant(owner)
+    create(owner, event_body(LITTLE))
+    return clients(owner), participant(owner)
+
+
+@pytest.fixture(scope="module")
+def bucket(account: str) -> str:
+    return f"personalize-data-{account}"
 
 
 def test_the_exercise_goes_through(cloud: Cloud) -> None:
-    """Else a hundred people read AccessDenied at the first step."""
+    """A hundred people would read AccessDenied at the first step."""
     _, client = cloud
     do_the_exercise(client)
 
 
-def test_nothing_breaks_the_environment(cloud: Cloud) -> None:
-    """Else one participant's click costs a table of ten their environment."""
+def test_nothing_breaks_the_environment(cloud: Cloud, bucket: str) -> None:
+    """One participant's click would cost a table of ten their environment."""
     owner, client = cloud
     roles = {role["RoleName"] for role in owner("iam").list_roles()["Roles"]}
     (etl_role,) = (role for role in roles if "-EtlRole-" in role)
     athena, glue, s3, logs = (client(name) for name in ("athena", "glue", "s3", "logs"))
     query_id = owner("athena").list_named_queries(WorkGroup=WORKGROUP)["NamedQueryIds"][0]
-    log = owner("s3").list_objects_v2(Bucket=BUCKET, Prefix="segment-logs/")["Contents"][0]["Key"]
+    log = owner("s3").list_objects_v2(Bucket=bucket, Prefix="segment-logs/")["Contents"][0]["Key"]
     attempts: list[Callable[[], Any]] = [
         lambda: client("cloudformation").delete_stack(StackName=STACK),
-        lambda: s3.delete_bucket(Bucket=BUCKET),
-        lambda: s3.delete_object(Bucket=BUCKET, Key=log),
-        lambda: s3.put_object(Bucket=BUCKET, Key=log, Body=b""),
-        lambda: s3.put_object(Bucket=BUCKET, Key="transformed/other.csv", Body=b""),
-        lambda: s3.put_bucket_policy(Bucket=BUCKET, Policy="{}"),
+        lambda: s3.delete_bucket(Bucket=bucket),
+        lambda: s3.delete_object(Bucket=bucket, Key=log),
+        lambda: s3.put_object(Bucket=bucket, Key=log, Body=b""),
+        lambda: s3.put_object(Bucket=bucket, Key="transformed/other.csv", Body=b""),
+        lambda: s3.put_bucket_policy(Bucket=bucket, Policy="{}"),
         lambda: glue.delete_job(JobName=JOB),
         lambda: glue.delete_table(DatabaseName=DATABASE, Name="segment_logs"),
         lambda: glue.update_table(DatabaseName=DATABASE, TableInput={"Name": "segment_logs"}),
@@ -83,15 +78,15 @@ OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
 
 
 @pytest.fixture(scope="module")
-def foreign(cloud: Cloud) -> str:
+def foreign(cloud: Cloud, bucket: str) -> str:
     """A bucket with one object, which the participant may not read, and two tables."""
     owner, _ = cloud
     owner("s3").create_bucket(Bucket=FOREIGN)
     owner("s3").put_object(Bucket=FOREIGN, Key="pay/1.json", Body=b'{"who": "ceo", "pay": 1}')
-    owner("s3").put_object(Bucket=BUCKET, Key="transformed-staging/1.json", Body=b'{"who": "me"}')
+    owner("s3").put_object(Bucket=bucket, Key="transformed-staging/1.json", Body=b'{"who": "me"}')
     for name, location in (
         ("payroll", f"s3://{FOREIGN}/pay/"),
-        ("staged", f"s3://{BUCKET}/transformed-staging/"),
+        ("staged", f"s3://{bucket}/transformed-staging/"),
     ):
         owner("glue").create_table(
             DatabaseName=DATABASE,
@@ -120,18 +115,20 @@ def foreign(cloud: Cloud) -> str:
             "Access Denied (Service: Amazon S3; Status Code: 403",
         ),
         (
-            f"CREATE EXTERNAL TABLE others.theirs (who string) LOCATION 's3://{BUCKET}/rejected/'",
+            "CREATE EXTERNAL TABLE others.theirs (who string) LOCATION 's3://BUCKET/rejected/'",
             "glue:CreateTable",
         ),
         (f"SELECT * FROM {DATABASE}.payroll", f"Permission denied on S3 path: s3://{FOREIGN}/pay/"),
         (
             f"SELECT 1 FROM {DATABASE}.segment_logs, {DATABASE}.staged",
-            f"Path: s3://{BUCKET}/transformed-staging/1.json",
+            "Path: s3://BUCKET/transformed-staging/1.json",
         ),
     ],
 )
 @pytest.mark.usefixtures("foreign")
-def test_athena_does_nothing_that_its_caller_may_not(cloud: Cloud, sql: str, action: str) -> None:
+def test_athena_does_nothing_that_its_caller_may_not(
+    cloud: Cloud, bucket: str, sql: str, action: str
+) -> None:
     """A participant's statement would delete everybody's tables, or read what is not theirs."""
     owner, client = cloud
 
@@ -142,15 +139,15 @@ def test_athena_does_nothing_that_its_caller_may_not(cloud: Cloud, sql: str, act
         return sorted([*databases, *(found["Name"] for found in tables)])
 
     before = catalog()
-    execution = ended(client("athena"), sql)
+    execution = ended(client("athena"), sql.replace("BUCKET", bucket))
     assert execution["Status"]["State"] == "FAILED"
-    assert action in execution["Status"]["StateChangeReason"]
+    assert action.replace("BUCKET", bucket) in execution["Status"]["StateChangeReason"]
     assert catalog() == before
     assert {"interactions", "segment_logs"} <= set(before)
 
 
 @pytest.mark.usefixtures("foreign")
-def test_athena_writes_results_where_its_caller_may(cloud: Cloud) -> None:
+def test_athena_writes_results_where_its_caller_may(cloud: Cloud, bucket: str) -> None:
     """A workgroup that leaves the choice to its clients would write over anybody's objects."""
     owner, client = cloud
     choosing = f"{WORKGROUP}-choosing"
@@ -166,15 +163,15 @@ def test_athena_writes_results_where_its_caller_may(cloud: Cloud) -> None:
             ResultConfiguration={"OutputLocation": location},
         )["Status"]
 
-    assert run(f"s3://{BUCKET}/athena-results/")["State"] == "SUCCEEDED"
-    refused = run(f"s3://{BUCKET}/transformed/")
+    assert run(f"s3://{bucket}/athena-results/")["State"] == "SUCCEEDED"
+    refused = run(f"s3://{bucket}/transformed/")
     assert refused["State"] == "FAILED"
     assert refused["StateChangeReason"].startswith("Access denied when writing output to url: s3:")
     with pytest.raises(ClientError, match="output bucket"):
         run(f"s3://{FOREIGN}/pay/")
     keys = [
         found["Key"]
-        for bucket, prefix in ((BUCKET, "transformed/"), (FOREIGN, ""))
-        for found in owner("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        for name, prefix in ((bucket, "transformed/"), (FOREIGN, ""))
+        for found in owner("s3").list_objects_v2(Bucket=name, Prefix=prefix).get("Contents", [])
     ]
     assert [key for key in keys if key.endswith((".csv", ".txt"))] == []

@@ -1,10 +1,8 @@
 """Whatever event the Lambda is sent: it answers CloudFormation, and knows one bucket only."""
 
 import json
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +10,10 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
 
-from embedded_aws.server import EmbeddedAws
 from stacks.bucket_contents import handler
 from stacks.bucket_contents.simulated_shop import log_files
-from tests.support.checkout import free_port, owner_of
 
 OWN, OTHER = "personalize-data-of-the-stack", "personalize-data-of-somebody"
 ANSWER_LIMIT_BYTES = 4096  # CloudFormation's, for the body of an answer
@@ -64,54 +61,39 @@ events = st.fixed_dictionaries(
 class Cloud:
     """The bucket of the stack, somebody's, CloudFormation's ear, and every request to S3."""
 
-    def __init__(self, owner: boto3.Session) -> None:
+    def __init__(self, owner: boto3.Session, ear: HTTPServer) -> None:
+        self.ear = ear
+        ear.expect_request("/", method="PUT").respond_with_data("")
         self.s3 = owner.client("s3")
-        self.answers: list[bytes] = []
         self.requested: list[str] = []
         for bucket in (OWN, OTHER):
             self.s3.create_bucket(Bucket=bucket)
             self.s3.put_object(Bucket=bucket, Key="precious", Body=b"x")
-        answers = self.answers
-
-        class Ear(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                answers.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.ear = HTTPServer(("127.0.0.1", 0), Ear)
-        threading.Thread(target=self.ear.serve_forever, daemon=True).start()
 
     def note(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
         self.requested.append(urlsplit(request.url).path)
 
     def send(self, event: Event) -> Event:
         """Send an event; return the one answer to it."""
-        self.answers.clear()
-        handler.handler({**event, "ResponseURL": f"http://127.0.0.1:{self.ear.server_port}/"}, None)
-        (answer,) = self.answers
+        self.ear.clear_log()
+        handler.handler({**event, "ResponseURL": self.ear.url_for("/")}, None)
+        ((request, _),) = self.ear.log
+        answer = request.get_data()
         assert len(answer) <= ANSWER_LIMIT_BYTES
         found: Event = json.loads(answer)
         return found
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(owner: boto3.Session) -> Iterator[Cloud]:
     """The handler's code as it is in the account, its sample data a little smaller."""
-    with (
-        owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        cloud = Cloud(owner)
+    with HTTPServer(host="127.0.0.1") as ear, pytest.MonkeyPatch.context() as patch:
+        cloud = Cloud(owner, ear)
         owner.events.register("before-send.s3", cloud.note)
         patch.setattr(boto3, "DEFAULT_SESSION", owner)  # what the handler calls S3 by
         patch.setattr(handler, "BUCKET", OWN)
         patch.setattr(handler, "log_files", partial(log_files, days=1, events=20))
         yield cloud
-        cloud.ear.shutdown()
 
 
 @settings(
@@ -126,7 +108,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 @example({})
 @given(events)
 def test_it_answers_and_touches_no_other_bucket(cloud: Cloud, event: Event) -> None:
-    """Else a stack hangs for hours, or somebody else's data is gone."""
+    """A stack would hang for hours, or somebody else's data be gone."""
     cloud.requested.clear()
     answer = cloud.send(event)
     assert answer["Status"] in {"SUCCESS", "FAILED"}
@@ -140,7 +122,7 @@ def test_it_answers_and_touches_no_other_bucket(cloud: Cloud, event: Event) -> N
 
 
 def test_a_deletion_among_them_would_have_been_seen(cloud: Cloud) -> None:
-    """Else the test above holds for a handler that does nothing at all."""
+    """The test above would hold for a handler that does nothing at all."""
     cloud.s3.put_object(Bucket=OWN, Key="one", Body=b"x")
     cloud.requested.clear()
     assert cloud.send({"RequestType": "Delete"})["Status"] == "SUCCESS"

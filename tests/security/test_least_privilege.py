@@ -36,8 +36,9 @@ from tests.support.evaluation import (
     decide,
     unneeded,
 )
-from tests.support.participant import JOB, STACK
+from tests.support.participant import JOB
 from tests.support.playing import RECORDED, S3A_RECORDED, WORKSPACE, play
+from tests.support.stack import STACK
 from tests.support.templates import synthesize_for_events
 
 RESULTS = f"{BUCKET_ARN}/athena-results/0.csv"
@@ -194,13 +195,13 @@ def decisions(environment: Environment, target: str) -> dict[str, Decision]:
 
 
 def test_what_is_needed_is_allowed(decisions: dict[str, Decision]) -> None:
-    """Else AWS refuses in front of participants what went through on the embedded AWS."""
+    """AWS would refuse in front of participants what went through on the embedded AWS."""
     assert len(decisions) > 100
     assert [call for call, decision in decisions.items() if not decision.allowed] == []
 
 
 def test_what_must_not_be_is_denied(environment: Environment) -> None:
-    """Else a script, a participant or somebody's account reaches what is not theirs."""
+    """A script, a participant or somebody's account would reach what is not theirs."""
     decided = decide([(environment, call) for call in DENIED])
     assert len({str(call) for call in DENIED}) == len(DENIED) >= 60
     assert [str(c) for c, d in zip(DENIED, decided, strict=True) if d.allowed] == []
@@ -209,7 +210,7 @@ def test_what_must_not_be_is_denied(environment: Environment) -> None:
 def test_no_permission_is_left_over(
     environment: Environment, decisions: dict[str, Decision]
 ) -> None:
-    """Else a right stays that nobody needs, until somebody finds a use for it."""
+    """A right that nobody needs stays until somebody finds a use for it."""
     found = list(decisions.values())
     names = {*ROLES, PARTICIPANT}
     assert environment.trust.keys() | {PARTICIPANT} == names
@@ -222,7 +223,7 @@ def test_no_permission_is_left_over(
 def test_a_permission_too_many_is_noticed(
     environment: Environment, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the tests above would hold whatever the policies say."""
+    """The tests above must not hold whatever the policies say."""
     wider = copy.deepcopy(environment.identity[ETL])
     wider["Statement"][0]["Action"] = ["s3:ListBucket", "s3:GetBucketAcl"]
     wider["Statement"][0]["Resource"] = [BUCKET_ARN, "arn:aws:s3:::somebody-elses-bucket"]
@@ -254,14 +255,14 @@ def test_no_statement_allows_everything(environment: Environment) -> None:
 
 
 def test_what_is_said_not_to_be_seen_is_not_seen() -> None:
-    """Else the list of what is known from documents only outlives its reason."""
+    """The list of what is known from documents only must not outlive its reason."""
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
     assert [c for c in NOT_CALLED if [c.action, c.resource] in recorded[c.principal]] == []
 
 
 @pytest.mark.slow
 def test_the_recording_is_what_is_called_today(tmp_path: Path) -> None:
-    """Else the tests above hold the policies against calls that nobody makes any more.
+    """The tests above would compare the policies with calls that nobody makes any more.
 
     When it fails for a good reason: python -m tests.support.playing
     """

@@ -74,7 +74,7 @@ def synthesized(request: pytest.FixtureRequest, both: dict[str, Synthesized]) ->
 
 
 def test_every_synthesis_is_held_against_every_pack(synthesized: Synthesized) -> None:
-    """Else a finding goes into an account that no rule has looked at."""
+    """A finding would go into an account unseen."""
     reports = {report["pluginName"]: report for report in synthesized.report["pluginReports"]}
     assert reports.keys() >= PACKS
     for report in reports.values():
@@ -94,7 +94,7 @@ def test_every_synthesis_is_held_against_every_pack(synthesized: Synthesized) ->
 
 
 def test_a_finding_that_is_not_acknowledged_stops_the_synthesis(tmp_path: Path) -> None:
-    """Else the packs are decoration."""
+    """Rule packs that stop nothing are decoration."""
     app = App(outdir=str(tmp_path))
     stack = WorkshopStack(app, "Workshop", config=WorkshopConfig())
     Bucket(stack, "Another")
@@ -107,7 +107,7 @@ def test_a_finding_that_is_not_acknowledged_stops_the_synthesis(tmp_path: Path) 
 
 
 def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Synthesized]) -> None:
-    """Else the second opinion is not one."""
+    """Checkov is a second opinion on the same templates."""
     checkov = Path(sys.prefix) / "checkov" / "bin" / "checkov"
     assert checkov.exists(), "Checkov is not installed: make setup-test"
     options = [
@@ -141,7 +141,7 @@ def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Syn
 
 
 def test_cfn_lint_finds_nothing(both: dict[str, Synthesized]) -> None:
-    """Else CloudFormation refuses what was synthesized; each region is asked of the event file."""
+    """CloudFormation would refuse the templates; the event file is linted for each region."""
     linted = subprocess.run(
         ["cfn-lint", "--template", *(one.template for one in both.values())],
         capture_output=True,
@@ -152,7 +152,7 @@ def test_cfn_lint_finds_nothing(both: dict[str, Synthesized]) -> None:
 
 
 def test_what_is_acknowledged_is_little_and_has_reasons(synthesized: Synthesized) -> None:
-    """Else the list grows until nobody reads it."""
+    """A list that grows is read by nobody."""
     entries = synthesized.acknowledgements
     assert len(entries) <= 15
     assert len({(entry.resource, entry.finding) for entry in entries}) == len(entries)
@@ -160,6 +160,6 @@ def test_what_is_acknowledged_is_little_and_has_reasons(synthesized: Synthesized
 
 
 def test_the_page_is_what_the_app_says() -> None:
-    """Else the documentation has reasons for what is not there. To mend: make acknowledgements."""
+    """The page would have reasons for what is not there. To mend it: make acknowledgements."""
     written = (PROJECT / "docs" / "acknowledgements.md").read_text(encoding="utf-8")
     assert written == page()

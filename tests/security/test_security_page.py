@@ -9,7 +9,7 @@ PAGE = PROJECT / "docs" / "security.md"
 
 
 def test_every_claim_leads_to_its_test() -> None:
-    """Else a claim outlives what showed it."""
+    """A claim must not outlive what showed it."""
     text = PAGE.read_text(encoding="utf-8")
     links = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", text)
     assert len(links) > 20
@@ -20,7 +20,7 @@ def test_every_claim_leads_to_its_test() -> None:
 
 
 def test_every_threat_has_something_against_it() -> None:
-    """Else the table is a list of fears."""
+    """Without tests the table would be a list of fears."""
     rows = [row for row in PAGE.read_text(encoding="utf-8").splitlines() if row.startswith("| ")]
     threats = [row for row in rows if not row.startswith(("| ---", "| threat"))]
     assert len(threats) >= 15

@@ -162,7 +162,7 @@ def test_npx_finds_the_cdk_cli_that_is_locked() -> None:
 
 
 def test_the_audit_fails_when_nobody_can_be_asked() -> None:
-    """Else a machine without a connection reports that nothing is vulnerable."""
+    """A machine without a connection would report that nothing is vulnerable."""
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     audited = make("audit", **nowhere)
     assert audited.returncode
@@ -170,7 +170,7 @@ def test_the_audit_fails_when_nobody_can_be_asked() -> None:
 
 
 def test_the_bill_names_every_package(tmp_path: Path) -> None:
-    """Else who asks whether a release has a vulnerable package gets a wrong answer."""
+    """Whoever asks whether a release has a vulnerable package needs a right answer."""
     made = make("sbom", f"SBOM={tmp_path}")
     assert made.returncode == 0, made.stderr
     bill = json.loads((tmp_path / "sbom-python.json").read_text(encoding="utf-8"))

@@ -54,7 +54,7 @@ def expected(shop: dict[str, tuple[str, Record]]) -> dict[str, str]:
 def test_everything_arrives_once_at_its_source_with_its_time(
     shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
 ) -> None:
-    """Else the exercise's data is not that of the shop."""
+    """The exercise needs the data of the shop."""
     shown = shell.run(*SEND, "--host", segment.url, env=variables(KEYS))
     assert arrived(segment) == expected(shop)
     assert len(segment.received) == len(shop)
@@ -72,7 +72,7 @@ def test_everything_arrives_once_at_its_source_with_its_time(
 
 
 def test_people_register_browse_add_and_order(shell: Shell, segment: TrackingApi) -> None:
-    """Else there is nothing to learn from what was sent, or the table's trait columns are empty."""
+    """There would be nothing to learn from, or the table's trait columns be empty."""
     shell.run(*SEND, "--host", segment.url, env=variables(KEYS))
     messages = [one.message for one in segment.received]
     steps = {"Signed Up", "Product List Viewed", "Product Clicked", "Product Added"}

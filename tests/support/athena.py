@@ -2,18 +2,13 @@
 
 import gzip
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import boto3
 from types_boto3_athena import AthenaClient
 from types_boto3_glue import GlueClient
 from types_boto3_s3 import S3Client
-
-from embedded_aws.server import EmbeddedAws
-from tests.support.checkout import free_port, owner_of
 
 BUCKET = "personalize-data-123456789012"
 DATABASE = "segment_personalize"
@@ -165,19 +160,17 @@ class Aws:
         )
 
 
-@contextmanager
-def embedded_athena(folder: Path) -> Iterator[Aws]:
-    """Run an embedded AWS with a bucket, the database and the workgroup of the exercise."""
-    with owner_of(EmbeddedAws(folder, free_port())) as owner:
-        client = owner.client
-        made = Aws(client("athena"), client("glue"), client("s3"), client("cloudformation"))
-        made.s3.create_bucket(Bucket=BUCKET)
-        made.glue.create_database(DatabaseInput={"Name": DATABASE})
-        made.athena.create_work_group(
-            Name=WORKGROUP,
-            Configuration={
-                "EnforceWorkGroupConfiguration": True,
-                "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
-            },
-        )
-        yield made
+def athena_of(owner: boto3.Session) -> Aws:
+    """Make a bucket, the database and the workgroup of the exercise in an account."""
+    client = owner.client
+    made = Aws(client("athena"), client("glue"), client("s3"), client("cloudformation"))
+    made.s3.create_bucket(Bucket=BUCKET)
+    made.glue.create_database(DatabaseInput={"Name": DATABASE})
+    made.athena.create_work_group(
+        Name=WORKGROUP,
+        Configuration={
+            "EnforceWorkGroupConfiguration": True,
+            "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
+        },
+    )
+    return made

@@ -14,8 +14,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.support import PROJECT
 
 AXE = PROJECT / "node_modules" / "axe-core" / "axe.min.js"
-# No sandbox as root, and nothing that Chromium would do on its own.
+# No sandbox as root, and nothing that Chromium would do on its own. The name evil.example leads to
+# this machine.
 OPTIONS = [
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
@@ -65,16 +67,12 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened_at(url: str) -> Iterator[Page]:
-    """Open a page in a Chromium to which the name evil.example leads to this machine."""
-    path = chromium()
-    with sync_playwright() as playwright:
-        rules = "--host-resolver-rules=MAP evil.example 127.0.0.1"
-        browser = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, rules])
-        page = browser.new_page()
-        page.goto(url)
-        yield page
-        browser.close()
+def opened_at(browser: Browser, url: str) -> Iterator[Page]:
+    """Open a page of a site."""
+    page = browser.new_page()
+    page.goto(url)
+    yield page
+    page.close()
 
 
 @contextmanager

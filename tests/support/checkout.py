@@ -1,14 +1,19 @@
 """A checkout of its own, on a port of its own: what a person runs by hand can go on meanwhile."""
 
+import itertools
+import json
 import os
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import boto3
@@ -19,10 +24,19 @@ from embedded_aws.server import EmbeddedAws
 from tests.support import PROJECT
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
+PROMPT = "tests.support.prompt"
+_SECONDS = 300  # for one command, on a busy machine
+_ACCOUNTS = itertools.count(300_000_000_001)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Checkout:
-    """A copy of the project's files with the project's installed packages."""
+    """A copy of the project's files with the project's installed packages.
+
+    Attributes:
+        path: its folder.
+        port: the port of the embedded AWS that its commands use.
+    """
 
     path: Path
     port: int
@@ -58,21 +72,66 @@ class Checkout:
         self, *arguments: str, code: int = 0, **environment: str | None
     ) -> subprocess.CompletedProcess[str]:
         """Run `python -m workshop`, and expect its exit code."""
-        process = self.start(*arguments, **environment)
-        try:
-            out, err = process.communicate(timeout=300)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
-        assert "Traceback" not in err, err
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        with tempfile.TemporaryDirectory() as scratch:
+            out, err = (Path(scratch) / name for name in ("out", "err"))
+            files = [os.devnull, str(out), str(err)]
+            out.touch()
+            err.touch()
+            ended = self._prompt(arguments, self.environment(**environment), files)
+            done = subprocess.CompletedProcess(
+                arguments, ended, out.read_text("utf-8"), err.read_text("utf-8")
+            )
+        assert done.returncode == code, f"exit code {ended}\n{done.stdout}\n{done.stderr}"
+        assert "\nTraceback" not in f"\n{done.stderr}", done.stderr
+        return done
+
+    def enter(self, server: EmbeddedAws, account: str = EMBEDDED_ACCOUNT) -> None:
+        """Let the commands here work on an account of a running embedded AWS."""
+        self.port = server.port
+        file = self.server.credentials
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.chmod(0o700)
+        text = server.credentials.read_text(encoding="utf-8")
+        file.write_text(text.replace(EMBEDDED_ACCOUNT, account), encoding="utf-8")
+
+    def _prompt(
+        self, arguments: tuple[str, ...], environment: dict[str, str], files: list[str]
+    ) -> int:
+        """Run a command by `prompt`; return its exit code."""
+        process = self._prompted
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps([arguments, environment, files]) + "\n")
+        process.stdin.flush()
+        answered, _, _ = select.select([process.stdout], [], [], _SECONDS)
+        if not answered:
+            for child in psutil.Process(process.pid).children():
+                os.killpg(child.pid, signal.SIGKILL)
+        return int(process.stdout.readline())
+
+    @cached_property
+    def _prompted(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", PROMPT],
+            cwd=self.path,
+            env=self.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def leave(self) -> None:
+        """End the prompt, if there is one."""
+        if "_prompted" in vars(self):
+            self._prompted.communicate()  # it ends with its requests
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that works in this checkout or serves its port."""
+        """Every process that works in this checkout or serves its port, but the prompt."""
         found = []
         for process in psutil.process_iter(["cmdline", "cwd"]):
             command = " ".join(process.info["cmdline"] or [])
+            if command.endswith(PROMPT):
+                continue
             if str(self.path) in command or str(self.path) in (process.info["cwd"] or ""):
                 found.append(process)
         return found
@@ -91,15 +150,28 @@ def free_port() -> int:
 
 @contextmanager
 def owner_of(server: EmbeddedAws) -> Iterator[boto3.Session]:
-    """Run an embedded AWS, with a session of its account's owner; it stops whatever happens."""
+    """Run an embedded AWS of one's own, to break or to stop; yield its account's owner."""
     server.start()
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in server.client_environment().items():
-                patch.setenv(name, value)
-            yield session_of(server)
+        with signed_in(server) as session:
+            yield session
     finally:
         server.stop()
+
+
+@contextmanager
+def signed_in(server: EmbeddedAws, account: str = EMBEDDED_ACCOUNT) -> Iterator[boto3.Session]:
+    """Set the environment as `workshop env` does, for an account's owner."""
+    with pytest.MonkeyPatch.context() as patch:
+        key = {"AWS_ACCESS_KEY_ID": account}
+        for name, value in (server.client_environment() | key).items():
+            patch.setenv(name, value)
+        yield session_of(server, account)
+
+
+def new_account() -> str:
+    """The number of an account in which nothing is yet: any number is one."""
+    return str(next(_ACCOUNTS))
 
 
 def session_of(server: EmbeddedAws, account: str = EMBEDDED_ACCOUNT) -> boto3.Session:
@@ -134,3 +206,4 @@ def new_checkout(path: Path) -> Iterator[Checkout]:
     yield copy
     for process in copy.processes():
         process.kill()
+    copy.leave()

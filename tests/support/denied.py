@@ -9,7 +9,8 @@ from tests.support.evaluation import (
     STRANGER,
     Call,
 )
-from tests.support.participant import JOB, STACK
+from tests.support.participant import JOB
+from tests.support.stack import STACK
 
 OTHER_ACCOUNT = "444455556666"
 OTHER_BUCKET = "arn:aws:s3:::somebody-elses-bucket"

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.participant import BUCKET, POLICY, STACK
+from tests.support.participant import BUCKET, POLICY
 from tests.support.playing import WORKSPACE
+from tests.support.stack import STACK
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 ACCOUNT, REGION = EMBEDDED_ACCOUNT, EMBEDDED_REGION

@@ -1,9 +1,10 @@
-"""A participant: a user who has nothing but the package's policy, and calls what the console does.
+"""A participant: a role that has nothing but the package's policy, and calls what the console does.
 
 What Athena does for them with their rights, in the catalog and on S3, is evaluated too. What the
 embedded AWS has no operation for is in NOT_CALLED of `tests/security/test_least_privilege.py`.
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import boto3
 
 from release.event_package import PLATFORM
+from stacks.outputs import BUCKET as BUCKET_OUTPUT
 from tests.support.guide import blocks
+from tests.support.stack import STACK
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
-STACK, BUCKET = "Event", f"personalize-data-{EMBEDDED_ACCOUNT}"
+BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
 DATABASE, JOB, WORKGROUP = "segment_personalize", "SegmentEventsJsonToCsv", "segment-personalize"
 SCRIPT = "scripts/segment_events_to_csv.py"
 CATALOG = "AwsDataCatalog"
@@ -32,14 +35,21 @@ def clients(session: boto3.Session) -> Client:
 
 
 def participant(owner: boto3.Session) -> Client:
-    """Make the user, with the policy as it is in the package."""
-    iam = owner.client("iam")
-    iam.create_user(UserName="participant")
+    """Make the role, with the policy as it is in the package, and assume it."""
+    iam, sts = owner.client("iam"), owner.client("sts")
+    me = {"AWS": sts.get_caller_identity()["Account"]}
+    trust = {"Effect": "Allow", "Principal": me, "Action": "sts:AssumeRole"}
+    role = iam.create_role(
+        RoleName="participant",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
     policy = POLICY.read_text(encoding="utf-8")
-    iam.put_user_policy(UserName="participant", PolicyName="all", PolicyDocument=policy)
-    key = iam.create_access_key(UserName="participant")["AccessKey"]
+    iam.put_role_policy(RoleName="participant", PolicyName="all", PolicyDocument=policy)
+    key = sts.assume_role(RoleArn=role, RoleSessionName="participant")["Credentials"]
     return clients(
-        boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=EMBEDDED_REGION)
+        boto3.Session(
+            key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"], EMBEDDED_REGION
+        )
     )
 
 
@@ -68,27 +78,29 @@ def ended(athena: Any, sql: str, **request: Any) -> Any:  # noqa: ANN401 - boto3
 
 def do_the_exercise(client: Client) -> None:
     """Go through the guide's steps, as the console's pages do."""
-    find_the_way(client)
+    bucket = find_the_way(client)
     explore(client("athena"), client("glue"))
-    read_and_run_the_job(client)
+    read_and_run_the_job(client, bucket)
 
 
-def find_the_way(client: Client) -> None:
-    """From the stack's outputs to bucket, catalog and job."""
+def find_the_way(client: Client) -> str:
+    """From the stack's outputs to bucket, catalog and job; return the bucket's name."""
     cloudformation, s3, glue = client("cloudformation"), client("s3"), client("glue")
     assert cloudformation.list_stacks()["StackSummaries"]
-    assert cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    outputs = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    (bucket,) = (o["OutputValue"] for o in outputs if o["OutputKey"] == BUCKET_OUTPUT)
     assert s3.list_buckets()["Buckets"]
-    s3.get_bucket_location(Bucket=BUCKET)
-    assert s3.list_objects_v2(Bucket=BUCKET, Delimiter="/")["CommonPrefixes"]
-    logs = s3.list_objects_v2(Bucket=BUCKET, Prefix="segment-logs/")["Contents"]
-    assert s3.get_object(Bucket=BUCKET, Key=logs[0]["Key"])["Body"].read()
+    s3.get_bucket_location(Bucket=bucket)
+    assert s3.list_objects_v2(Bucket=bucket, Delimiter="/")["CommonPrefixes"]
+    logs = s3.list_objects_v2(Bucket=bucket, Prefix="segment-logs/")["Contents"]
+    assert s3.get_object(Bucket=bucket, Key=logs[0]["Key"])["Body"].read()
     assert glue.get_databases()["DatabaseList"]
     assert glue.get_database(Name=DATABASE)["Database"]
     assert glue.get_tables(DatabaseName=DATABASE)["TableList"]
     table = {"DatabaseName": DATABASE, "Name": "segment_logs"}
     assert glue.get_table(**table)["Table"]
     glue.get_partitions(DatabaseName=DATABASE, TableName="segment_logs")
+    return str(bucket)
 
 
 def explore(athena: Any, glue: Any) -> None:  # noqa: ANN401 - boto3's own
@@ -123,14 +135,14 @@ def explore(athena: Any, glue: Any) -> None:  # noqa: ANN401 - boto3's own
         ask(athena, sql, "default")
 
 
-def read_and_run_the_job(client: Client) -> None:
+def read_and_run_the_job(client: Client, bucket: str) -> None:
     """Glue's pages: the job, its script edited and saved, a run, its logs, its CSV."""
     glue, s3, logs = client("glue"), client("s3"), client("logs")
     assert glue.get_jobs()["Jobs"]
     assert client("iam").list_roles()["Roles"]
     job = glue.get_job(JobName=JOB)["Job"]
-    script = s3.get_object(Bucket=BUCKET, Key=SCRIPT)["Body"].read()
-    s3.put_object(Bucket=BUCKET, Key=SCRIPT, Body=b"# mine\n" + script)
+    script = s3.get_object(Bucket=bucket, Key=SCRIPT)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=SCRIPT, Body=b"# mine\n" + script)
     kept = ("Role", "Command", "DefaultArguments", "GlueVersion", "Timeout")
     glue.update_job(JobName=JOB, JobUpdate={name: job[name] for name in kept})
     run = glue.start_job_run(JobName=JOB)["JobRunId"]
@@ -144,5 +156,5 @@ def read_and_run_the_job(client: Client) -> None:
         logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])
     assert logs.filter_log_events(logGroupName=group)["events"] is not None
     for folder in ("transformed/", "rejected/", "athena-results/"):
-        for found in s3.list_objects_v2(Bucket=BUCKET, Prefix=folder).get("Contents", []):
-            assert s3.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read() is not None
+        for found in s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", []):
+            assert s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read() is not None

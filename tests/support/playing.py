@@ -19,8 +19,9 @@ import boto3
 from release.event_template import body
 from stacks.segment_access import SEGMENT_PRINCIPAL
 from tests.support.checkout import free_port, owner_of
-from tests.support.participant import BUCKET, JOB, SCRIPT, STACK, do_the_exercise, participant
+from tests.support.participant import BUCKET, JOB, SCRIPT, do_the_exercise, participant
 from tests.support.recording import Recording
+from tests.support.stack import STACK, create, ended, event_body
 from tests.support.templates import event_template
 from workshop.account import EMBEDDED_REGION
 
@@ -49,7 +50,7 @@ def play(folder: Path) -> Calls:
     """
     recording = Recording(folder, free_port())
     with owner_of(recording) as owner:
-        _create(owner)
+        create(owner, event_body(), SegmentWorkspaceId=WORKSPACE)
         _segment_writes(owner)
         for _ in range(2):  # the second run deletes what the first one wrote
             _run_the_job(owner)
@@ -58,19 +59,6 @@ def play(folder: Path) -> Calls:
         _update(owner)
         _delete(owner)
         return distinct(recording.calls())
-
-
-def _create(owner: boto3.Session) -> None:
-    cloudformation = owner.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=STACK,
-        TemplateBody=body(event_template()).decode(),
-        Parameters=[{"ParameterKey": "SegmentWorkspaceId", "ParameterValue": WORKSPACE}],
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 1}
-    )
 
 
 def _role_arn(owner: boto3.Session, logical_id: str) -> str:
@@ -169,26 +157,22 @@ def _update(owner: boto3.Session) -> None:
     """A newer script comes; the participant's edited one is kept."""
     template = copy.deepcopy(event_template())
     template["Resources"]["ContentsSampleData"]["Properties"]["Objects"][SCRIPT] = "# newer\n"
-    cloudformation = owner.client("cloudformation")
-    cloudformation.update_stack(
+    stack_id = owner.client("cloudformation").update_stack(
         StackName=STACK,
         TemplateBody=body(template).decode(),
         Parameters=[{"ParameterKey": "SegmentWorkspaceId", "UsePreviousValue": True}],
         Capabilities=["CAPABILITY_IAM"],
-    )
-    cloudformation.get_waiter("stack_update_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 1}
-    )
+    )["StackId"]
+    assert ended(owner, stack_id) == "UPDATE_COMPLETE"
 
 
 def _delete(owner: boto3.Session) -> None:
     """With an upload that somebody has left unfinished."""
     owner.client("s3").create_multipart_upload(Bucket=BUCKET, Key="transformed/unfinished")
     cloudformation = owner.client("cloudformation")
+    stack_id = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackId"]
     cloudformation.delete_stack(StackName=STACK)
-    cloudformation.get_waiter("stack_delete_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 1}
-    )
+    assert ended(owner, stack_id) == "DELETE_COMPLETE"
 
 
 def distinct(
@@ -207,7 +191,7 @@ def distinct(
 
 def _principal(arn: str) -> str | None:
     """A role's logical id, or the participant; None for a principal of another account."""
-    if arn.endswith(":user/participant"):
+    if ":assumed-role/participant/" in arn:
         return "participant"
     role = re.search(rf":assumed-role/{STACK}-(\w+)-", arn)
     return role[1] if role else None

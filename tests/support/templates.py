@@ -1,5 +1,6 @@
 """The synthesized template, as CloudFormation would get it."""
 
+import functools
 import json
 from typing import Any
 
@@ -20,10 +21,17 @@ def synthesize(config: WorkshopConfig | None = None) -> Template:
 
 def synthesize_for_events(target: str = "event") -> dict[str, Any]:
     """Synthesize as `make event-template` does: with cdk.json's flags, and the event target."""
+    return dict(json.loads(_synthesized(target)))
+
+
+@functools.cache
+def _synthesized(target: str) -> str:
+    """The template's text: each caller gets a template of its own."""
     settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
     app = App(context={**settings["context"], "target": target})
     config = WorkshopConfig.from_context(app.node)
-    return dict(Template.from_stack(WorkshopStack(app, config.stack_name, config=config)).to_json())
+    template = Template.from_stack(WorkshopStack(app, config.stack_name, config=config))
+    return json.dumps(template.to_json())
 
 
 def event_template() -> dict[str, Any]:

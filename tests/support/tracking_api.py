@@ -7,16 +7,18 @@ Source: segment-docs, connections/sources/catalog/libraries/server/http-api. Whe
 import base64
 import gzip
 import json
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.support.loopback import serving
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 KB = 1000
 CALL, REQUEST, CALLS, MESSAGE_ID = 32 * KB, 500 * KB, 2500, 100
@@ -95,12 +97,11 @@ class TrackingApi:
                 lines = [json.dumps(one.logged()) for one in mine if one.received.date() == day]
                 path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
 
-    def handle(self, request: BaseHTTPRequestHandler) -> Answer:
+    def handle(self, request: Request) -> Answer:
         """Judge one request, and keep what it brings."""
         now = datetime.now(UTC)
-        body = request.rfile.read(int(request.headers["Content-Length"]))
         try:
-            source, batch, sent = self._parse(request, body)
+            source, batch, sent = self._parse(request, request.get_data())
         except ValueError as error:
             with self.lock:
                 self.refused.append(str(error))
@@ -115,9 +116,7 @@ class TrackingApi:
                 self.received += [Received(source, message, sent, now) for message in batch]
         return answer
 
-    def _parse(
-        self, request: BaseHTTPRequestHandler, body: bytes
-    ) -> tuple[str, list[Message], datetime]:
+    def _parse(self, request: Request, body: bytes) -> tuple[str, list[Message], datetime]:
         """Return source, messages and sentAt; a ValueError begins with the status."""
 
         def need(holds: object, complaint: str) -> None:
@@ -155,28 +154,17 @@ def serve(keys: dict[str, str]) -> Iterator[TrackingApi]:
     """Run the server on a free port of loopback, for sources by their write keys."""
     api = TrackingApi(keys)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def respond(request: Request) -> Response:
+        answer = api.handle(request)
+        if answer.drop:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        code = "ok" if answer.status < 300 else "invalid_request"
+        body = {"success": answer.status < 300, "code": code, "message": code}
+        return Response(json.dumps(body), answer.status, answer.headers)
 
-        def do_POST(self) -> None:
-            answer = api.handle(self)
-            if answer.drop:
-                self.close_connection = True
-                self.connection.close()
-                return
-            code = "ok" if answer.status < 300 else "invalid_request"
-            body = json.dumps({"success": answer.status < 300, "code": code, "message": code})
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with serving(Handler) as api.url:
+    with HTTPServer(host="127.0.0.1", threaded=True) as server:
+        server.expect_request(re.compile(".*")).respond_with_handler(respond)
+        api.url = f"http://127.0.0.1:{server.port}"
         yield api
 
 

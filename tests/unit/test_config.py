@@ -35,7 +35,7 @@ def test_a_wrong_flag_names_its_key(given: object) -> None:
 
 
 def test_a_wrong_target_is_refused() -> None:
-    """Else `-c target=events` quietly makes the template that needs a bootstrap."""
+    """`-c target=events` would quietly make the template that needs a bootstrap."""
     assert WorkshopConfig.from_context(Context(target="event")).target == "event"
     with pytest.raises(ValueError, match=r"target='events': use account or event"):
         WorkshopConfig.from_context(Context(target="events"))

@@ -40,7 +40,7 @@ def read(folder: Path, text: str) -> list[Member]:
     ids=["ids", "columns", "exported", "header"],
 )
 def test_accounts_are_read(tmp_path: Path, text: str, members: list[Member]) -> None:
-    """Else an organizer types a hundred ids again."""
+    """An organizer would type a hundred ids again."""
     assert read(tmp_path, text) == members
 
 
@@ -57,14 +57,14 @@ def test_accounts_are_read(tmp_path: Path, text: str, members: list[Member]) -> 
     ids=["short", "digits", "region", "twice", "header", "empty"],
 )
 def test_a_bad_line_is_named(tmp_path: Path, text: str, message: str) -> None:
-    """Else an account is forgotten, or the wrong one deployed to."""
+    """An account would be forgotten, or the wrong one deployed to."""
     with pytest.raises(WorkshopError, match=r"accounts\.csv") as caught:
         read(tmp_path, text)
     assert message in caught.value.message
 
 
 def test_the_file_must_be_there(tmp_path: Path) -> None:
-    """Else a mistyped name is a traceback."""
+    """A mistyped name would be a traceback."""
     with pytest.raises(WorkshopError, match=r"none\.csv cannot be read"):
         accounts_file.read(tmp_path / "none.csv", "us-east-1")
 
@@ -82,7 +82,7 @@ def test_the_file_must_be_there(tmp_path: Path) -> None:
 def test_a_bad_template_is_refused_before_anything_is_done(
     tmp_path: Path, text: str, parameters: dict[str, str], message: str
 ) -> None:
-    """Else a hundred accounts refuse it, each in its own words."""
+    """A hundred accounts would refuse it, each in its own words."""
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(WorkshopError) as caught:
         Template.read(tmp_path / "t.json", parameters)
@@ -104,7 +104,7 @@ def test_a_bad_template_is_refused_before_anything_is_done(
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_goes_wrong_is_told_apart(error: Exception, state: str) -> None:
-    """Else an organizer looks for a fault in the account that is one of the network."""
+    """An organizer would look for a fault of the network in the account."""
 
     def work(_account: Account, _say: Say) -> str:
         raise error

@@ -1,7 +1,6 @@
 """Saved queries: which only read, and which one a name means."""
 
-import subprocess
-import sys
+import time
 
 import boto3
 import pytest
@@ -9,7 +8,6 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import PROJECT
 from workshop.account import Account
 from workshop.athena import Result, _next_step, run
 from workshop.environment import Environment
@@ -45,22 +43,12 @@ def test_any_text_reads_or_does_not(sql: str) -> None:
     assert reads(sql) in {True, False}
 
 
-@pytest.mark.parametrize("line", ["\\n", " \\n", "--\\n", "\\t"])
+@pytest.mark.parametrize("line", ["\n", " \n", "--\n", "\t"])
 def test_the_longest_statement_is_judged_at_once(line: str) -> None:
     """Minutes for each saved query would be an event's morning: 262,144 is Athena's limit."""
-    code = (
-        "from workshop.queries import SavedQuery; "
-        f"print(SavedQuery('', '', '', ('{line}' * 262_144)[:262_100] + '\\nSELECT 1').reads)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,  # it hangs or it does not
-    )
-    assert done.stdout == "True\n"
+    began = time.monotonic()
+    assert reads((line * 262_144)[:262_100] + "\nSELECT 1")
+    assert time.monotonic() - began < 10
 
 
 def test_others_are_not_looked_at_where_a_number_is_the_stack_s() -> None:

@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import subprocess
-import sys
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -23,22 +21,6 @@ EVENTS = 20_000
 SOURCES = {"website-prod", "android-prod", "ios-prod"}
 WITH_SKU = {"Product Clicked", "Product Added", "Order Completed"}
 HOUR = timedelta(hours=1)
-
-# SHA-256 of 3 days and 2,000 events that end on END: their keys and their lines. Not of the gzipped
-# bytes, which another zlib may pack in another way.
-GOLDEN = "c81f7b51e0f99c4b971e3f2b018d63740bf15f860104e4b3a3a02cf2bfbfd68e"
-
-# Run where only the standard library can be imported, with a hash seed of its own.
-PRINT_DIGEST = """
-import gzip, hashlib, sys
-from datetime import date
-sys.path.insert(0, sys.argv[1])
-from index import log_files
-digest = hashlib.sha256()
-for log in log_files(date(2026, 3, 1), 3, 2_000):
-    digest.update(log.key.encode() + gzip.decompress(log.body))
-print(digest.hexdigest())
-"""
 
 
 class Received(NamedTuple):
@@ -88,29 +70,17 @@ def clicks(records: list[Received]) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_a_repeated_run_writes_the_same_objects(logs: list[LogFile]) -> None:
-    """Without it a repeated seed adds a second copy of everything instead of replacing it."""
+    """A repeated seed must replace everything instead of adding a second copy."""
     assert list(log_files(END, DAYS, EVENTS)) == logs
 
 
-def test_lambda_and_command_line_write_the_same_data(tmp_path: Path) -> None:
-    """Without it an account's answers depend on who seeded it, with which version of Python.
-
-    The digest is the same on 3.11, 3.12 and 3.13. Change it when the data is meant to change.
-    """
-    source = Path(simulated_shop.__file__).read_text(encoding="utf-8")
-    (tmp_path / "index.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-I", "-S", "-c", PRINT_DIGEST, str(tmp_path)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == GOLDEN
-
-
 def test_the_source_leaves_room_in_the_template() -> None:
-    """Without it the event template outgrows the 51,200 bytes that CloudFormation accepts."""
+    """The event template must fit into the 51,200 bytes that CloudFormation accepts."""
     assert len(Path(simulated_shop.__file__).read_bytes()) <= 9_000
 
 
 def test_objects_are_where_segment_writes_them(logs: list[LogFile]) -> None:
-    """Without it participants find no `<source>/<day>/` folders, or a source or day is missing."""
+    """Participants find a `<source>/<day>/` folder for each source and day."""
     days = {datetime(2026, 1, 31, tzinfo=UTC) + timedelta(days=day) for day in range(DAYS)}
     found: Counter[tuple[str, datetime]] = Counter()
     for log in logs:
@@ -125,30 +95,34 @@ def test_objects_are_where_segment_writes_them(logs: list[LogFile]) -> None:
 
 
 def test_an_object_is_one_json_event_a_line(logs: list[LogFile]) -> None:
-    """Without it a reader that joins objects, as `zcat` does, joins the last and first events."""
+    """A reader that joins objects, as `zcat` does, must not join the last and first events."""
     for log in logs:
         text = gzip.decompress(log.body)
         assert text.endswith(b"}\n")
         assert text.count(b"\n") == log.events
 
 
-@pytest.mark.parametrize(("days", "events"), [(1, 20_000), (2, 6_000), (DAYS, EVENTS)])
+@pytest.mark.parametrize(("days", "events"), [(1, 8_000), (2, 6_000)])
 def test_the_volume_is_what_was_asked_for(days: int, events: int) -> None:
-    """Without it an engineer's `--events` says little about what the job will read."""
-    assert sum(log.events for log in log_files(END, days, events)) == pytest.approx(
-        events, rel=0.02
-    )
+    """An engineer's `--events` is what the job will read."""
+    written = sum(log.events for log in log_files(END, days, events))
+    assert written == pytest.approx(events, rel=0.02)
+
+
+def test_the_volume_is_spread_over_a_month(logs: list[LogFile]) -> None:
+    """The same for the number of days that a deployment brings."""
+    assert sum(log.events for log in logs) == pytest.approx(EVENTS, rel=0.02)
 
 
 def test_records_lie_in_the_day_they_were_received(records: list[Received]) -> None:
-    """Without it a query for one day's folder answers for another, or for the future."""
+    """A query for one day's folder must not answer for another, or for the future."""
     for received in records:
         assert received.day <= received.time("receivedAt") < received.day + timedelta(days=1)
         assert received.day.date() <= END
 
 
 def test_timestamps_correct_the_clock_of_the_device(records: list[Received]) -> None:
-    """Without it the time that the job exports is not the one that Segment computes."""
+    """The job exports the time that Segment computes."""
     wrong_clocks = 0
     for received in records:
         sent, arrived = received.time("sentAt"), received.time("receivedAt")
@@ -164,7 +138,7 @@ def test_timestamps_correct_the_clock_of_the_device(records: list[Received]) -> 
 
 
 def test_a_few_mobile_events_arrive_on_the_next_day(records: list[Received]) -> None:
-    """Without it nobody notices a query that takes the folder's day for the event's."""
+    """They reveal a query that takes the folder's day for the event's."""
     late = [
         received
         for received in records
@@ -176,7 +150,7 @@ def test_a_few_mobile_events_arrive_on_the_next_day(records: list[Received]) -> 
 
 
 def test_only_three_events_carry_a_product(records: list[Received]) -> None:
-    """Without it the answer to the third Athena question is not the one that the exercise shows."""
+    """The third Athena question asks for them."""
     with_sku = {
         received.event
         for received in records
@@ -186,7 +160,7 @@ def test_only_three_events_carry_a_product(records: list[Received]) -> None:
 
 
 def test_orders_have_both_forms(records: list[Received]) -> None:
-    """Without it one of the forms that the job supports never meets real data."""
+    """Both forms that the job supports must meet real data."""
     orders = [received.properties for received in records if received.event == "Order Completed"]
     single = [order for order in orders if "sku" in order]
     several = [order for order in orders if "sku" not in order]
@@ -200,7 +174,7 @@ def test_orders_have_both_forms(records: list[Received]) -> None:
 
 
 def test_visits_lead_from_lists_to_orders(records: list[Received]) -> None:
-    """Without it a recommender sees orders of products that nobody looked at."""
+    """A recommender must not see orders of products that nobody looked at."""
     counts = Counter(received.event for received in records)
     funnel = ("Product Clicked", "Product Added", "Cart Viewed", "Checkout Started")
     steps = [counts[event] for event in (*funnel, "Order Completed")]
@@ -217,14 +191,14 @@ def test_visits_lead_from_lists_to_orders(records: list[Received]) -> None:
 
 
 def test_a_quarter_of_the_events_is_anonymous(records: list[Received]) -> None:
-    """Without it the job's rule about records with no user never meets one."""
+    """The job's rule about records with no user must meet some."""
     anonymous = sum(received.record["userId"] is None for received in records)
     assert anonymous / len(records) == pytest.approx(0.25, abs=0.05)
     assert all(received.record["anonymousId"] for received in records)
 
 
 def test_visitors_who_sign_up_become_users(records: list[Received]) -> None:
-    """Without it there is no traffic that turns from anonymous to identified."""
+    """Traffic turns from anonymous to identified."""
     ways: dict[str, list[str | None]] = defaultdict(list)
     for received in sorted(records, key=lambda received: received.time("timestamp")):
         ways[received.record["anonymousId"]].append(received.record["userId"])
@@ -236,7 +210,7 @@ def test_visitors_who_sign_up_become_users(records: list[Received]) -> None:
 
 
 def test_identify_calls_carry_the_workshops_traits(records: list[Received]) -> None:
-    """Without it the trait mappings of the hand-made table map nothing."""
+    """The trait mappings of the hand-made table need traits."""
     identified = [received.record for received in records if received.record["type"] == "identify"]
     assert len(identified) > 200
     for record in identified:
@@ -246,7 +220,7 @@ def test_identify_calls_carry_the_workshops_traits(records: list[Received]) -> N
 
 
 def test_every_call_has_the_shape_of_its_type_and_platform(records: list[Received]) -> None:
-    """Without it a participant who knows Segment does not recognise the records."""
+    """A participant who knows Segment must recognise the records."""
     for source, _, record in records:
         named = {"track": "event", "page": "name", "screen": "name"}.get(record["type"])
         assert named is None or record[named]
@@ -258,7 +232,7 @@ def test_every_call_has_the_shape_of_its_type_and_platform(records: list[Receive
 
 
 def test_a_few_messages_are_delivered_twice(records: list[Received]) -> None:
-    """Without it the job's deduplication never meets a duplicate as Segment makes them."""
+    """The job's deduplication must meet duplicates as Segment makes them."""
     deliveries = defaultdict(list)
     for received in records:
         deliveries[received.record["messageId"]].append(received)
@@ -274,7 +248,7 @@ def test_a_few_messages_are_delivered_twice(records: list[Received]) -> None:
 def test_people_return_to_their_departments_and_brand(
     clicks: dict[str, list[dict[str, Any]]],
 ) -> None:
-    """Without it there is no taste that a recommender could learn: any list is as good."""
+    """A recommender learns taste."""
 
     def share(of: Callable[[dict[str, Any]], str], favourites: int) -> float:
         often = [[of(product) for product in own] for own in clicks.values() if len(own) > 9]
@@ -286,7 +260,7 @@ def test_people_return_to_their_departments_and_brand(
 
 
 def test_some_products_are_far_more_popular(clicks: dict[str, list[dict[str, Any]]]) -> None:
-    """Without it there is no popularity to learn, nor a list of bestsellers to compare with."""
+    """A recommender learns popularity, and is compared with a list of bestsellers."""
     counts = Counter(product["sku"] for own in clicks.values() for product in own)
     top = sum(count for _, count in counts.most_common(len(counts) // 10))
     assert 0.3 < top / counts.total() < 0.8
@@ -294,7 +268,7 @@ def test_some_products_are_far_more_popular(clicks: dict[str, list[dict[str, Any
 
 
 def test_evenings_and_weekends_are_busy(records: list[Received]) -> None:
-    """Without it a chart of events by hour or day is flat, which no one believes."""
+    """Nobody believes a flat chart of events by hour or day."""
     hours = Counter(received.time("timestamp").hour for received in records)
     days = Counter(received.day.weekday() for received in records)
     assert hours[20] > 2 * hours[3]
@@ -323,30 +297,13 @@ def _fits(value: object, glue_type: GlueType) -> bool:
 
 
 def test_every_field_fits_a_column_of_the_table(records: list[Received]) -> None:
-    """Without it Athena fails on a value, or hides a field that has no column."""
+    """Athena would fail on a value, or hide a field that has no column."""
     for received in records:
         assert _fits(received.record, SEGMENT_LOG_COLUMNS), received.record
 
 
-def test_the_default_satisfies_amazon_personalize() -> None:
-    """Without it a participant's import succeeds and the training then refuses the data."""
-    users: Counter[str] = Counter()
-    events: Counter[str] = Counter()
-    skus = set()
-    for received in _records(log_files(END)):
-        if received.event in WITH_SKU and received.record["userId"]:
-            users[received.record["userId"]] += 1
-            events[received.event] += 1
-            skus.add(received.properties.get("sku"))
-    assert users.total() > 10_000
-    assert sum(count > 1 for count in users.values()) > 1_000
-    assert set(events) == WITH_SKU
-    assert events["Order Completed"] >= 500
-    assert 1_000 < len(skus) <= 2_100
-
-
 def test_memory_does_not_grow_with_the_volume(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without it 20 million events for a large run end in a process without memory."""
+    """20 million events for a large run must not exhaust the memory."""
     monkeypatch.setattr(simulated_shop, "FILE_EVENTS", 200)
 
     def peak(events: int) -> int:
@@ -357,4 +314,4 @@ def test_memory_does_not_grow_with_the_volume(monkeypatch: pytest.MonkeyPatch) -
         tracemalloc.stop()
         return most
 
-    assert peak(9_000) < 1.5 * peak(3_000)
+    assert peak(4_500) < 1.5 * peak(1_500)

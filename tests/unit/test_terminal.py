@@ -1,35 +1,22 @@
-"""What a person sees in a terminal, and what another program reads from a pipe."""
+"""Nothing that is printed acts in a terminal or in a spreadsheet, whatever it is."""
 
 import io
-import json
-import os
-import pty
 import re
-import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import typer.main
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.progress import Progress, TextColumn
-from rich.text import Text
 from typer.testing import CliRunner
 
-from tests.support import PROJECT
-from workshop import console, fleet_progress
-from workshop.accounts_file import Member
-from workshop.commands import fleet as fleet_cli
-from workshop.commands.answer import Answer
+from tests.support.printing import PRINTING
+from workshop import console
 from workshop.commands.app import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
-from workshop.steps import Steps
-from workshop.visit import Outcome, Visit
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand, TyperGroup
@@ -47,27 +34,6 @@ def _commands(group: "TyperGroup", path: str = "") -> "dict[str, TyperCommand]":
 
 
 COMMANDS = _commands(cast("TyperGroup", typer.main.get_command(app)))
-WIDE = """
-from workshop import console
-columns = ["first_name", "nothing", *(f"column_{n}" for n in range(20))]
-console.table(columns, [["Anna", None, *("x" * 200 for _ in range(20))]], "Wide [and] long")
-"""
-NARROW = """
-from workshop import console
-console.table(["name", "count"], [["a[b]", "7"], [None, "1000"]])
-"""
-
-
-def run(code: str, **environment: str) -> str:
-    """What a program prints into a pipe."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -76,23 +42,6 @@ def test_every_command_has_an_example_and_json(name: str) -> None:
     command = COMMANDS[name]
     assert re.search(rf"Example: .*workshop {name}", command.help or "")
     assert "--json" in {option for it in command.params for option in it.opts}
-
-
-def test_a_table_is_aligned_and_plain_in_a_pipe() -> None:
-    """Escape sequences in a log file are noise."""
-    shown = run(NARROW, COLUMNS="80")
-    assert "\x1b" not in shown
-    assert "\u2502 a[b] \u2502     7 \u2502" in shown
-    assert "\u2502      \u2502  1000 \u2502" in shown
-
-
-def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
-    """The first query of the lesson has nineteen columns: side by side nobody can read them."""
-    shown = run(WIDE, COLUMNS="80")
-    assert "Wide [and] long" in shown
-    assert "first_name  Anna\n" in shown
-    assert shown.count("x" * 200) == 20
-    assert "nothing" not in shown, "a value that is not there needs no line"
 
 
 LOG = {
@@ -128,34 +77,6 @@ def test_the_first_query_reads_well_at_any_width(width: int, lines: int) -> None
     assert all(name in text and value[:30] in text for name, value in LOG.items() if value)
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [("workshop que", ["query"]), ("workshop query --c", ["--csv"]), ("workshop query 0", ["02"])],
-)
-def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
-    """From any folder, and without asking AWS."""
-    completed = subprocess.run(
-        [Path(sys.executable).with_name("workshop")],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "_WORKSHOP_COMPLETE": "complete_bash",
-            "COMP_WORDS": typed,
-            "COMP_CWORD": str(len(typed.split()) - 1),
-        },
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert {*offered} <= {*completed.stdout.split()}
-
-
-def test_the_command_line_starts_without_the_cdk() -> None:
-    """Loading it takes seconds, and the shell waits at every press of the tab key."""
-    assert run("import sys, workshop.commands.app; print('aws_cdk' in sys.modules)") == "False\n"
-
-
 # What a terminal, or the order of the letters in a line, would obey. Surrogates cannot be written.
 ACTIVE = {
     *(chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000))),
@@ -166,59 +87,6 @@ ANY_TEXT = st.text(
 )
 MARKUP = st.sampled_from(["[red]", "[/]", "[/oops]", "[link=https://evil.example]", ":warning:"])
 HOSTILE = st.one_of(ANY_TEXT, st.lists(st.one_of(MARKUP, ANY_TEXT)).map("".join))
-
-
-def _outcome(text: str) -> Outcome:
-    return Outcome("111122223333", "us-east-1", text, "broken", text, text, 1.0, 1, 0)
-
-
-def _live_view(text: str) -> None:
-    visit = Visit(Member("111122223333", "us-east-1", text), 1, cast("Any", None), text or "x")
-    console.out.print(fleet_progress.view_of([visit], [_outcome(text)]))
-
-
-def _lines_of_a_fleet(text: str) -> None:
-    with fleet_progress.shown(1) as watch:
-        watch([], [_outcome(text)])
-
-
-def _step(text: str) -> None:
-    with Steps().step(text) as step:
-        step.update(text)
-        step.result = text
-
-
-def _status(text: str) -> None:
-    with console.progress.status(text) as status:
-        status.update(Text(text))
-
-
-def _progress_bar(text: str) -> None:
-    with Progress(TextColumn("{task.description}", markup=False), console=console.out) as bar:
-        bar.add_task(text)
-
-
-PRINTING: dict[str, Callable[[str], object]] = {
-    "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
-    "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
-    "facts": lambda text: console.facts([(text, text)]),
-    "error": lambda text: console.error(text, text),
-    "step": _step,
-    "status": _status,
-    "print": lambda text: console.progress.print(text, style="dim"),
-    "print a Text": lambda text: console.out.print(Text(text)),
-    "print an object": lambda text: console.out.print({text: [text]}),
-    "rule": lambda text: console.out.rule(text, align="left"),
-    "json": console.print_json,
-    "Rich's json": lambda text: console.out.print_json(data={text: text}),
-    "fleet's table": lambda text: Answer(
-        None,
-        fleet_cli._summary([_outcome(text)], text, 1),  # noqa: SLF001
-    ).print(as_json=False),
-    "fleet's live view": _live_view,
-    "fleet's lines": _lines_of_a_fleet,
-    "progress bar": _progress_bar,
-}
 
 
 @pytest.mark.parametrize("name", PRINTING)
@@ -256,54 +124,6 @@ def test_a_table_stays_aligned_and_keeps_its_text(text: str) -> None:
     assert len({cell_len(line) for line in shown.splitlines()}) == 1
     if not {"\n", "\t"} & {*text}:
         assert console.plain(text).rstrip() in shown
-
-
-PAYLOAD = "\x1b]0;OWNED\x07\x9b7;7H\u202e[red]x[/] [/oops] :warning: \ud800"
-ON_A_TERMINAL = """
-from tests.unit.test_terminal import PAYLOAD, PRINTING
-from workshop.commands import app, query
-from workshop import console, queries
-for name, show in PRINTING.items():
-    show(PAYLOAD)
-query._require_consent(queries.SavedQuery(PAYLOAD, "", PAYLOAD, PAYLOAD, "added"), yes=True)
-console.print_csv([[PAYLOAD]])
-def fail(*_, **__):
-    raise RuntimeError(PAYLOAD)
-app.app = fail
-app.main()
-"""
-
-
-def test_nothing_acts_on_a_real_terminal_not_even_in_a_traceback() -> None:
-    """On a terminal there are colours and spinners as well."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", ON_A_TERMINAL],
-        cwd=PROJECT,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"},
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    output = bytearray()
-    while True:
-        try:
-            output += os.read(ours, 65536)
-        except OSError:  # how Linux says that nobody writes any more
-            break
-    shown = output.decode()
-    assert process.wait(timeout=60) == 1
-    assert "RuntimeError: \\u001b]0;OWNED" in shown
-    assert "\x1b[" in shown, "Rich's own colours are there"
-    for active in ("\x1b]", "\x07", "\x9b", "\u202e", "\ud800"):
-        assert active not in shown
-    assert shown.count(r"[red]x[/] [/oops] :warning:") >= len(PRINTING)
-
-
-def test_csv_in_a_pipe_is_exact() -> None:
-    """What a terminal would obey is data to a program."""
-    code = r"from workshop import console; console.print_csv([['\x1b[1A\u202e', None, 'a,b']])"
-    assert run(code) == '\x1b[1A\u202e,,"a,b"\n'
 
 
 @pytest.mark.parametrize(
@@ -355,10 +175,3 @@ def test_what_cannot_be_a_stack_is_refused(name: str, stack: str) -> None:
     assert isinstance(result.exception, WorkshopError)
     assert "is not a valid name of a stack" in result.exception.message
     assert "\x1b" not in result.exception.message
-
-
-def test_json_is_ascii() -> None:
-    """A terminal obeys nothing in it."""
-    shown = run(r"from workshop import console; console.print_json('\x9b\u202e\x7f\ud800')")
-    assert shown.isascii()
-    assert json.loads(shown) == "\x9b\u202e\x7f\ud800"

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from stacks.catalog import SEGMENT_LOG_COLUMNS, TRAIT_MAPPINGS, GlueType
-from tests.support.athena import BUCKET, OPEN_X, Aws, embedded_athena
+from tests.support.athena import BUCKET, OPEN_X, Aws, athena_of
+from tests.support.checkout import new_account, signed_in
+from tests.support.failing_aws import Failing
 
 
 @pytest.fixture(scope="package")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """An embedded AWS with a bucket, the database and the workgroup of the exercise."""
-    with embedded_athena(tmp_path_factory.mktemp("aws")) as made:
-        yield made
+def aws(server: Failing) -> Iterator[Aws]:
+    """An account with a bucket, the database and the workgroup of the exercise."""
+    with signed_in(server, new_account()) as owner:
+        yield athena_of(owner)
 
 
 def hive_text(kind: GlueType) -> str:

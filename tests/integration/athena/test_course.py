@@ -17,7 +17,8 @@ from embedded_aws.athena_errors import QueryStoppedError
 from embedded_aws.athena_queries import Queries
 from embedded_aws.athena_statement import Request
 from embedded_aws.server import EmbeddedAws
-from tests.support.athena import BUCKET, Aws, embedded_athena
+from tests.support.athena import BUCKET, Aws, athena_of
+from tests.support.checkout import free_port, owner_of
 
 NEVER_ENDS = (
     "SELECT sum(a.n * b.n * c.n) FROM UNNEST(sequence(1, 100000)) AS a (n), "
@@ -153,7 +154,8 @@ def test_results_come_in_pages(aws: Aws) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int) -> None:
     """The machine would be busy for hours with a query that nobody waits for."""
-    with embedded_athena(tmp_path / "aws") as own:
+    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as owner:
+        own = athena_of(owner)
         query_id = own.start(NEVER_ENDS)
         server = server_of(tmp_path / "aws")
         wait_for(lambda: state(own, query_id) == "RUNNING" and bool(engines(server)))
@@ -165,7 +167,8 @@ def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int)
 
 def test_an_engine_that_dies_fails_one_query(tmp_path: Path) -> None:
     """An internal error of the database would end every query until a restart."""
-    with embedded_athena(tmp_path / "aws") as own:
+    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as owner:
+        own = athena_of(owner)
         query_id = own.start(NEVER_ENDS)
         server = server_of(tmp_path / "aws")
         wait_for(lambda: bool(engines(server)))

@@ -93,7 +93,7 @@ def test_job_and_reference_agree(
     inputs: list[InputFile],
     options: Options,
 ) -> None:
-    """Else a record that nobody thought of becomes a wrong row, or none, or is not counted."""
+    """A record that nobody thought of could become a wrong row, or none, or not be counted."""
     agree(live_job, tmp_path_factory.mktemp("example"), inputs, options)
 
 
@@ -106,5 +106,5 @@ def test_job_and_reference_agree_at_length(
     inputs: list[InputFile],
     options: Options,
 ) -> None:
-    """Else the same, for a record that is rarer; other records each time."""
+    """The same for rarer records; other ones each time."""
     agree(live_job, tmp_path_factory.mktemp("example"), inputs, options)

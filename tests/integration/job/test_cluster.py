@@ -57,7 +57,7 @@ def watch() -> Iterator[Watch]:
 def test_the_job_on_a_cluster_does_what_it_does_in_one_process(
     folders: Folders, watch: Watch, tmp_path: Path
 ) -> None:
-    """Else the job runs in the rehearsal, and fails or loses rows on Glue's workers."""
+    """A job that runs in the rehearsal could fail or lose rows on Glue's workers."""
     for source in range(6):
         records = [
             {

@@ -144,7 +144,7 @@ def filled(folders: Folders, live_job: LiveJob) -> tuple[Folders, list[str]]:
 def test_a_run_killed_while_it_writes_or_moves_leaves_the_csv(
     live_job: LiveJob, filled: tuple[Folders, list[str]]
 ) -> None:
-    """Else a run that is stopped leaves Personalize half a CSV, or none."""
+    """A stopped run would leave Personalize half a CSV, or none."""
     folders, rows = filled
     before = contents(folders)
     moments: list[Moment] = [lambda _: staging(folders).exists(), moving(folders, 0)]
@@ -158,7 +158,7 @@ def test_a_run_killed_while_it_writes_or_moves_leaves_the_csv(
 def test_runs_killed_at_twenty_random_moments_leave_the_csv(
     live_job: LiveJob, filled: tuple[Folders, list[str]]
 ) -> None:
-    """Else the same, at a moment that nobody thought of."""
+    """The same at a moment that nobody thought of."""
     folders, rows = filled
     chance = random.Random(20)  # noqa: S311 - moments, not secrets
     started = time.monotonic()
@@ -178,7 +178,7 @@ def test_runs_killed_at_twenty_random_moments_leave_the_csv(
 def test_a_csv_that_cannot_be_moved_in_full_is_not_there_at_all(
     filled: tuple[Folders, list[str]],
 ) -> None:
-    """Else Personalize imports the CSV before and a part of the new one."""
+    """Personalize would import the CSV before and a part of the new one."""
     folders, _ = filled
     before, moment = contents(folders), moving(folders, 0)
     run = start(folders, rows_per_file=8)

@@ -3,26 +3,18 @@
 import io
 import json
 import re
-import time
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from embedded_aws.server import EmbeddedAws
-from tests.support import PROJECT
-from tests.support.checkout import free_port, owner_of
-from workshop.account import EMBEDDED_ACCOUNT
+from tests.support.glue import BUCKET, LOGS, Aws, policy
+from tests.support.live_job import HELPER, SCRIPT
 
-SCRIPT = PROJECT / "glue_scripts" / "segment_events_to_csv.py"
-HELPER = SCRIPT.with_name("segment_io.py")
-BUCKET = "personalize-data-test"
-LOGS = "/aws-glue/test-job"
 EVENT = {
     "messageId": "1",
     "event": "Product Clicked",
@@ -44,110 +36,25 @@ files.delete(path.getParent(), True)
 """
 
 
-@dataclass(frozen=True)
-class Aws:
-    """Clients of the embedded AWS, as its root."""
-
-    s3: Any
-    glue: Any
-    logs: Any
-    iam: Any
-
-    def role(self, name: str, *objects: str) -> str:
-        """Make a role that may list the bucket, write logs, and use the objects given."""
-        trust = {"Service": "glue.amazonaws.com"}
-        allowed = [
-            (["s3:ListBucket"], f"arn:aws:s3:::{BUCKET}"),
-            *[(["s3:*Object"], f"arn:aws:s3:::{BUCKET}/{pattern}") for pattern in objects],
-            (["logs:CreateLogStream", "logs:PutLogEvents"], "*"),
-        ]
-        self.iam.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=policy(Principal=trust, Action="sts:AssumeRole"),
-        )
-        self.iam.put_role_policy(
-            RoleName=name,
-            PolicyName="Job",
-            PolicyDocument=policy(
-                *[{"Action": action, "Resource": resource} for action, resource in allowed]
-            ),
-        )
-        return name
-
-    def job(self, name: str, script: str, role: str = "Job", **settings: object) -> str:
-        """Make a job of the script, with the paths of the workshop as its default arguments."""
-        self.s3.put_object(Bucket=BUCKET, Key=f"scripts/{name}.py", Body=script.encode())
-        arguments = {
-            "--job-language": "python",
-            "--enable-metrics": "",
-            "--TempDir": f"s3://{BUCKET}/not-for-the-role/",
-            "--custom-logGroup-prefix": LOGS,
-            "--extra-py-files": f"s3://{BUCKET}/scripts/{HELPER.name}",
-            "--S3_JSON_INPUT_PATH": f"s3://{BUCKET}/segment-logs/",
-            "--S3_CSV_OUTPUT_PATH": f"s3://{BUCKET}/transformed",
-            "--S3_REJECTED_PATH": f"s3://{BUCKET}/rejected",
-        }
-        self.glue.create_job(
-            Name=name,
-            Role=f"arn:aws:iam::{EMBEDDED_ACCOUNT}:role/{role}",
-            Command={"Name": "glueetl", "ScriptLocation": f"s3://{BUCKET}/scripts/{name}.py"},
-            **({"GlueVersion": "6.0", "DefaultArguments": arguments} | settings),
-        )
-        return name
-
-    def run(self, job: str, **parameters: object) -> dict[str, Any]:
-        """Run the job to its end."""
-        run_id = self.glue.start_job_run(JobName=job, **parameters)["JobRunId"]
-        return self.ended(job, run_id)
-
-    def ended(self, job: str, run_id: str) -> dict[str, Any]:
-        """Wait for the end of a run."""
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            run: dict[str, Any] = self.glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
-            if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING"):
-                return run
-            time.sleep(0.1)
-        raise TimeoutError(run)
-
-    def log(self, run: dict[str, Any], name: str) -> list[str]:
-        """The lines of one of a run's two log streams."""
-        events = self.logs.get_log_events(
-            logGroupName=f"{LOGS}/{name}", logStreamName=run["Id"], startFromHead=True
-        )["events"]
-        return [event["message"] for event in events]
-
-    def keys(self, prefix: str) -> list[str]:
-        """The keys of the objects whose key starts with the prefix."""
-        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-        return [each["Key"] for each in found]
-
-
-def policy(*statements: dict[str, Any], **statement: object) -> str:
-    allow = [{"Effect": "Allow"} | each for each in statements or [statement]]
-    return json.dumps({"Version": "2012-10-17", "Statement": allow})
-
-
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(owner: boto3.Session, account: str) -> Aws:
     """An embedded AWS with the bucket, the log groups and the role of a job."""
     # Without validation a test may ask for a timeout of less than a minute.
     config = Config(proxies={}, parameter_validation=False)
-    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as owner:
-        names: Any = ("s3", "glue", "logs", "iam")
-        aws = Aws(**{name: owner.client(name, config=config) for name in names})
-        aws.s3.create_bucket(Bucket=BUCKET)
-        for name in ("output", "error"):
-            aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
-        aws.role("Job", "segment-logs*", "scripts/*", "transformed*", "rejected*")
-        body = json.dumps(EVENT).encode()
-        aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
-        aws.s3.put_object(Bucket=BUCKET, Key=f"scripts/{HELPER.name}", Body=HELPER.read_bytes())
-        yield aws
+    names: Any = ("s3", "glue", "logs", "iam")
+    aws = Aws(**{name: owner.client(name, config=config) for name in names}, account=account)
+    aws.s3.create_bucket(Bucket=BUCKET)
+    for name in ("output", "error"):
+        aws.logs.create_log_group(logGroupName=f"{LOGS}/{name}")
+    aws.role("Job", "segment-logs*", "scripts/*", "transformed*", "rejected*")
+    body = json.dumps(EVENT).encode()
+    aws.s3.put_object(Bucket=BUCKET, Key="segment-logs/web/1/a.json", Body=body)
+    aws.s3.put_object(Bucket=BUCKET, Key=f"scripts/{HELPER.name}", Body=HELPER.read_bytes())
+    return aws
 
 
 def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) -> None:
-    """Else the rehearsal shows a run that succeeded and a bucket without training data."""
+    """The rehearsal would show a run that succeeded and a bucket without training data."""
     before = "transformed/run-1-part-r-00000.csv"
     aws.s3.put_object(Bucket=BUCKET, Key=before, Body=b"the run before")
     job = aws.job("Csv", SCRIPT.read_text(encoding="utf-8"))
@@ -173,7 +80,7 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
 
 
 def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
-    """Else who keeps raw data apart reads of a wrong file system, after a whole run."""
+    """Whoever keeps raw data apart would read of a wrong file system, after a whole run."""
     job = aws.job("Apart", SCRIPT.read_text(encoding="utf-8"), aws.role("Apart", "scripts/*"))
     paths: dict[str, str] = {}
     for name in ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"):
@@ -198,7 +105,7 @@ def test_the_three_paths_may_be_in_three_buckets(aws: Aws) -> None:
 
 
 def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws) -> None:
-    """Else a broken script passes the rehearsal, or fails without saying why."""
+    """A broken script would pass the rehearsal, or fail without saying why."""
     job = aws.job("Fails", "import sys\nprint(sys.argv)\nraise ValueError('no such luck')\n")
     run = aws.run(job, Arguments={"--MODE": "two words"})
     assert run["JobRunState"] == "FAILED"
@@ -210,7 +117,7 @@ def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws
 
 
 def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
-    """Else a parameter that was forgotten in the template is found at the event."""
+    """A parameter that is missing in the template would be found at the event."""
     run = aws.run(
         aws.job(
             "NoOptions",
@@ -226,7 +133,7 @@ def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
 
 
 def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
-    """Else two participants' clicks start two runs that remove each other's CSV."""
+    """Two participants' clicks would start two runs that remove each other's CSV."""
     job = aws.job("Waits", WAITING)
     run_id = aws.glue.start_job_run(JobName=job)["JobRunId"]
     with pytest.raises(ClientError, match="ConcurrentRunsExceededException"):
@@ -260,7 +167,7 @@ def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
 def test_what_the_role_may_not_read_the_job_cannot_read(
     aws: Aws, name: str, objects: tuple[str, ...], denied: str
 ) -> None:
-    """Else a policy that is too narrow is found on AWS, in every account at once."""
+    """A policy that is too narrow would be found on AWS, in every account at once."""
     run = aws.run(aws.job(name, "print('ran')", aws.role(name, *objects)))
     assert run["JobRunState"] == "FAILED"
     assert denied in run["ErrorMessage"]
@@ -269,7 +176,7 @@ def test_what_the_role_may_not_read_the_job_cannot_read(
 
 
 def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
-    """Else a policy for the output folder alone works here and fails on AWS."""
+    """A policy for the output folder alone would work here and fail on AWS."""
     role = aws.role(
         "NoStaging", *("scripts/*", "segment-logs*", "rejected*", "transformed", "transformed/*")
     )
@@ -279,14 +186,14 @@ def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
 
 
 def test_a_glue_version_with_another_spark_is_refused(aws: Aws) -> None:
-    """Else a job is rehearsed on a Spark that it will not have."""
+    """A job would be rehearsed on a Spark that it will not have."""
     run = aws.run(aws.job("Old", "print('ran')", GlueVersion="4.0"))
     assert run["JobRunState"] == "FAILED"
     assert "asks for Glue 4.0" in run["ErrorMessage"]
 
 
 def test_a_run_without_log_groups_goes_on_and_makes_none(aws: Aws) -> None:
-    """Else log groups that no stack owns stay behind when the stack has gone."""
+    """Log groups that no stack owns would outlive the stack."""
     run = aws.run(
         aws.job("Silent", "print('ran')"), Arguments={"--custom-logGroup-prefix": "/aws-glue/none"}
     )
@@ -296,7 +203,7 @@ def test_a_run_without_log_groups_goes_on_and_makes_none(aws: Aws) -> None:
 
 
 def test_a_job_that_is_not_there_is_not_found(aws: Aws) -> None:
-    """Else a wrong job name looks like a run."""
+    """A wrong job name would look like a run."""
     for call in (aws.glue.start_job_run, aws.glue.get_job_runs):
         with pytest.raises(ClientError, match="EntityNotFoundException"):
             call(JobName="Missing")

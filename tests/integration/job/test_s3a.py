@@ -4,15 +4,12 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import boto3
@@ -22,19 +19,18 @@ from tests.support import s3a
 from tests.support.checkout import free_port, owner_of
 from tests.support.denied import ETL
 from tests.support.live_job import (
-    DAY,
     HEADER,
-    HELPER,
-    SCRIPT,
     Folders,
     LiveJob,
     Outcome,
     csv_lines_of,
 )
-from tests.support.participant import BUCKET, JOB, STACK
+from tests.support.participant import BUCKET, JOB
 from tests.support.playing import S3A_RECORDED, become, distinct, written
 from tests.support.recording import Recording
 from tests.support.reference import Result, transform
+from tests.support.s3a_job import ROWS_PER_FILE, Bucket, Glue, abort, fill
+from tests.support.stack import create
 from tests.support.templates import event_template
 
 # What the job's S3 calls are decided by, and what it is started with.
@@ -42,25 +38,9 @@ OF_THE_JOB = (
     *("DataBucket", "DataBucketPolicy", "EtlOutputLog", "EtlErrorLog"),
     *("EtlPolicy", "EtlRole", "EtlJob"),
 )
-ROWS_PER_FILE = 500
 # Writes so many files that there is time to end the run between them.
 ROWS_PER_SMALL_FILE = 50
-RUN = f"""
-import json, sys
-from pathlib import Path
-from embedded_aws.spark import QUICK_START, run_script
-finished = run_script(
-    Path({str(SCRIPT)!r}),
-    sys.argv[2:],
-    python_files=[Path({str(HELPER)!r})],
-    java_options=QUICK_START,
-    settings=json.loads(Path(sys.argv[1]).read_text()),
-    log=lambda _, line: print(line, file=sys.stderr),
-)
-sys.exit(finished.error_message or 0)
-"""
-
-
+OLDER = "transformed/run-1-part-r-00000.csv"
 # The second row breaks when the first one's file has been uploaded.
 FAILS = f"""
 from pyspark.sql import SparkSession
@@ -74,92 +54,6 @@ RUN_SPECIFIC = (
     *((r"(attempt|task)_\d+_\d+_m_\d+(_\d+)?", r"\1_0"), (r"part-(r-)?\d+", r"part-\g<1>00000")),
     (r"-c\d{3}", "-c000"),
 )
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """The stack's data bucket, as its owner sees it."""
-
-    s3: Any
-    folders: Folders  # the input as files, for the reference
-
-    def fill(self, folders: Folders) -> None:
-        """Upload the input."""
-        for file in filter(Path.is_file, folders.source.rglob("*")):
-            key = f"segment-logs/{file.relative_to(folders.source).as_posix()}"
-            self.s3.upload_file(str(file), BUCKET, key)
-
-    def keys(self, prefix: str) -> list[str]:
-        """The keys of the objects whose key starts with the prefix."""
-        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-        return [each["Key"] for each in found]
-
-    def lines(self, key: str) -> list[str]:
-        """Read an object's lines."""
-        body = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
-        return list(body.removesuffix("\n").split("\n"))
-
-    def csv(self) -> dict[str, list[str]]:
-        """Everything in the output folder: lines by key."""
-        return {key: self.lines(key) for key in self.keys("transformed/")}
-
-    def unfinished(self) -> list[str]:
-        """The keys of unfinished uploads."""
-        uploads = self.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
-        return [upload["Key"] for upload in uploads]
-
-    def leftovers(self) -> list[str]:
-        """What there is beside input, output and report: staged objects, unfinished uploads."""
-        own = tuple(f"{folder}/" for folder in ("segment-logs", "transformed", "rejected"))
-        return [key for key in self.keys("") if not key.startswith(own)] + self.unfinished()
-
-
-@dataclass(frozen=True)
-class Glue:
-    """The job as Glue 6.0 runs it, as often as it is asked to, in one Spark."""
-
-    job: LiveJob
-    settings: dict[str, str]
-    arguments: dict[str, str]
-    recording: Recording
-    bucket: Bucket
-
-    def run(self, **options: object) -> Outcome:
-        """Run the script with the job's own arguments, and these."""
-        return self.job.run(self.bucket.folders, **self._given(options))
-
-    def start(self, scratch: Path, **options: object) -> subprocess.Popen[bytes]:
-        """Start a run in a process group of its own, which one signal ends."""
-        (scratch / "settings.json").write_text(json.dumps(self.settings), encoding="utf-8")
-        words = self.bucket.folders.arguments(**self._given(options))
-        return subprocess.Popen(
-            [sys.executable, "-c", RUN, str(scratch / "settings.json"), *words],
-            cwd=s3a.PROJECT,
-            env=os.environ | {"TMPDIR": str(scratch)},
-            start_new_session=True,
-        )
-
-    def _given(self, options: dict[str, object]) -> dict[str, object]:
-        return {"JOB_NAME": JOB, "MAX_ROWS_PER_FILE": ROWS_PER_FILE} | self.arguments | options
-
-
-def fill(folders: Folders) -> None:
-    """Write input of every kind, more than a part's worth of it rejected."""
-    for number in range(4):
-        records = [
-            {
-                "messageId": f"{n % 1900}",  # some of them twice
-                "event": "Product Viewed" if n % 10 == 0 else "Product Clicked",
-                "userId": f"user {n % 97}",
-                "timestamp": f"2016-06-{n % 28 + 1:02}T10:00:{n % 60:02}Z",
-                "properties": {"sku": f"sku {n % 89}"},
-            }
-            for n in range(number, 2000, 4)
-        ]
-        folders.put(f"{DAY}/{number}.gz", "".join(json.dumps(r) + "\n" for r in records))
-    folders.put(f"{DAY}/not json {{a,b}} %20.gz", ("x" * 5000 + "\n") * 1200)
-    whole = folders.put(f"{DAY}/truncated.gz", '{"event": "Product Clicked"}\n' * 1000)
-    whole.write_bytes(whole.read_bytes()[:-20])
 
 
 @pytest.fixture(scope="module")
@@ -200,13 +94,7 @@ def recording(
     resources = {name: template["Resources"][name] for name in OF_THE_JOB}
     body = json.dumps({**template, "Resources": resources, "Outputs": {}})
     with owner_of(recording) as owner:
-        cloudformation = owner.client("cloudformation")
-        cloudformation.create_stack(
-            StackName=STACK, TemplateBody=body, Capabilities=["CAPABILITY_IAM"]
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1}
-        )
+        create(owner, body)
         yield recording, owner
 
 
@@ -254,20 +142,42 @@ def test_jars_that_cannot_be_had_are_not_used(
     assert not s3a.JARS.exists()
 
 
-def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -> None:
+class Played(NamedTuple):
+    """A run, and what it has left: the CSV by key, and what should not be there."""
+
+    outcome: Outcome
+    csv: dict[str, list[str]]
+    leftovers: list[str]
+
+
+@pytest.fixture(scope="module")
+def played(glue: Glue, tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
+    """A run that succeeds, after another one; one that fails; a script whose write fails."""
+    bucket = glue.bucket
+    script = tmp_path_factory.mktemp("script") / "fails.py"
+    script.write_text(FAILS, encoding="utf-8")
+    assert glue.run().error == ""  # the second run removes what this one writes
+    runs = [Played(glue.run(), bucket.csv(), bucket.leftovers())]
+    older = f"{HEADER}\n1,2,3,4".encode()
+    bucket.s3.put_object(Bucket=BUCKET, Key=OLDER, Body=older)
+    runs += [Played(glue.run(SUPPORTED_EVENTS="None"), bucket.csv(), bucket.leftovers())]
+    ended = glue.job.run(bucket.folders, script=script)
+    return [*runs, Played(ended, bucket.csv(), bucket.leftovers())]
+
+
+def test_a_run_writes_what_it_writes_without_s3a(
+    glue: Glue, played: list[Played], expected: Result
+) -> None:
     """A committer or a connector that the job was never tried with would be met at the event."""
-    for _ in range(2):  # the second run removes what the first one wrote
-        outcome = glue.run()
-        assert outcome.error == "", outcome
-    csv = glue.bucket.csv()
+    outcome, csv, leftovers = played[0]
+    assert outcome.error == ""
     run = outcome.output[0].removesuffix(" started")
     files = -(-len(expected.rows) // ROWS_PER_FILE)
     assert len(csv) >= files > 1
     assert list(csv) == [f"transformed/{run}-part-r-{n:05d}.csv" for n in range(len(csv))]
     assert {lines[0] for lines in csv.values()} == {HEADER}
     assert [line for lines in csv.values() for line in lines[1:]] == csv_lines_of(expected.rows)
-    assert glue.bucket.leftovers() == []
-    assert glue.recording.refused() == []
+    assert leftovers == []
 
     names = [key.partition(f"{run}/")[2] for key in glue.bucket.keys(f"rejected/{run}/")]
     accounting, *parts = [name for name in names if name]  # there may be the folder's own, ""
@@ -281,33 +191,28 @@ def test_a_run_writes_what_it_writes_without_s3a(glue: Glue, expected: Result) -
     assert sorted(found, key=str) == sorted(expected.rejected, key=str)
 
 
-def test_a_run_that_fails_leaves_the_csv_and_nothing_else(glue: Glue) -> None:
+def test_a_run_that_fails_leaves_the_csv_and_nothing_else(played: list[Played]) -> None:
     """The next run would find half a CSV in the staging folder, or S3 bill for unseen parts."""
-    before = {**glue.bucket.csv(), "transformed/run-1-part-r-00000.csv": [HEADER, "1,2,3,4"]}
-    for key, lines in before.items():
-        glue.bucket.s3.put_object(Bucket=BUCKET, Key=key, Body="\n".join(lines).encode())
-    outcome = glue.run(SUPPORTED_EVENTS="No Such Event")
+    outcome, csv, leftovers = played[1]
     assert outcome.error.startswith("ValueError: No record was kept"), outcome
-    assert glue.bucket.csv() == before
-    assert glue.bucket.leftovers() == []
-    assert glue.recording.refused() == []
+    assert csv == {**played[0].csv, OLDER: [HEADER, "1,2,3,4"]}
+    assert leftovers == []
 
 
-def test_a_write_that_fails_aborts_its_uploads(glue: Glue, tmp_path: Path) -> None:
+def test_a_write_that_fails_aborts_its_uploads(played: list[Played]) -> None:
     """Without the right to, S3A reports that in place of what went wrong, and S3 bills for them."""
-    script = tmp_path / "fails.py"
-    script.write_text(FAILS, encoding="utf-8")
-    outcome = glue.job.run(glue.bucket.folders, script=script)
+    outcome, _, leftovers = played[2]
     assert "broken" in outcome.error
-    assert glue.bucket.leftovers() == ["transformed-staging/run-1/"]  # the job removes its own
-    assert glue.recording.refused() == []
+    assert leftovers == ["transformed-staging/run-1/"]  # the job removes its own
 
 
+@pytest.mark.usefixtures("played")
 def test_s3a_calls_what_the_recording_says(glue: Glue) -> None:
     """The roles' rights are held against the recording: see `test_least_privilege.py`.
 
-    This needs the tests above. When it fails for a good reason, copy what it wrote.
+    When it fails for a good reason, copy what it wrote.
     """
+    assert glue.recording.refused() == []
     calls = {ETL: distinct(glue.recording.calls(), RUN_SPECIFIC)[ETL]}
     (s3a.JARS.parent / S3A_RECORDED.name).write_text(written(calls), encoding="utf-8")
     assert calls == json.loads(S3A_RECORDED.read_text(encoding="utf-8"))
@@ -391,12 +296,3 @@ def test_the_bucket_aborts_uploads_that_are_not_completed(template: dict[str, An
     assert rule.pop("Status") == "Enabled"
     assert "Prefix" not in rule
     assert not [name for name in rule if "Filter" in name]
-
-
-def abort(bucket: Bucket) -> None:
-    """Do what the bucket's rule does after a day."""
-    for upload in bucket.s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
-        bucket.s3.abort_multipart_upload(
-            Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"]
-        )
-    assert bucket.unfinished() == []

@@ -31,7 +31,7 @@ def java_home(folder: Path, script: str) -> str:
 def test_java_that_spark_cannot_use_is_named(
     script: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a user without Java sees "JAVA_GATEWAY_EXITED" and does not know what to install."""
+    """Spark says "JAVA_GATEWAY_EXITED", which tells nobody what to install."""
     monkeypatch.setenv("JAVA_HOME", java_home(tmp_path, script))
     with pytest.raises(WorkshopError, match=message) as raised:
         check_java()
@@ -40,7 +40,7 @@ def test_java_that_spark_cannot_use_is_named(
 
 
 def test_java_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the same, for a machine that never had Java."""
+    """The same for a machine that never had Java."""
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(WorkshopError, match="the PATH has none"):
@@ -49,7 +49,7 @@ def test_java_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21", "25-ea"])
 def test_newer_java_is_taken(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a machine with a current Java is turned away."""
+    """A machine with a current Java must not be turned away."""
     home = java_home(tmp_path, f"echo 'openjdk version \"{version}\" 2025-01-01' >&2")
     monkeypatch.setenv("JAVA_HOME", home)
     check_java()
@@ -84,12 +84,12 @@ FRAMES = ["Traceback (most recent call last):", '  File "a.py", line 1, in <modu
     ],
 )
 def test_the_error_shown_is_the_one_that_was_raised(lines: list[str], message: str | None) -> None:
-    """Else a failed run shows a line of Spark's log, or only an exit code."""
+    """A failed run would show a line of Spark's log, or only an exit code."""
     assert error_of(lines, 3) == (message or lines[-1])
 
 
 def test_a_script_that_leaves_with_success_has_succeeded(tmp_path: Path) -> None:
-    """Else a job that ends by sys.exit(0), which Glue takes as success, fails here."""
+    """Glue takes sys.exit(0) for a success."""
     script = tmp_path / "script.py"
     lines: list[tuple[str, str]] = []
     for code, finished in ((0, Finished(0, "")), (3, Finished(3, "SystemExit: 3"))):

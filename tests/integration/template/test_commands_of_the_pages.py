@@ -46,7 +46,7 @@ def of_program(*program: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("words", of_program("make"), ids=" ".join)
 def test_make_has_the_target(words: list[str]) -> None:
-    """Else the first command of the page fails."""
+    """The first command of the page would fail."""
     makefile = (PROJECT / "Makefile").read_text()
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in words)
 
@@ -56,7 +56,7 @@ WORKSHOP = [*of_program("python", "-m", "workshop"), *of_program("workshop")]
 
 @pytest.mark.parametrize("words", WORKSHOP, ids=" ".join)
 def test_the_command_line_takes_it(words: list[str]) -> None:
-    """Else an organizer reads a usage message on the morning of the event."""
+    """An organizer would read a usage message on the morning of the event."""
     command = typer.main.get_command(app)
     words = with_port([*itertools.takewhile(lambda word: word not in {">", "|", "&&"}, words)])
     while isinstance(command, TyperGroup):
@@ -70,7 +70,7 @@ def test_the_command_line_takes_it(words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", of_program("aws"), ids=" ".join)
 def test_the_service_takes_it(words: list[str]) -> None:
-    """Else a command that nobody can try without an organization fails in front of one."""
+    """A command that nobody can try without an organization would fail in front of one."""
     service, action, *rest = words
     if service == "s3":  # the AWS CLI's own
         assert (action, rest[2:]) == ("sync", ["--delete"])

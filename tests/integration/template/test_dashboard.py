@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,15 +11,10 @@ import pytest
 import segment_io
 
 from embedded_aws.cloudwatch import _matches, _parsed
-from tests.integration.template.test_services_accept_the_template import (
-    accepts,
-    properties,
-    resolved,
-)
-from tests.support import PROJECT
+from tests.support.services import accepts, properties, resolved
 
 Resources = dict[str, dict[str, Any]]
-SCHEMA = PROJECT / "tests" / "infrastructure" / "dashboard_body.schema.json"
+SCHEMA = Path(__file__).with_name("dashboard_body.schema.json")
 # What services publish, and which dimensions; the values here are fixed.
 # Source: Amazon Athena User Guide, docs.aws.amazon.com/athena, "query-metrics-viewing".
 DOCUMENTED: dict[tuple[str, str], dict[str, str | None]] = {
@@ -45,7 +41,7 @@ def metrics(body: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def test_the_body_is_as_documented(body: dict[str, Any]) -> None:
-    """Else CloudWatch refuses it, and with it the deployment."""
+    """CloudWatch would refuse it, and with it the deployment."""
     jsonschema.validate(body, json.loads(SCHEMA.read_text(encoding="utf-8")))
     accepts("cloudwatch", "PutDashboard", {"DashboardName": "x", "DashboardBody": "{}"})
 

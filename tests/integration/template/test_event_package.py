@@ -65,14 +65,14 @@ def pages(package: Path) -> dict[str, str]:
 
 
 def test_the_contentspec_has_the_documented_shape(contentspec: dict[str, Any]) -> None:
-    """Else Workshop Studio refuses the content, after the push and not before."""
+    """Workshop Studio would refuse the content, after the push and not before."""
     jsonschema.validate(contentspec, json.loads(SCHEMA.read_text()))
 
 
 def test_the_contentspec_names_what_is_there(
     contentspec: dict[str, Any], package: Path, template: dict[str, Any]
 ) -> None:
-    """Else a build fails for a missing file, or participants see no outputs."""
+    """A build would fail for a missing file, or participants see no outputs."""
     (described,) = contentspec["infrastructure"]["cloudformationTemplates"]
     policies = contentspec["awsAccountConfig"]["participantRole"]["iamPolicies"]
     assert all((package / file).is_file() for file in (described["templateLocation"], *policies))
@@ -82,7 +82,7 @@ def test_the_contentspec_names_what_is_there(
 
 
 def test_the_zip_holds_the_folder(package: Path, tmp_path: Path) -> None:
-    """Else who uploads the one has another workshop than who pushes the other."""
+    """Whoever uploads the zip must have the workshop of those who push the folder."""
     with ZipFile(package.with_suffix(".zip")) as archive:
         archive.extractall(tmp_path)
     assert contents(tmp_path) == contents(package)
@@ -97,7 +97,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def test_iam_takes_the_participants_policy(package: Path, tmp_path: Path) -> None:
-    """Else no participant can enter an account; cfn-lint knows every action and its resources."""
+    """No participant could enter an account; cfn-lint knows every action and its resources."""
     policy = json.loads((package / "static" / "participant-policy.json").read_text())
     assert len(re.sub(r"\s", "", json.dumps(policy))) <= POLICY_CHARACTERS
     resource = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policy}}
@@ -113,7 +113,7 @@ def test_iam_takes_the_participants_policy(package: Path, tmp_path: Path) -> Non
 
 
 def test_every_page_has_its_place(pages: dict[str, str]) -> None:
-    """Else a page is missing from the menu, or in another order than the exercise."""
+    """A page would be missing from the menu, or in another order than the exercise."""
     weights = {}
     for name, text in pages.items():
         front = re.match(r"---\n(.+?)\n---\n", text, re.DOTALL)
@@ -129,7 +129,7 @@ def test_every_page_has_its_place(pages: dict[str, str]) -> None:
 def test_every_name_in_the_guide_is_in_the_template(
     pages: dict[str, str], template: dict[str, Any]
 ) -> None:
-    """Else the guide sends participants to something that is not there.
+    """The guide would send participants to something that is not there.
 
     What the guide sets in the font of code is a name of the environment, or a value in it.
     """
@@ -145,7 +145,7 @@ def test_every_name_in_the_guide_is_in_the_template(
 def test_the_guide_leads_to_everything(
     pages: dict[str, str], template: dict[str, Any], package: Path
 ) -> None:
-    """Else something that is deployed is never shown, or a download is missing."""
+    """Something that is deployed would never be shown, or a download be missing."""
     text = "\n".join(pages.values())
     for resource in resolved(template)["Resources"].values():
         shown = resource["Properties"].get("Name", "")

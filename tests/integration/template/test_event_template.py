@@ -118,14 +118,14 @@ def of_type(template: Template, kind: str) -> Template:
 
 
 def test_the_file_says_what_was_synthesized(synthesized: Template, events: Template) -> None:
-    """Else an event has another environment than the one that was tested."""
+    """An event would have another environment than the one that was tested."""
     assert plain(events) == plain(synthesized)
 
 
 def test_the_two_targets_differ_in_the_scripts_place_and_the_dashboard(
     events: Template, account: Template
 ) -> None:
-    """Else what was rehearsed with `cdk deploy` is not what the event gets."""
+    """What is rehearsed with `cdk deploy` must be what the event gets."""
     ours, theirs = plain(events), plain(account)
     del theirs["Parameters"]["BootstrapVersion"], theirs["Rules"]
     # The organizer's dashboard does not fit into the one file; nothing refers to it.
@@ -171,7 +171,7 @@ def test_the_file_is_small_enough(events: Template) -> None:
 
 
 def test_the_file_needs_nothing_else(events: Template) -> None:
-    """Else an account without a bootstrap, or a platform that gives no parameter, fails."""
+    """An account without a bootstrap, or a platform that gives no parameter, would fail."""
     assert events.keys() <= {"Description", "Parameters", "Conditions", "Resources", "Outputs"}
     assert events["Parameters"].keys() == {"BucketSuffix", "SegmentWorkspaceId"}
     assert all(parameter["Default"] == "" for parameter in events["Parameters"].values())
@@ -210,7 +210,7 @@ def test_in_the_account_both_files_lie_as_in_the_repository(events: Template) ->
 
 
 def test_every_region_takes_the_file(events: Template, tmp_path: Path) -> None:
-    """Else an event in a region that lacks a resource type or a runtime fails on the day."""
+    """An event in a region that lacks a resource type or a runtime would fail on the day."""
     file = tmp_path / "events.template.json"
     file.write_bytes(body(events))
     linted = subprocess.run(
@@ -224,7 +224,7 @@ def test_every_region_takes_the_file(events: Template, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["Resources", "Parameters", "Outputs"])
 def test_the_file_is_within_cloudformations_counts(events: Template, section: str) -> None:
-    """Else CloudFormation, or Workshop Studio with its 50 outputs, refuses it."""
+    """CloudFormation, or Workshop Studio with its 50 outputs, would refuse it."""
     limit = {"Resources": 500, "Parameters": 200, "Outputs": 50}[section]
     assert len(events[section]) <= limit
     assert all(len(name) <= 255 for name in events[section])
@@ -232,7 +232,7 @@ def test_the_file_is_within_cloudformations_counts(events: Template, section: st
 
 
 def test_every_name_fits_with_the_longest_suffix(events: Template) -> None:
-    """Else the second copy in an account fails where the first one did not.
+    """The second copy in an account would fail where the first one did not.
 
     Names that are not given CloudFormation makes, and shortens itself: roles and the function.
     """
@@ -277,7 +277,7 @@ def resolved(value: Any) -> str:  # noqa: ANN401 - a template's value is anythin
 
 
 def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
-    """Else nobody can tell whether the template of an event is the one that was released.
+    """Nobody could tell whether the template of an event is the one that was released.
 
     The other run has another folder, another umask, another user's name and other hash seeds.
     """
@@ -306,7 +306,7 @@ def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
 
 
 def test_a_template_that_is_too_large_is_not_written(tmp_path: Path) -> None:
-    """Else the one that every platform refuses is noticed on the morning of the event."""
+    """A template that every platform refuses would be noticed on the morning of the event."""
     template = event_template()
     template["Description"] = "x" * LIMIT_BYTES
     (tmp_path / "large.json").write_text(json.dumps(template))

@@ -11,13 +11,13 @@ import re
 import shlex
 import subprocess
 import textwrap
+from collections import Counter
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from release.event_package import DIAGRAMS
 from stacks.bucket_contents.simulated_shop import log_files
@@ -67,6 +67,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[answers.Data, refere
     return answers.Data(records, rows), result
 
 
+def test_the_sample_data_satisfies_amazon_personalize(
+    made: tuple[answers.Data, reference.Result],
+) -> None:
+    """A participant's import would succeed, and the training then refuse the data."""
+    data, _ = made
+    users = Counter(one.user for one in data.interactions)
+    events = Counter(one.event for one in data.interactions)
+    assert users.total() > 10_000
+    assert sum(count > 1 for count in users.values()) > 1_000
+    assert set(events) == {"Product Clicked", "Product Added", "Order Completed"}
+    assert events["Order Completed"] >= 500
+    assert 1_000 < len({one.item for one in data.interactions}) <= 2_100
+    assert abs(len(data.records) - 100_000) < 2_000
+
+
 def table(page: str, header: str) -> list[list[str | None]]:
     """The rows of the tables with this header on a page; an empty cell is None."""
     found = re.findall(
@@ -79,7 +94,7 @@ def table(page: str, header: str) -> list[list[str | None]]:
 def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     made: tuple[answers.Data, reference.Result],
 ) -> None:
-    """Else what participants should see is what nobody sees."""
+    """Participants compare what they see with the guide."""
     data, result = made
     assert f"{MADE_ON:%-d %B %Y}" in PAGES["guide"]
     explore = PAGES["40-explore-with-athena"]
@@ -136,7 +151,7 @@ def accounting(log: str) -> dict[str, Any]:
 
 
 def test_the_schema_is_the_csvs() -> None:
-    """Else the import fails on the last page. The types are those that Personalize documents."""
+    """The import would fail on the last page. The types are those that Personalize documents."""
     (schema,) = map(json.loads, blocks("json"))
     assert [field["name"] for field in schema["fields"]] == HEADER
     assert {field["name"]: field["type"] for field in schema["fields"]} == {
@@ -147,48 +162,33 @@ def test_the_schema_is_the_csvs() -> None:
     assert (schema["namespace"], schema["version"]) == ("com.amazonaws.personalize.schema", "1.0")
 
 
-class Segment(BaseHTTPRequestHandler):
-    """Stands where Segment's HTTP API does, to see what curl sends."""
-
-    received: ClassVar[list[tuple[str, dict[str, str], bytes]]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append((self.path, dict(self.headers), body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def test_the_test_event_becomes_an_interaction() -> None:
-    """Else the first event that somebody sends is filtered, or never leaves the machine.
+def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
+    """The first event that somebody sends would be filtered, or never leave the machine.
 
     Source of the request's form: twilio.com/docs/segment/connections/sources/catalog/libraries/
     server/http-api, and of the record that it becomes: segment-docs, partners/spec.
     """
     (command,) = (block for block in blocks("bash") if block.startswith("curl"))
     words = shlex.split(command.replace("\\\n", ""))
-    server = HTTPServer(("127.0.0.1", 0), Segment)
-    Thread(target=server.handle_request, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    words = [word.replace("https://api.segment.io", address) for word in words]
+    httpserver.expect_request("/v1/track", method="POST").respond_with_data("")
+    words = [
+        word.replace("https://api.segment.io", f"http://127.0.0.1:{httpserver.port}")
+        for word in words
+    ]
     subprocess.run([*words, "--silent", "--fail", "--noproxy", "*"], check=True, timeout=30)
-    server.server_close()
-    ((path, headers, body),) = Segment.received
-    assert path == "/v1/track"
-    assert headers["Content-Type"] == "application/json"
-    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"<write key>:"
+    ((request, _),) = httpserver.log
+    assert request.headers["Content-Type"] == "application/json"
+    key = request.headers["Authorization"].removeprefix("Basic ")
+    assert base64.b64decode(key) == b"<write key>:"
     record = {"messageId": "m", "timestamp": "2026-03-01T12:00:00.000Z", "type": "track"}
-    line = json.dumps(record | json.loads(body)).encode()
+    line = json.dumps(record | json.loads(request.get_data())).encode()
     became = reference.judge(line, reference.EVENTS, datetime(2026, 3, 2, tzinfo=UTC))
     assert became == ("m", (1772366400, "user-000001", "Product Clicked", ["SKU-000001"]))
 
 
 @pytest.mark.parametrize("source", sorted(DIAGRAMS.glob("*.d2")), ids=lambda path: path.stem)
 def test_the_diagrams_are_drawn_from_their_source(source: Path) -> None:
-    """Else a picture shows what was (`make diagrams`), or is unreadable in the dark."""
+    """A picture would be out of date (`make diagrams`), or unreadable in the dark."""
     drawn = source.with_suffix(".svg").read_text(encoding="utf-8")
     assert hashlib.sha256(source.read_bytes()).hexdigest() in drawn
     assert "@media screen and (prefers-color-scheme:dark)" in drawn

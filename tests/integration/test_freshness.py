@@ -10,10 +10,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from embedded_aws.server import EmbeddedAws
 from stacks import outputs
-from tests.support.checkout import free_port, owner_of
-from tests.unit.test_job_log import COUNTED
+from tests.support.summaries import COUNTED
 from workshop import freshness, job, summary
 from workshop.account import Account
 from workshop.accounting import Accounting
@@ -21,7 +19,7 @@ from workshop.environment import Environment
 from workshop.freshness import Data
 from workshop.job import JobRun
 
-BUCKET = "personalize-data-1"
+BUCKET = "personalize-data-fresh"
 ENVIRONMENT = Environment(
     "One", "arn:one", "CREATE_COMPLETE", {outputs.BUCKET: BUCKET, outputs.JOB: "job"}
 )
@@ -82,10 +80,9 @@ def test_a_report_has_the_counts_of_its_own_data_only(
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]:
-    with owner_of(EmbeddedAws(tmp_path_factory.mktemp("aws"), free_port())) as session:
-        session.client("s3").create_bucket(Bucket=BUCKET)
-        yield session
+def session(owner: boto3.Session) -> boto3.Session:
+    owner.client("s3").create_bucket(Bucket=BUCKET)
+    return owner
 
 
 @pytest.fixture

@@ -1,35 +1,25 @@
 """Nothing is deleted without consent, and the question says what would go."""
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import typer
 
-from embedded_aws.server import EmbeddedAws
 from stacks.bucket_contents.simulated_shop import log_files
-from tests.support.checkout import free_port, owner_of
 from workshop import console, deletion
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
+from workshop.account import EMBEDDED_REGION, Account
 from workshop.errors import WorkshopError
 
 BUCKET = "personalize-data-1"
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[boto3.Session]:
-    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as session:
-        yield session
-
-
-def test_the_question_names_the_place_and_what_is_not_made_again(session: boto3.Session) -> None:
+def test_the_question_names_the_place_and_what_is_not_made_again(owner: boto3.Session) -> None:
     """Whoever is in another account than they think would delete Segment's real logs."""
-    cloudformation: Any = session.client("cloudformation")
-    account = Account(session, None)
-    assert f"{EMBEDDED_ACCOUNT} in {EMBEDDED_REGION}" in deletion.question(account, "One")
+    cloudformation: Any = owner.client("cloudformation")
+    account = Account(owner, None)
+    assert f"{account.id} in {EMBEDDED_REGION}" in deletion.question(account, "One")
     bucket = f'{{"Type": "AWS::S3::Bucket", "Properties": {{"BucketName": "{BUCKET}"}}}}'
     cloudformation.create_stack(
         StackName="One", TemplateBody=f'{{"Resources": {{"Data": {bucket}}}}}'
@@ -38,12 +28,12 @@ def test_the_question_names_the_place_and_what_is_not_made_again(session: boto3.
     samples = [log.key for log in log_files(date(2026, 11, 1), 2, 200)]
     real = ["segment-logs/0Aiq3x/1432684800000/1.gz", "segment-logs/ios-prod/notes.txt", "mine"]
     for key in (*(f"segment-logs/{key}" for key in samples), *real):
-        session.client("s3").put_object(Bucket=BUCKET, Key=key)
+        owner.client("s3").put_object(Bucket=BUCKET, Key=key)
 
     question = deletion.question(account, "One")
 
     for part in (
-        EMBEDDED_ACCOUNT,
+        account.id,
         EMBEDDED_REGION,
         f"s3://{BUCKET}/",
         f"{len(samples) + 3} objects",

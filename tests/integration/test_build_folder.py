@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.unit.test_report import USUAL
+from tests.support.summaries import USUAL
 from workshop import deployment, private, report, summary
 from workshop.account import Account
 

@@ -1,6 +1,5 @@
 """The embedded AWS's metric filters, by its own API: what CloudWatch Logs would make of them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,19 +7,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws.server import EmbeddedAws
-from tests.support.checkout import free_port, owner_of
-
 GROUP = "/jobs/output"
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boto3.Session]:
-    folder = tmp_path_factory.mktemp("cloudwatch") / "local"
-    with owner_of(EmbeddedAws(folder, free_port())) as session:
-        session.client("logs").create_log_group(logGroupName=GROUP)
-        session.client("logs").create_log_stream(logGroupName=GROUP, logStreamName="run")
-        yield session
+def session(owner: boto3.Session) -> boto3.Session:
+    owner.client("logs").create_log_group(logGroupName=GROUP)
+    owner.client("logs").create_log_stream(logGroupName=GROUP, logStreamName="run")
+    return owner
 
 
 def put_filter(session: boto3.Session, name: str, pattern: str, value: str) -> None:
@@ -88,6 +82,6 @@ def test_the_lines_that_match_are_counted(session: boto3.Session) -> None:
 def test_what_it_could_not_count_is_refused(
     session: boto3.Session, pattern: str, value: str, said: str
 ) -> None:
-    """Else the dashboard is empty here, and nobody knows why."""
+    """The dashboard would be empty here, and nobody know why."""
     with pytest.raises(ClientError, match=said):
         put_filter(session, "other", pattern, value)

@@ -1,0 +1,137 @@
+"""What participants can change, against the organizer's commands: queries, script, CSV and job."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.event import ESCAPES, SHOWN, Event, new_event
+from tests.support.failing_aws import Failing
+from tests.support.participant import JOB, SCRIPT, WORKGROUP
+from tests.support.terminal import ACTIVE
+
+PRINTED = [f"hello {ESCAPES} [red]x[/] [/oops]", 'ACCOUNTING {"a": {"b": "c"}}', "bye"]
+HEADER = b"USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
+
+
+@pytest.fixture(scope="module")
+def event(server: Failing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Event]:
+    """An environment in which one of the stack's queries is gone."""
+    with new_event(server, tmp_path_factory.mktemp("event")) as event:
+        athena = event.owner.client("athena")
+        pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=WORKGROUP)
+        ids = [query_id for page in pages for query_id in page["NamedQueryIds"]]
+        saved = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+        (query,) = (
+            one
+            for one in saved
+            if one["Name"] == "06 Events a day by source" and "pwned" not in one["QueryString"]
+        )
+        athena.delete_named_query(NamedQueryId=query["NamedQueryId"])
+        yield event
+
+
+@pytest.fixture(scope="module")
+def ran(event: Event) -> tuple[int, str]:
+    """A run of a script that a participant has edited, as a terminal shows it."""
+    script = f"for line in {PRINTED!a}:\n    print(line)\n"
+    event.participant("s3").put_object(Bucket=event.bucket, Key=SCRIPT, Body=script.encode())
+    return event.on_a_terminal("run-job")
+
+
+@pytest.fixture(scope="module")
+def hostile_csv(event: Event, ran: tuple[int, str]) -> None:
+    assert ran
+    event.put("transformed/a.csv", HEADER + b"u,i,e," + b"1" * 5000 + b"\n")
+    event.put("transformed/b.csv", HEADER + b"u,i,e,1700000000\n" + b"x" * 2**24)
+    event.put(f"transformed/{ESCAPES}", b"")
+
+
+def test_a_deleted_query_is_missed_and_the_others_run(event: Event) -> None:
+    """One that is gone must not make way for a participant's of the same number."""
+    assert "no Athena06" in event.run("status", code=1).stderr
+    assert len(json.loads(event.run("query", "--all", "--json").stdout)) == 14
+    assert "No saved query matches" in event.run("query", "06", code=1).stderr
+    assert "--yes" in event.run("query", "06 Events a day by source", code=1).stderr
+    assert "pwned" not in event.databases()
+
+
+def test_another_stack_s_name_is_an_error_with_a_next_step(event: Event) -> None:
+    """A traceback about an output helps nobody."""
+    event.owner.client("cloudformation").create_stack(
+        StackName="Another",
+        TemplateBody='{"Resources": {"Log": {"Type": "AWS::Logs::LogGroup"}}}',
+    )
+    error = event.checkout.run("status", "--stack", "Another", code=1).stderr
+    assert "has no output BucketName" in error
+
+
+def test_an_edited_script_s_log_neither_acts_nor_stops_anything(
+    event: Event, ran: tuple[int, str]
+) -> None:
+    """The log lines and the accounting are whatever a participant's script prints."""
+    status, shown = ran
+    assert status == 0
+    assert f"hello {SHOWN} [red]x[/] [/oops]" in shown
+    for active in ACTIVE:
+        assert active not in shown
+    assert shown.count("cannot be read") == 1
+    last = json.loads(event.run("status", "--json", code=1).stdout)["last_run"]
+    assert last["state"] == "SUCCEEDED"
+    assert last["accounting"] is None
+    assert "not an object with records_read" in last["complaint"]
+
+
+@pytest.mark.usefixtures("hostile_csv")
+def test_a_hostile_csv_is_read_to_its_end_and_complained_of(event: Event) -> None:
+    """A participant's job run may write anything into transformed/."""
+    failed = event.run("verify", code=1)
+    assert "a.csv, line 2: a number of 5,000 digits" in failed.stdout
+    assert "b.csv, line 3 has more than 1,048,576 characters" in failed.stdout
+    assert SHOWN in failed.stdout
+
+
+@pytest.mark.usefixtures("hostile_csv")
+def test_the_report_is_written_privately_and_says_what_cannot_be_read(event: Event) -> None:
+    """It names people; and an edited script must not take it away from the organizer."""
+    build = event.checkout.path / "build"
+    build.mkdir(exist_ok=True)
+    build.chmod(0o755)
+    for name in ("summary.json", "report.html"):
+        (build / name).write_text("{}")
+        (build / name).chmod(0o644)
+    error = event.run("report", code=1).stderr
+    assert "Athena did not answer" in error
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (build, *build.iterdir())}
+    assert modes == {"build": 0o700, "local": 0o700, "summary.json": 0o600, "report.html": 0o600}
+    page = (build / "report.html").read_text()
+    assert "The accounting of the job cannot be read" in page
+    assert "a.csv, line 2: a number of 5,000 digits" in page
+    assert "02 Which event types are there" in page
+    assert "salaries" not in page
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"Name": "glueetl"},
+        {"Name": "glueetl", "ScriptLocation": "s3://"},
+        {"Name": "glueetl", "ScriptLocation": "s3://no_such bucket/x"},
+        {"Name": "glueetl", "ScriptLocation": "s3://somebody-elses/x"},
+        {"Name": "glueetl", "ScriptLocation": f"s3://BUCKET/{'x' * 3000}"},
+    ],
+)
+def test_an_edited_job_is_a_failed_check(event: Event, command: dict[str, str]) -> None:
+    """Its arguments and its script's place are the participants' to change."""
+    glue = event.participant("glue")
+    job = glue.get_job(JobName=JOB)["Job"]
+    update = {"Role": job["Role"], "Command": command}
+    glue.update_job(JobName=JOB, JobUpdate=update)
+    try:
+        error = event.run("status", code=1).stderr
+        assert re.search(r"Job \((no script that can be read at|HeadObject says)", error)
+        assert "Next:" in event.run("run-job", "--number-of-workers", "3", code=1).stderr
+    finally:
+        kept = ("Role", "Command", "DefaultArguments", "GlueVersion", "Timeout")
+        glue.update_job(JobName=JOB, JobUpdate={name: job[name] for name in kept})

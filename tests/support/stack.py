@@ -1,0 +1,47 @@
+"""The event template's stack on the embedded AWS, as an event platform makes it."""
+
+import time
+
+import boto3
+
+from release.event_template import body
+from tests.support.templates import event_template
+
+STACK = "Event"
+DEFAULT_VOLUME = "log_files(datetime.now(UTC).date()"
+# Of the sample logs, where nothing depends on how many there are.
+LITTLE = ", 3, 2000"
+
+
+def event_body(volume: str = "") -> str:
+    """The event template's text.
+
+    Args:
+        volume: the days and the number of events of its sample logs, like LITTLE.
+    """
+    text = body(event_template()).decode()
+    assert f"{DEFAULT_VOLUME})" in text
+    return text.replace(f"{DEFAULT_VOLUME})", f"{DEFAULT_VOLUME}{volume})")
+
+
+def create(owner: boto3.Session, template: str, stack: str = STACK, **parameters: str) -> None:
+    """Create a stack, and wait until it is complete."""
+    stack_id = owner.client("cloudformation").create_stack(
+        StackName=stack,
+        TemplateBody=template,
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )["StackId"]
+    assert ended(owner, stack_id) == "CREATE_COMPLETE"
+
+
+def ended(owner: boto3.Session, stack_id: str) -> str:
+    """Wait for the end of what is done to a stack; return the status."""
+    cloudformation = owner.client("cloudformation")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        (stack,) = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
+        if not stack["StackStatus"].endswith("IN_PROGRESS"):
+            return str(stack["StackStatus"])
+        time.sleep(0.1)
+    raise TimeoutError(stack_id)
