@@ -53,7 +53,7 @@ export CDK_HOME := $(abspath build/cdk)
   audit sbom bench python deploy destroy lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 setup: python ## Install what everything needs, in this folder only
 	@$(INSTALL) develop

@@ -252,7 +252,7 @@ def test_a_write_key_of_another_form_is_not_repeated(shell: Shell, option: str) 
 def test_git_ignores_what_is_secret() -> None:
     """A key that was committed has to be replaced."""
     state = ("terraform.tfstate", "terraform.tfstate.backup", ".terraform/providers")
-    names = [KEYS_FILE, *(f"docs/segment/{name}" for name in state)]
+    names = [str(KEYS_FILE), *(f"docs/segment/{name}" for name in state)]
     subprocess.run(["git", "check-ignore", *names], cwd=PROJECT, check=True)
 
 
