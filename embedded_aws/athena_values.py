@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 # A column's type: a primitive's name, a struct as a dict of its fields, a map as a dict whose only
@@ -88,6 +88,7 @@ def _canonical(value: Any) -> str:
     return str(Decimal(value)) if _NUMBER.fullmatch(value) else str(value)
 
 
+@lru_cache(10_000)
 def _integer(value: str) -> int | None:
     """A whole number as Java's Long has it, hexadecimal or octal where it begins as such."""
     if _HEX.fullmatch(value):
