@@ -164,7 +164,7 @@ def _convert(job: Job) -> Answer:
                     written.write(text + "\n")
             except (EOFError, OSError, ValueError, zlib.error) as error:
                 return {"reason": f"HIVE_CURSOR_ERROR: Failed to read file at {uri}: {error}"}
-    kinds = {**columns, FILE: "int", ERRORS: {"*": "string"}}
+    kinds: dict[str, Type] = {**columns, FILE: "int", ERRORS: {"*": "string"}}
     spec = ", ".join(
         f"{literal(name)}: {literal(duckdb_type(kind))}" for name, kind in kinds.items()
     )
