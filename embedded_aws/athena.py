@@ -81,7 +81,7 @@ def install() -> None:
             return _invalid_request(f"QueryExecution {query_id} was not found")
         if query := _running.get(query_id):
             threading.Thread(target=query.stop, args=[CANCELLED]).start()
-        return stop(data)
+        return cast("Answer", stop(data))
 
     hooks.athena.handle_request = handle_request
     hooks.athena.execute_query = execute_query

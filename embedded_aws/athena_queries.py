@@ -47,9 +47,12 @@ class Queries:
         with self._lock:
             self._running += 1
         query.limit(self._seconds)
+        target = self._folder / f"result-{next(self._numbers)}"
         try:
-            target = self._folder / f"result-{next(self._numbers)}"
             return _run(Statement(request, query, self._tables, target))
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
         finally:
             with self._lock:
                 self._running -= 1

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 
 # A column's type: a primitive's name, a struct as a dict of its fields, a map as a dict whose only
 # field is "*", an array as a list of its one element type.
-Type = str | dict[str, "Type"] | list["Type"]  # type: ignore[misc]
+Type = str | dict[str, "Type"] | list["Type"]
 Decode = Callable[[Any], Any]
 
 BLANKS = "".join(map(chr, range(33)))  # what Java's String.trim takes away
@@ -51,7 +51,7 @@ class Object(dict[str, Any]):
 def text(value: Any) -> str:
     """The value in a column of text: anything is, as canonical JSON."""
     if value.__class__ is str:
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, (dict, list)):
         return _json(value).replace("</", r"<\/")
     return _canonical(value)
@@ -88,6 +88,7 @@ def _canonical(value: Any) -> str:
     return str(Decimal(value)) if _NUMBER.fullmatch(value) else str(value)
 
 
+@lru_cache(10_000)
 def _integer(value: str) -> int | None:
     """A whole number as Java's Long has it, hexadecimal or octal where it begins as such."""
     if _HEX.fullmatch(value):

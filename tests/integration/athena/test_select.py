@@ -57,6 +57,25 @@ def test_every_saved_query_runs(aws: Aws, segment: int) -> None:
 
 
 @pytest.mark.usefixtures("segment")
+def test_saved_queries_leave_odd_records_out(aws: Aws) -> None:
+    """One bad time, or one file beside the sources' folders, would break the lesson."""
+    queries = sorted((PROJECT / "athena").glob("*.sql"))
+    texts = [queries[number - 1].read_text(encoding="utf-8") for number in (6, 7, 10)]
+    before = [aws.rows(text) for text in texts]
+    keys = ["segment-logs/beside/x.json", "segment-logs/web/1790812800000/odd.json"]
+    aws.put(keys[0], '{"messageId": "b1", "timestamp": "soon", "anonymousId": "b"}')
+    odd = ('""', "1551175200000", '"2026-13-45T10:00:00Z"', "{}", "null")
+    aws.put(keys[1], *(f'{{"anonymousId": "o", "timestamp": {it}}}' for it in odd))
+    try:
+        by_source, by_hour, sessions = (aws.rows(text) for text in texts)
+        assert by_source == [["web", "2026-10-01", "0"], *before[0]]
+        assert [by_hour, sessions] == before[1:]
+    finally:
+        for key in keys:
+            aws.s3.delete_object(Bucket=BUCKET, Key=key)
+
+
+@pytest.mark.usefixtures("segment")
 def test_values_look_as_athena_shows_them(aws: Aws) -> None:
     """What a participant compares with the guide's screenshots would differ."""
     answer = aws.query(
