@@ -80,7 +80,7 @@ def check(stack: str, *, run_job: bool) -> Work:
 
     def work(account: Account, say: Say) -> str:
         say("looks at the stack")
-        environment = find(account, stack, "python -m workshop fleet deploy")
+        environment = find(account, stack, "workshop fleet deploy")
         say("looks at the data, the tables, the queries and the job")
         checks = readiness.check(account, environment)
         verification.require(checks, "checks")

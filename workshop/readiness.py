@@ -45,7 +45,7 @@ def check(account: Account, environment: Environment) -> list[Check]:
             "Sample logs",
             lambda: [] if _has_logs(account, environment) else [f"none in {logs}"],
             f"present in {logs}",
-            "Write them again: python -m workshop seed",
+            "Write them again: workshop seed",
         ),
         held(
             "Tables",

@@ -68,7 +68,7 @@ class Summary:
             raise WorkshopError(
                 f"Athena did not answer {len(self.failures)} statements: {self.failures[0]}",
                 f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
-                "writes the CSV again: python -m workshop run-job",
+                "writes the CSV again: workshop run-job",
             )
 
     def write(self) -> Path:

@@ -187,8 +187,8 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
         )
 
     regular = sum(count > 1 for count in data.users.values())
-    rerun = "Run the job again: python -m workshop run-job"
-    more_data = "Train with more data: longer --days, or more events (python -m workshop seed)"
+    rerun = "Run the job again: workshop run-job"
+    more_data = "Train with more data: longer --days, or more events (workshop seed)"
     types = len(data.event_types)
     common = sorted(name[:_SHOWN] for name, _ in data.event_types.most_common(MAX_EVENT_TYPES))
     few_types = clean("Event types", f"{types}: {', '.join(common)}", rerun)

@@ -17,6 +17,6 @@ class OtherVersion(server.EmbeddedAws):
 
 
 if __name__ == "__main__":
-    importlib.metadata.version = lambda distribution_name: "9.9.9"
+    importlib.metadata.version = lambda distribution_name: "9.9.9"  # noqa: ARG005 - its own name
     vars(hooks.glue)["names"]["gone"] = "_gone"
     server.main(Path(sys.argv[1]), int(sys.argv[2]))
