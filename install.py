@@ -107,15 +107,16 @@ def create() -> None:
     interpreter = getattr(sys, "_base_executable", sys.executable)
     run("There is no venv module", interpreter, "-m", "venv", VENV)
     options = ["-qq", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
-    uv = ["-r", PROJECT / "requirements-uv.txt"]
-    run("pip could not install uv", PROGRAMS / "pip", "install", *options, *uv)
+    uv = PROJECT / "requirements-uv.txt"
+    run("pip could not install uv", PROGRAMS / "pip", "install", *options, "-r", uv)
     write_down(set())
 
 
 def sync(environment: Path, *options: str) -> None:
     """Let an environment have what is locked, and nothing else."""
-    uv = [PROGRAMS / "uv", "sync", "--quiet", "--frozen", "--python", PROGRAMS / "python"]
-    run("uv could not install what is locked", *uv, *options, UV_PROJECT_ENVIRONMENT=environment)
+    uv: list[str | Path] = [PROGRAMS / "uv", "sync", "--quiet", "--frozen"]
+    uv += ["--python", PROGRAMS / "python", *options]
+    run("uv could not install what is locked", *uv, UV_PROJECT_ENVIRONMENT=environment)
 
 
 def run(failure: str, *command: str | Path, **variables: str | Path) -> None:
