@@ -137,7 +137,7 @@ def test_it_neither_needs_nor_keeps_credentials(server: EmbeddedAws, owner: boto
 def test_it_is_on_loopback_or_refused(checkout: Checkout, command: str, endpoint: str) -> None:
     """`up` for this machine would deploy to, and `down` delete from, another one."""
     error = checkout.run(command, code=1, AWS_ENDPOINT_URL=endpoint).stderr
-    assert f"AWS_ENDPOINT_URL={endpoint}" in error
+    assert "is not an endpoint on this machine" in error
     assert not (checkout.path / "build").exists()
 
 
