@@ -92,7 +92,7 @@ class Account:
             )
         if has_no_key or (isinstance(error, ClientError) and error_code(error) in _REFUSED):
             return WorkshopError(
-                f"This folder has no key for what answers at {self.endpoint}.",
+                f"What answers at {self.endpoint} does not accept this folder's key.",
                 'If it is the embedded AWS of another folder, use its key: eval "$(workshop env)" '
                 f"there; otherwise choose another port: --local {port + 1}",
             )

@@ -184,8 +184,11 @@ def fetch(account: Account, execution: Execution, limit: int | None) -> Result:
         columns = columns or [column["Name"] for column in information]
         types = types or [column["Type"] for column in information]
         rows += [[d.get("VarCharValue") for d in row["Data"]] for row in page["ResultSet"]["Rows"]]
-    # The header is the first row of a SELECT's result, and of no other statement's.
-    rows = rows[1:] if rows[:1] == [columns] else rows
+    # The header is the first row of a SELECT's result. DESCRIBE has a text for all its columns.
+    if rows[:1] == [columns]:
+        rows = rows[1:]
+    elif len(columns) > 1:
+        rows = [[cell.strip() for cell in (row[0] or "").split("\t")] for row in rows]
     # Athena answers from its file in athena-results/, where participants may write.
     if any(len(row) != len(columns) for row in rows):
         raise WorkshopError(_OVERWRITTEN, _RUN_AGAIN)

@@ -23,7 +23,7 @@ def test_nothing_runs_at_the_endpoint(fresh: Checkout, command: str) -> None:
 def test_the_endpoint_must_be_on_this_machine(fresh: Checkout) -> None:
     """A command for the embedded AWS must not reach anything else."""
     error = fresh.run("status", code=1, AWS_ENDPOINT_URL="http://192.0.2.1:4566").stderr
-    assert "is not on this machine" in error
+    assert "192.0.2.1:4566 is not an endpoint on this machine" in error
 
 
 def test_no_credentials_for_aws(fresh: Checkout) -> None:

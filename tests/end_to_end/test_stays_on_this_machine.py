@@ -187,7 +187,7 @@ def test_it_neither_needs_nor_keeps_credentials(server: EmbeddedAws, owner: boto
 def test_it_is_on_loopback_or_refused(fresh: Checkout, command: str, endpoint: str) -> None:
     """Else `up` for this machine deploys to, and `down` deletes from, another one."""
     error = fresh.run(command, code=1, AWS_ENDPOINT_URL=endpoint).stderr
-    assert "is not on this machine" in error
+    assert "is not an endpoint on this machine" in error
     assert not (fresh.path / "build").exists()
 
 

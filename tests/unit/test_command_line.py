@@ -77,7 +77,7 @@ def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: b
         ("AWS_ENDPOINT_URL=localhost:4566 status", 1, "localhost:4566"),
         ("AWS_ENDPOINT_URL=http://192.0.2.1:80 status", 1, "192.0.2.1"),
         (f"AWS_ENDPOINT_URL=ANOTHER_SERVER {KEY} status", 1, "not the embedded AWS"),
-        ("AWS_ENDPOINT_URL=ANOTHER_SERVER status", 1, "no key"),
+        ("AWS_ENDPOINT_URL=ANOTHER_SERVER status", 1, "does not accept"),
         ("status --profile nope", 1, "nope"),
         (f"{OF_AWS} HTTPS_PROXY=http://127.0.0.1:9 status --region xx-nope-1", 1, "proxy"),
         (f"{OF_AWS} status --region 'not a region'", 1, "not a region"),

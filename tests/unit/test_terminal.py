@@ -151,6 +151,20 @@ def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> 
     assert {*offered} <= {*completed.stdout.split()}
 
 
+def test_completion_is_that_of_workshop_however_it_was_started() -> None:
+    """Completion for `python -m workshop` would break the tab key after `python`."""
+    shown = subprocess.run(
+        [sys.executable, "-m", "workshop", "--show-completion", "bash"],
+        cwd=PROJECT,
+        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "complete -o default -F _workshop_completion workshop" in shown
+    assert "python" not in shown.lower()
+
+
 def test_the_command_line_starts_without_the_cdk() -> None:
     """Loading it takes seconds, and the shell waits at every press of the tab key."""
     assert run("import sys, workshop.commands.app; print('aws_cdk' in sys.modules)") == "False\n"

@@ -37,6 +37,7 @@ MaxRows = Annotated[
         min=1, max=999_999_999, help="Largest number of rows in a CSV file.", rich_help_panel=_PANEL
     ),
 ]
+LOG_DELAY_SECONDS = 10
 Run = Annotated[str | None, typer.Argument(help="The run's id; default the newest run.")]
 # Lines that are metrics of the job, which the table of record counts shows, too.
 _IN_THE_TABLE = re.compile(
@@ -144,6 +145,9 @@ def logs(
         if follow and not found.is_finished:
             time.sleep(1)
             found = job.find_run(account, environment, found.id)
+    if follow and not account.embedded:  # CloudWatch may be some seconds behind the run
+        time.sleep(LOG_DELAY_SECONDS)
+        show("output")
     if found.is_finished and found.state != "SUCCEEDED":
         while show("error"):
             pass
