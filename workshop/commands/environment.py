@@ -17,7 +17,7 @@ from workshop import (
 )
 from workshop.commands.answer import Answer, Facts, Table, failure_of
 from workshop.commands.context import Context, Yes
-from workshop.environment import deployed
+from workshop.environment import deployed, describe
 from workshop.errors import WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
@@ -135,7 +135,8 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
             [f"The embedded AWS does not run at {account.endpoint}: nothing to do."],
         )
     account.check_reachable()
-    console.confirm(deletion.question(account, context.stack), yes=yes)
+    if describe(account, context.stack):  # what is gone already needs no consent
+        console.confirm(deletion.question(account, context.stack), yes=yes)
     context.announce()
     with steps.step(f"Delete {context.stack}") as step:
         taken = deletion.delete(account, context.stack, step.update)
