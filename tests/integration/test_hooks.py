@@ -17,8 +17,8 @@ def test_another_ministack_is_said_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(WorkshopError) as refused:
         OtherVersion(tmp_path / "aws", free_port()).start()
     message = str(refused.value)
+    assert "made for MiniStack 9.9.9" in message
     assert hooks.VERSION in message
-    assert "9.9.9" in message
     assert "ministack.services.glue._gone" in message
     assert "\n" not in message
 

@@ -3,7 +3,6 @@
 Run: python -m tests.support.other_ministack FOLDER PORT
 """
 
-import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -17,6 +16,6 @@ class OtherVersion(server.EmbeddedAws):
 
 
 if __name__ == "__main__":
-    importlib.metadata.version = lambda distribution_name: "9.9.9"  # noqa: ARG005 - its own name
+    hooks.VERSION = "9.9.9"
     vars(hooks.glue)["names"]["gone"] = "_gone"
     server.main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -103,6 +103,16 @@ def test_views(aws: Aws) -> None:
 
 
 @pytest.mark.usefixtures("segment")
+def test_names_as_clients_write_them(aws: Aws) -> None:
+    """PyAthena writes AWS's catalog in lower case, and awswrangler a database in backticks."""
+    databases = aws.athena.list_databases(CatalogName="awsdatacatalog")["DatabaseList"]
+    assert DATABASE in [database["Name"] for database in databases]
+    described = aws.query("DESCRIBE `segment_logs`;", database=f"`{DATABASE}`")
+    assert described.names == ["col_name", "data_type", "comment"]
+    assert str(described.rows[0][0]).split() == ["anonymousid", "string"]
+
+
+@pytest.mark.usefixtures("segment")
 def test_parameters_take_the_place_of_question_marks(aws: Aws) -> None:
     """PyAthena and awswrangler send values so."""
     text = "SELECT messageId FROM segment_logs WHERE event = ? AND version >= ?"
