@@ -77,8 +77,8 @@ down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
 status: setup ## Say what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
 
-# Modules in the order of their folders: those from end to end, which take longest, come first.
-override PYTEST := python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Files in the order of their folders: those from end to end, which take longest, come first.
+override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: setup-test ## Run the tests
 	@$(PYTEST)

@@ -17,17 +17,6 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep on one worker the tests of a module, of Athena, and of the Spark of `live_job`."""
-    for item in items:
-        module = item.nodeid.partition("::")[0]
-        group = "athena" if "/athena/" in module else module
-        if "live_job" in getattr(item, "fixturenames", ()):
-            group = "live_job"
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""
