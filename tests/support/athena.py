@@ -71,13 +71,15 @@ class Aws:
 
     def start(self, text: str, *parameters: str, **context: str) -> str:
         """Start a statement; its id."""
-        return self.athena.start_query_execution(
+        request: Any = {"ExecutionParameters": [*parameters]} if parameters else {}
+        started = self.athena.start_query_execution(
             QueryString=text,
             QueryExecutionContext={"Database": context.get("database", DATABASE)},
             WorkGroup=context.get("workgroup", WORKGROUP),
             ResultConfiguration={"OutputLocation": f"s3://{BUCKET}/client-results"},
-            **({"ExecutionParameters": [*parameters]} if parameters else {}),
-        )["QueryExecutionId"]
+            **request,
+        )
+        return started["QueryExecutionId"]
 
     def query(self, text: str, *parameters: str, **context: str) -> Answer:
         """Run a statement to its end, with what its `?` stand for."""
