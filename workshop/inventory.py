@@ -201,7 +201,7 @@ def _look_up(account: Account, items: Iterable[Item]) -> tuple[set[Item], set[st
             if cause and cause is not causes.DENIED:
                 raise
             # Athena has no code of its own for a workgroup that is not there.
-            if code not in _GONE and "is not found" not in message:
+            if code not in _GONE and "not found" not in message:
                 unchecked.add(f"{item}: {code} {message}".strip())
     return present, unchecked
 
