@@ -36,7 +36,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def left(account: Account, stack: str) -> list[str]:
-    return [str(item) for item in inventory.take(account, stack).left]
+    taken = inventory.take(account, stack)
+    assert taken.unchecked == []
+    return [str(item) for item in taken.left]
 
 
 def table(bucket: str) -> dict[str, object]:
@@ -66,6 +68,7 @@ def deploy(session: boto3.Session) -> Deploy:
                 {"DependsOn": "Database"},
             ),
             "Log": ("Logs::LogGroup", {"LogGroupName": f"{LOG}{suffix}"}, {}),
+            "Workgroup": ("Athena::WorkGroup", {"Name": f"workgroup{suffix}"}, {}),
             "Role": ("IAM::Role", {"AssumeRolePolicyDocument": trust}, {}),
         }
         typed = {
@@ -97,9 +100,10 @@ def test_what_a_deleted_stack_leaves_is_found_by_the_names_that_it_had(
         f"Glue database {DATABASE}",
         f"Glue table segment_logs in {DATABASE}",
         f"log group {LOG}",
+        "Athena workgroup workgroup",
     } < set(there)
     assert any(one.startswith(f"IAM role {name[:20]}") for one in there)
-    assert len(there) == 6
+    assert len(there) == 7
     delete(session, name)
     assert left(account, "Second") == []
     session.client("logs").create_log_group(logGroupName=LOG)
