@@ -1,10 +1,12 @@
 """What is left of an environment in an AWS account, where others have things of their own."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
+from types_boto3_glue.type_defs import TableInputTypeDef
 
 from tests.support.checkout import signed_in
 from tests.support.failing_aws import Failing
@@ -41,7 +43,7 @@ def left(account: Account, stack: str) -> list[str]:
     return [str(item) for item in taken.left]
 
 
-def table(bucket: str) -> dict[str, object]:
+def table(bucket: str) -> TableInputTypeDef:
     return {"Name": "segment_logs", "StorageDescriptor": {"Location": f"s3://{bucket}/logs/"}}
 
 
@@ -157,7 +159,7 @@ def test_what_aws_still_shows_for_a_while_is_not_left(
     logs = session.client("logs")
     logs.create_log_group(logGroupName=LOG)
     monkeypatch.setattr(inventory, "_PATIENCE_SECONDS", 60)
-    monkeypatch.setattr(inventory.time, "sleep", lambda _: logs.delete_log_group(logGroupName=LOG))
+    monkeypatch.setattr(time, "sleep", lambda _: logs.delete_log_group(logGroupName=LOG))
     assert left(account, "Fading") == []
 
 
@@ -189,7 +191,7 @@ def test_what_participants_made_by_the_lesson_is_theirs(
     ):
         glue.create_table(DatabaseName="default", TableInput=table(bucket))
         if besides:
-            glue.create_table(DatabaseName="default", TableInput=table(bucket) | {"Name": "more"})
+            glue.create_table(DatabaseName="default", TableInput={**table(bucket), "Name": "more"})
         taken = inventory.take(account, "Lesson")
         assert taken.participants == participants
         assert taken.left == []

@@ -1,5 +1,7 @@
 """What AWS and the network answer is told in plain words, with the step that helps."""
 
+import ssl
+
 import boto3
 import botocore.exceptions as botocore
 import pytest
@@ -51,7 +53,11 @@ ERRORS: list[tuple[Exception, str, str]] = [
     (refused("AccessDenied", "sts:GetCallerIdentity"), causes.NO_ACCESS, "Allow"),
     (refused("ThrottlingException"), causes.THROTTLED, "later"),
     (botocore.ProxyConnectionError(proxy_url="http://proxy"), causes.UNREACHABLE, "HTTPS_PROXY"),
-    (botocore.SSLError(endpoint_url=URL, error="self-signed"), causes.UNREACHABLE, "AWS_CA_BUNDLE"),
+    (
+        botocore.SSLError(endpoint_url=URL, error=ssl.SSLError("self-signed")),
+        causes.UNREACHABLE,
+        "AWS_CA_BUNDLE",
+    ),
     (botocore.ConnectTimeoutError(endpoint_url=URL), causes.UNREACHABLE, "firewall"),
     (botocore.ReadTimeoutError(endpoint_url=URL), causes.UNREACHABLE, "firewall"),
     (botocore.EndpointConnectionError(endpoint_url=URL), causes.UNREACHABLE, "AWS_REGION"),

@@ -23,7 +23,7 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the clients' own Python and commands."""
     folder = tmp_path_factory.mktemp("clients")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [folder / "bin" / "pip", "install", "--quiet", *CLIENTS]
+    install = [str(folder / "bin" / "pip"), "install", "--quiet", *CLIENTS]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"The clients cannot be installed here: {done.stderr.strip()[-200:]}")
