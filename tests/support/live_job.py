@@ -26,7 +26,7 @@ HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP"
 DAY = "website-prod/1466467200000"  # 2016-06-21
 
 _RUNNER = Path(__file__).with_name("repeating.py")
-_SECONDS = 120  # for one run, on a busy machine
+_SECONDS = 300  # for one run, on a busy machine
 
 
 @dataclass(frozen=True)
