@@ -48,7 +48,9 @@ class Running:
         """The process, or None when it has ended (also when its id now names another one)."""
         try:
             process = psutil.Process(self.pid)
-            return process if abs(process.create_time() - self.created) < 1 else None
+            is_it = abs(process.create_time() - self.created) < 1
+            # One whose parent has not looked at it yet has ended, too.
+            return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
 

@@ -230,7 +230,7 @@ def test_another_folders_key_is_told_from_no_server(
     assert owner
     wrong = {"AWS_ACCESS_KEY_ID": "111122223333", "AWS_SECRET_ACCESS_KEY": "of yesterday"}
     error = fresh.run("status", code=1, AWS_ENDPOINT_URL=server.endpoint, **wrong).stderr
-    assert f"no key for what answers at {server.endpoint}" in error
+    assert f"{server.endpoint} does not accept this folder's key" in error
     assert "workshop env" in error
 
 

@@ -166,6 +166,7 @@ def signed_in(server: EmbeddedAws, account: str = EMBEDDED_ACCOUNT) -> Iterator[
         key = {"AWS_ACCESS_KEY_ID": account}
         for name, value in (server.client_environment() | key).items():
             patch.setenv(name, value)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # boto3 would keep the first credentials
         yield session_of(server, account)
 
 

@@ -51,10 +51,7 @@ def test_make_has_the_target(words: list[str]) -> None:
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in words)
 
 
-WORKSHOP = [*of_program("python", "-m", "workshop"), *of_program("workshop")]
-
-
-@pytest.mark.parametrize("words", WORKSHOP, ids=" ".join)
+@pytest.mark.parametrize("words", of_program("workshop"), ids=" ".join)
 def test_the_command_line_takes_it(words: list[str]) -> None:
     """An organizer would read a usage message on the morning of the event."""
     command = typer.main.get_command(app)

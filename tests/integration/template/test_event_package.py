@@ -24,9 +24,13 @@ TEMPLATE_NAME = "segment-personalize-workshop.template.json"
 ELSEWHERE = {
     "!= 1",  # what the reader writes into the script
     "2026-03-01T12:00:00.000Z",  # a timestamp, as an example
+    "DROP DATABASE default",  # what undoes a saved query
+    "OperationAborted",  # what S3 answers while a bucket's name is not free yet
+    "docs/segment/",  # a folder of the repository
     "interactions.json",  # the reader's own file
     "personas-events-source",  # a source that the sample data has nothing of
     "primary",  # the workgroup that every account has
+    "rejected/run-<number>/accounting.json",  # what a run of the job writes
     "retainData",  # a choice of the CDK context
     '{"success": true}',  # what Segment's HTTP API answers
 }
