@@ -210,7 +210,7 @@ def test_a_run_that_reads_nothing_says_which_days_there_are(
 
 # What a folder's name may have, and Hadoop, Spark, a URI or a glob reads as something else.
 ODD_FOLDERS = [
-    " größe 日本 (b) [c] {d,e} *? ", "+,@&=' 100% %20 %41 a#b a:b", 'back\\slash quo"te $HOME ~ !',
+    " größe 日本 (b) [c] {d,e} *? ", "+,@&=' 100% %20 %41 a#b a:b", 'back\\slash mar"ks $HOME ~ !',
     "new\nline [!a] tab\there a;b|c<d>",
 ]  # fmt: skip
 
