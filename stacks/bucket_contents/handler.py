@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
     }
     try:
         bucket = boto3.resource("s3").Bucket(BUCKET)
-        properties = event.get("ResourceProperties")
+        properties: Any = event.get("ResourceProperties")
         if event["RequestType"] == "Delete":
             clear(bucket)
         elif answer["PhysicalResourceId"] != f"{properties.get('Bucket', BUCKET)}/contents":

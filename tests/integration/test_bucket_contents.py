@@ -206,7 +206,7 @@ def test_modules_come_unpacked_and_beside_an_edited_one(
 def test_another_bucket_is_refused_and_the_way_back_is_not(
     s3: Any,  # noqa: ANN401
     bucket: str,
-    cloudformation: tuple[str, list[dict[str, Any]]],
+    cloudformation: HTTPServer,
 ) -> None:
     """Another BucketSuffix would end well, with an empty bucket, and leave all data behind."""
     first, second = ({"Bucket": name, "Objects": {"a": name}} for name in ("first", bucket))
