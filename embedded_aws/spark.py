@@ -128,6 +128,15 @@ class ScriptRun:
         shutil.rmtree(self._scratch, ignore_errors=True)
         return Finished(exit_code, error_of(list(self._errors), exit_code) if exit_code else "")
 
+    def finish(self) -> Finished:
+        """Wait until it has ended; an interruption ends it first."""
+        try:
+            return self.wait()
+        except BaseException:
+            self.terminate()
+            self.wait()
+            raise
+
     def ended(self) -> bool:
         """Whether the script has ended."""
         return self._process.poll() is not None
@@ -143,38 +152,6 @@ class ScriptRun:
                 if name == "error":
                     self._errors.append(text)
                 self._log(name, text)
-
-
-def run_script(
-    script: Path,
-    arguments: Sequence[str],
-    *,
-    python_files: Sequence[Path] = (),
-    buckets: Mapping[str, Path] | None = None,
-    java_options: str = THROUGHPUT,
-    settings: Mapping[str, str] | None = None,
-    log: LogLine,
-) -> Finished:
-    """Run a Glue script to its end; the arguments are those of `ScriptRun`.
-
-    Raises:
-        WorkshopError: there is no Java to run Spark with.
-    """
-    run = ScriptRun(
-        script,
-        arguments,
-        python_files=python_files,
-        buckets=buckets,
-        java_options=java_options,
-        settings=settings,
-        log=log,
-    )
-    try:
-        return run.wait()
-    except BaseException:
-        run.terminate()
-        run.wait()
-        raise
 
 
 def check_java() -> None:

@@ -17,8 +17,8 @@ ROWS_PER_FILE = 500
 RUN = f"""
 import json, sys
 from pathlib import Path
-from embedded_aws.spark import QUICK_START, run_script
-finished = run_script(
+from embedded_aws.spark import QUICK_START, ScriptRun
+run = ScriptRun(
     Path({str(SCRIPT)!r}),
     sys.argv[2:],
     python_files=[Path({str(HELPER)!r})],
@@ -26,7 +26,7 @@ finished = run_script(
     settings=json.loads(Path(sys.argv[1]).read_text()),
     log=lambda _, line: print(line, file=sys.stderr),
 )
-sys.exit(finished.error_message or 0)
+sys.exit(run.finish().error_message or 0)
 """
 
 

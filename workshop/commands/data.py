@@ -155,9 +155,10 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
             step.update(line)
 
         words = [word for pair in arguments.items() for word in pair]
-        finished = spark.run_script(
+        run = spark.ScriptRun(
             deployment.SCRIPT, words, python_files=[deployment.HELPER], log=follow
         )
+        finished = run.finish()
         step.passed = finished.succeeded
         step.result = f"the CSV is in {output_dir}" if finished.succeeded else "failed"
     failure = None

@@ -23,11 +23,11 @@ from tests.support.reference import transform
 RUN = f"""
 import sys
 from pathlib import Path
-from embedded_aws.spark import run_script
-finished = run_script(
+from embedded_aws.spark import ScriptRun
+run = ScriptRun(
     Path({str(SCRIPT)!r}), sys.argv[1:], java_options={QUICK_START!r}, log=lambda *_: None
 )
-sys.exit(finished.error_message or 0)
+sys.exit(run.finish().error_message or 0)
 """
 ROWS_PER_FILE = 250
 Contents = dict[str, bytes]

@@ -7,7 +7,7 @@ from queue import Queue
 
 import pytest
 
-from embedded_aws.spark import Finished, ScriptRun, check_java, error_of, run_script
+from embedded_aws.spark import Finished, ScriptRun, check_java, error_of
 from workshop.errors import WorkshopError
 
 
@@ -94,8 +94,8 @@ def test_a_script_that_leaves_with_success_has_succeeded(tmp_path: Path) -> None
     lines: list[tuple[str, str]] = []
     for code, finished in ((0, Finished(0, "")), (3, Finished(3, "SystemExit: 3"))):
         script.write_text(f"import sys\nprint('é')\nsys.exit({code})\n", encoding="utf-8")
-        result = run_script(script, [], log=lambda stream, line: lines.append((stream, line)))
-        assert result == finished
+        run = ScriptRun(script, [], log=lambda stream, line: lines.append((stream, line)))
+        assert run.finish() == finished
     assert lines == [("output", "é"), ("output", "é")]
 
 
