@@ -83,7 +83,7 @@ def write(page: Path, found: Iterable[Table]) -> None:
     """Replace every block of the page by its table.
 
     Raises:
-        WorkshopError: there is no block, or no table for one.
+        WorkshopError: the page has no block, or a block has no table.
     """
     named = {table.name: table for table in found}
     text = page.read_text("utf-8")

@@ -245,7 +245,7 @@ def _save(execution: dict[str, Any], result: Result) -> str:
 
 # ---- GetQueryResults ----
 
-# A value and what ends it. NULL is no text at all, without quotes.
+# A value, and the comma or line end after it. NULL is an empty field without quotes.
 _VALUE = re.compile(rb'(?:"((?:[^"]|"")*+)"|([^,\n]*+))(,|\n|\Z)')
 _LINE = re.compile(rb"(?:(?!)()|([^\n]*+))(\n|\Z)")
 

@@ -115,7 +115,7 @@ def _check_ratio(path: Path) -> None:
     limit = max(_ALWAYS_READ, _LARGEST_RATIO * size)
     if _LARGEST_RATIO_OF_GZIP * size <= limit:
         return
-    with gzip.open(path) as file, contextlib.suppress(gzip.BadGzipFile):  # said by who reads it
+    with gzip.open(path) as file, contextlib.suppress(gzip.BadGzipFile):  # the reader reports it
         read = 0
         while chunk := file.read(2**20):
             read += len(chunk)
@@ -225,7 +225,7 @@ def duckdb_type(kind: Type) -> str:
 
 
 def _query(job: Job) -> Answer:
-    """Run a query and write its rows to a file: quoted CSV, in which NULL is no text at all."""
+    """Run a query and write its rows to a file: quoted CSV, where NULL is empty and unquoted."""
     connection = _with_views(job)
     cursor = connection.execute(job["text"])
     described = cursor.description or []
@@ -298,7 +298,7 @@ def main() -> None:
     """Work until standard input ends, whatever is being computed then."""
     gc.disable()  # a row makes many objects and no cycle
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # keep what a library prints out of the answers
     jobs = queue.SimpleQueue[Job]()
 
     def receive() -> None:
