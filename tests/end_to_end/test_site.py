@@ -49,14 +49,10 @@ def test_previous_and_next_lead_through_the_guide(site: Path, browser: Browser) 
     """A participant reads the pages in their order, by the links at the end of each."""
     seen = []
     with opened(browser, site / "guide" / "10-at-an-event" / "index.en.html") as it:
-        while it.page.get_by_role("link", name="Next", exact=False).count() or seen == []:
-            seen.append(it.page.url.split("/")[-2])
+        while True:
+            seen.append(it.page.url.split("/")[-2][:2])
             last = it.page.locator("article p").last
-            links = last.locator("a").evaluate_all("all => all.map(a => a.href)")
-            following = [link for link in links if link.split("/")[-2] > seen[-1]]
-            if not following:
+            if "Next:" not in last.inner_text():
                 break
-            it.page.goto(following[-1])
-    assert seen[0].startswith("10-")
-    assert seen[-1].startswith("90-")
-    assert len(seen) >= 8
+            last.locator("a").last.click()
+    assert seen == ["10", "30", "40", "50", "60", "70", "80", "90"]  # 55 is optional
