@@ -79,9 +79,7 @@ def _run(words: list[str]) -> int:
     except WorkshopError as error:
         return _fail(words, error)
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        advice = "Check the account and its permissions: workshop status"
-        cause = causes.of(error)
-        shown = cause.error(error) if cause else WorkshopError(str(error), advice)
+        shown = causes.explained(error)
         shown.details = traceback.format_exc()
         return _fail(words, shown)
     except OSError as error:  # a full disk, a file that may not be written
