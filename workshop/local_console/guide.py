@@ -1,0 +1,73 @@
+"""The participants' guide as the console shows it: the same Markdown files, with live links."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workshop.deployment import PROJECT
+from workshop.local_console.place import Progress
+
+GUIDE = PROJECT / "docs" / "guide"
+# Where its pictures are; the console serves these folders by their names.
+PICTURES = {name: PROJECT / path for name, path in (
+    ("diagrams", "docs/diagrams"), ("pictures", "docs/guide/pictures"),
+)}  # fmt: skip
+OVERVIEW = "overview"
+QUERIES, JOB, BUCKET, CSV, INVENTORY = "queries", "job", "bucket", "csv", "inventory"
+# What a step works with, by a word of its folder's name; the bucket, where nothing fits.
+_TOOLS = {"athena": QUERIES, "job": JOB, "csv": CSV, "clean": INVENTORY}
+_FRONT_MATTER = re.compile(r"\A---\n(?P<fields>.+?)\n---\n", re.DOTALL)
+_TITLE = re.compile(r'^title: "?(.+?)"?$', re.MULTILINE)
+_QUERY = re.compile(r"`(\d\d) [A-Z][^`\n]*`")
+# What a page names, and the link that stands there in its place.
+_LINKS = (
+    (re.compile(r"(?<=\]\()(?:\.\./)+(diagrams|pictures)/"), r"/\1/"),
+    (re.compile(r"(?<=\]\()(?:\.\./)?([0-9]{2}-[a-z-]+)/index\.en\.md"), r"/\1"),
+    (re.compile(r"\[([^\]\n]+)\]\(/static/[^)\n]+\)"), r"`\1`"),
+    (_QUERY, rf"[\g<0>](?tool={QUERIES}&query=\1)"),
+    (re.compile("`AthenaConsole`"), rf"[\g<0>](?tool={QUERIES})"),
+    (re.compile("`JobConsole`"), rf"[\g<0>](?tool={JOB})"),
+    (re.compile("`BucketConsole`"), rf"[\g<0>](?tool={BUCKET})"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A page of the guide.
+
+    Attributes:
+        name: its folder's name.
+        title, text: as its file has them; the text is Markdown.
+        tool: what stands beside it.
+        queries: the numbers of the saved queries that it names.
+    """
+
+    name: str
+    title: str
+    text: str
+    tool: str
+    queries: frozenset[str]
+
+    def is_done(self, progress: Progress) -> bool:
+        """Whether the account has what the step is for; of a step to read, nobody knows."""
+        if self.queries & progress.unanswered or not self.queries & progress.answered:
+            return self.tool == JOB and "run" in self.name and progress.has_run
+        return self.tool != CSV or progress.is_valid
+
+
+def steps() -> Sequence[Step]:
+    """The guide's pages, in their order."""
+    return [
+        _step(OVERVIEW if path.parent == GUIDE else path.parent.name, path.read_text("utf-8"))
+        for path in sorted(GUIDE.rglob("*.en.md"), key=lambda path: (path.parent != GUIDE, path))
+    ]
+
+
+def _step(name: str, text: str) -> Step:
+    matter = _FRONT_MATTER.match(text)
+    titled = _TITLE.search(matter["fields"]) if matter else None
+    body = text[matter.end() :] if matter else text
+    for pattern, link in _LINKS:
+        body = pattern.sub(link, body)
+    tool = next((tool for word, tool in _TOOLS.items() if word in name), BUCKET)
+    return Step(name, titled[1] if titled else name, body, tool, frozenset(_QUERY.findall(body)))
