@@ -13,8 +13,9 @@ PROJECT = Path(__file__).parent.parent
 PLATFORM = PROJECT / "release" / "workshop-studio"
 GUIDE = PROJECT / "docs" / "guide"
 DIAGRAMS = PROJECT / "docs" / "diagrams"
+PICTURES = sorted([*DIAGRAMS.glob("*.svg"), *(GUIDE / "pictures").iterdir()])
 # A picture's link from a page of the guide, as a code host follows it.
-_DIAGRAM_LINK = re.compile(rb"(?<=]\()(\.\./)+diagrams/")
+_PICTURE_LINK = re.compile(rb"(?<=]\()(\.\./)+(diagrams|pictures)/")
 # What the template carries, and the statement for Redshift, as files to read and to reuse.
 ASSETS = ("athena/*.sql", "glue_scripts/*.py", "redshift/*.sql")
 
@@ -29,7 +30,7 @@ def files(template: Path) -> dict[str, Path]:
         "contentspec.yaml": PLATFORM / "contentspec.yaml",
         f"static/{template.name}": template,
         "static/participant-policy.json": PLATFORM / "participant-policy.json",
-        **{f"static/{diagram.name}": diagram for diagram in sorted(DIAGRAMS.glob("*.svg"))},
+        **{f"static/{picture.name}": picture for picture in PICTURES},
         **{f"content/{page.relative_to(GUIDE)}": page for page in sorted(GUIDE.rglob("*.en.md"))},
         **{
             f"assets/{path.relative_to(PROJECT)}": path
@@ -48,7 +49,7 @@ def main(template: Path, folder: Path) -> None:
         for name, source in files(template).items():
             content = source.read_bytes()
             if source.suffix == ".md":
-                content = _DIAGRAM_LINK.sub(b"/static/", content)
+                content = _PICTURE_LINK.sub(b"/static/", content)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
             archive.writestr(ZipInfo(name), content)  # stored, with the date 1980-01-01

@@ -85,7 +85,7 @@ class Account:
 
     def _not_embedded(self, port: int, error: Exception, *, no_connection: bool) -> WorkshopError:
         has_no_key = isinstance(error, NoCredentialsError)
-        if no_connection or (has_no_key and not _is_open(port)):
+        if no_connection or (has_no_key and not is_open(port)):
             return WorkshopError(
                 f"The embedded AWS does not answer at {self.endpoint}.",
                 "Start it and deploy to it: make up",
@@ -116,7 +116,8 @@ class Account:
         return f"AWS account {self.id} in {self.region}"
 
 
-def _is_open(port: int) -> bool:
+def is_open(port: int) -> bool:
+    """Whether anything listens at a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

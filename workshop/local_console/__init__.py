@@ -3,23 +3,26 @@
 import csv
 import io
 import secrets
-import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from workshop import console, private
+from workshop.account import is_open
 from workshop.commands.context import Context
 from workshop.deployment import BUILD, build_folder
 from workshop.errors import WorkshopError
 
 HOST, DEFAULT_PORT = "127.0.0.1", 4580
+ROOT = f"http://{HOST}:"
 # The address of the console that was started last, with its key: for `workshop open console`.
 ADDRESS = BUILD / "console-address"
 _STYLE = Path(__file__).with_name("style.css")
 _RECONNECT_SECONDS = 30
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
-    '<rect width="16" height="16" rx="3" fill="#2f62b5"/><path d="M4 11V8m4 3V4m4 7V6" stroke="#fff" stroke-width="2"/></svg>'
+    '<rect width="16" height="16" rx="3" fill="#2f62b5"/>'
+    '<path d="M4 11V8m4 3V4m4 7V6" stroke="#fff" stroke-width="2"/></svg>'
 )
 
 
@@ -29,21 +32,29 @@ def address(port: int) -> str:
     Raises:
         WorkshopError: another program has the port.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise WorkshopError(
-                f"Port {port} is in use by another program.",
-                f"Open the console that runs: workshop open console; or --listen {port + 1}",
-            ) from error
+    if is_open(port):
+        raise WorkshopError(
+            f"Port {port} is in use.",
+            f"Open the console that runs there: workshop open console; or --listen {port + 1}",
+        )
     build_folder()
     before = ADDRESS.read_text("utf-8") if ADDRESS.exists() else ""
-    root = f"http://{HOST}:{port}/?key="
+    root = f"{ROOT}{port}/?key="
     if not before.startswith(root):
         private.write(ADDRESS, f"{root}{secrets.token_urlsafe(24)}".encode())
     return ADDRESS.read_text("utf-8")
+
+
+def running() -> str:
+    """The address of the console that runs.
+
+    Raises:
+        WorkshopError: there is none.
+    """
+    url = ADDRESS.read_text("utf-8") if ADDRESS.exists() else ROOT
+    if not is_open(urlsplit(url).port or 0):
+        raise WorkshopError("The local console does not run.", "Start it: workshop console")
+    return url
 
 
 def serve(context: Context, url: str) -> None:
@@ -64,8 +75,7 @@ def serve(context: Context, url: str) -> None:
     from workshop.local_console.page import Page  # noqa: PLC0415
     from workshop.local_console.place import Place  # noqa: PLC0415
 
-    root, key = url.split("/?key=")
-    port = int(root.rpartition(":")[2])
+    port, key = urlsplit(url).port, url.partition("key=")[2]
     place = Place(context)
 
     @ui.page("/")

@@ -6,15 +6,15 @@ the key, which only the address has that the command prints.
 """
 
 import hmac
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_FOREIGN = "The console answers its own pages only, at 127.0.0.1."
-_NO_KEY = "Open the address that `workshop console` has printed, or run: workshop open console"
+_FOREIGN = "The console answers its own pages only, at 127.0.0.1.\n"
+_NO_KEY = "Open the address that `workshop console` has printed, or run: workshop open console\n"
 # The library compiles its templates in the browser; nothing comes from, or goes, anywhere else.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -22,11 +22,7 @@ _POLICY = (
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-_HEADERS = {
-    b"content-security-policy": _POLICY.encode(),
-    b"referrer-policy": b"no-referrer",
-    b"x-content-type-options": b"nosniff",
-}
+_HEADERS = ((b"content-security-policy", _POLICY.encode()), (b"referrer-policy", b"no-referrer"))
 
 
 class Guard:
@@ -49,16 +45,15 @@ class Guard:
             return
         headers = Headers(scope=scope)
         given = parse_qs(scope["query_string"].decode("latin-1")).get("key", [""])[0]
+        answer: ASGIApp = PlainTextResponse(_NO_KEY, 403)
         if self._is_foreign(headers):
-            await _refuse(_FOREIGN, scope, receive, send)
-        elif scope["type"] == "http" and self._is_key(given):
-            answer = RedirectResponse(scope["path"], 303, {"Referrer-Policy": "no-referrer"})
-            answer.set_cookie(self._cookie, self._key, httponly=True, samesite="lax")
-            await answer(scope, receive, send)
-        elif self._is_key(self._kept(headers)):
-            await self._app(scope, receive, _guarded(send))
-        else:
-            await _refuse(_NO_KEY, scope, receive, send)
+            answer = PlainTextResponse(_FOREIGN, 403)
+        elif self._is_key(given):
+            answer = redirect = RedirectResponse(scope["path"], 303)
+            redirect.set_cookie(self._cookie, self._key, httponly=True, samesite="lax")
+        elif self._is_key(cookie_parser(headers.get("cookie", "")).get(self._cookie, "")):
+            answer = self._app
+        await answer(scope, receive, _guarded(send))
 
     def _is_foreign(self, headers: Headers) -> bool:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
@@ -68,25 +63,13 @@ class Guard:
     def _is_key(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._key.encode())
 
-    def _kept(self, headers: Headers) -> str:
-        cookies = SimpleCookie(headers.get("cookie", ""))
-        return cookies[self._cookie].value if self._cookie in cookies else ""
-
-
-async def _refuse(reason: str, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1008})
-    else:
-        await PlainTextResponse(f"{reason}\n", 403)(scope, receive, send)
-
 
 def _guarded(send: Send) -> Send:
     """Add the headers that keep the page to itself."""
 
     async def send_with(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), *_HEADERS.items()]}
+            message = {**message, "headers": [*message.get("headers", []), *_HEADERS]}
         await send(message)
 
     return send_with

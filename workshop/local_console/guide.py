@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workshop.deployment import PROJECT
-from workshop.local_console.place import Progress
 
 GUIDE = PROJECT / "docs" / "guide"
 # Where its pictures are; the console serves these folders by their names.
@@ -13,7 +12,7 @@ PICTURES = {name: PROJECT / path for name, path in (
     ("diagrams", "docs/diagrams"), ("pictures", "docs/guide/pictures"),
 )}  # fmt: skip
 OVERVIEW = "overview"
-QUERIES, JOB, BUCKET, CSV, INVENTORY = "queries", "job", "bucket", "csv", "inventory"
+QUERIES, JOB, BUCKET, CSV, INVENTORY = "Queries", "Job", "Bucket", "CSV", "Inventory"
 # What a step works with, by a word of its folder's name; the bucket, where nothing fits.
 _TOOLS = {"athena": QUERIES, "job": JOB, "csv": CSV, "clean": INVENTORY}
 _FRONT_MATTER = re.compile(r"\A---\n(?P<fields>.+?)\n---\n", re.DOTALL)
@@ -21,8 +20,9 @@ _TITLE = re.compile(r'^title: "?(.+?)"?$', re.MULTILINE)
 _QUERY = re.compile(r"`(\d\d) [A-Z][^`\n]*`")
 # What a page names, and the link that stands there in its place.
 _LINKS = (
+    (re.compile(r"\n\[(Previous: |Overview\])[^#]+\Z"), "\n"),  # the console has its own
     (re.compile(r"(?<=\]\()(?:\.\./)+(diagrams|pictures)/"), r"/\1/"),
-    (re.compile(r"(?<=\]\()(?:\.\./)?([0-9]{2}-[a-z-]+)/index\.en\.md"), r"/\1"),
+    (re.compile(r"(?<=\]\()(?:\.\./)?(?:([0-9]{2}-[a-z-]+)/)?index\.en\.md"), r"/\1"),
     (re.compile(r"\[([^\]\n]+)\]\(/static/[^)\n]+\)"), r"`\1`"),
     (_QUERY, rf"[\g<0>](?tool={QUERIES}&query=\1)"),
     (re.compile("`AthenaConsole`"), rf"[\g<0>](?tool={QUERIES})"),
@@ -47,12 +47,6 @@ class Step:
     text: str
     tool: str
     queries: frozenset[str]
-
-    def is_done(self, progress: Progress) -> bool:
-        """Whether the account has what the step is for; of a step to read, nobody knows."""
-        if self.queries & progress.unanswered or not self.queries & progress.answered:
-            return self.tool == JOB and "run" in self.name and progress.has_run
-        return self.tool != CSV or progress.is_valid
 
 
 def steps() -> Sequence[Step]:

@@ -4,27 +4,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import BotoCoreError, ClientError
 from nicegui import run, ui
 
-from workshop import causes
 from workshop.environment import Environment, InProgressError, MissingError
-from workshop.errors import WorkshopError
-from workshop.local_console import bucket_tool, csv_tool, inventory_tool, job_tool, query_tool
+from workshop.local_console.account_tools import show_bucket, show_csv, show_inventory
 from workshop.local_console.guide import BUCKET, CSV, INVENTORY, JOB, QUERIES, Step
-from workshop.local_console.parts import named, text
+from workshop.local_console.job_tool import show_job
+from workshop.local_console.parts import ERRORS, box, problem, text
 from workshop.local_console.place import Place
+from workshop.local_console.query_tool import show_queries
 
-# Each shows itself: its title, and an asynchronous `show(page, environment)`.
-TOOLS: Mapping[str, tuple[str, Any]] = {
-    QUERIES: ("Queries", query_tool),
-    JOB: ("Job", job_tool),
-    BUCKET: ("Bucket", bucket_tool),
-    CSV: ("CSV", csv_tool),
-    INVENTORY: ("Inventory", inventory_tool),
+TOOLS: Mapping[str, Any] = {
+    QUERIES: show_queries,
+    JOB: show_job,
+    BUCKET: show_bucket,
+    CSV: show_csv,
+    INVENTORY: show_inventory,
 }
 _WATCH_SECONDS = 3
-_ERRORS = (WorkshopError, BotoCoreError, ClientError)
+_EXTRAS = ["fenced-code-blocks", "markdown-in-html", "tables"]
 # A code editor has no label of its own; the library's message that its server is away is silent.
 _SCRIPT = """<script>
 new MutationObserver(() => document.querySelectorAll('[data-label] .cm-content').forEach((it) =>
@@ -51,15 +49,26 @@ class Page:
         self._tool = params["tool"] if params.get("tool") in TOOLS else step.tool
         self._links: dict[str, ui.link] = {}
         ui.add_head_html(_SCRIPT)
-        self._header()
-        with ui.element("div").classes("columns"):
-            self._guide()
-            with ui.element("section").props('id=tools aria-label="Tools" tabindex=-1') as tools:
-                self._tabs()
-                self.panel = ui.element("div").classes("tool")
+        with box("header"):
+            ui.link("Segment to Personalize", "/").classes("brand")
+            text("span", "local console", "quiet")
+            self._where = text("span", "", "where").props("role=status")
+            with box("nav", "jump", "On this page"):
+                ui.link("Guide", "#guide")
+                ui.link("Tools", "#tools")
+        self._alert = box("div")
+        with box("div", "columns"):
+            with box("section", "", "Guide").props("id=guide tabindex=0"):
+                self._guide()
+            with box("section", "", "Tools").props("id=tools tabindex=-1") as tools:
+                with box("nav", "tabs", "Tools"):
+                    for name in TOOLS:
+                        link = ui.link(name, f"/{step.name}?tool={name}")
+                        link.props("aria-current=page" if name == self._tool else "")
+                self.panel = box("div", "tool")
         ui.skip_link("Skip to the tools", target=tools)
         with self.panel:
-            ui.label("Loading …").props("role=status")
+            text("p", "Loading …").props("role=status")
         ui.timer(0, self._load, once=True)
         ui.timer(_WATCH_SECONDS, self._watch)
 
@@ -73,83 +82,67 @@ class Page:
 
     def problem(self, error: Exception) -> None:
         """Show what went wrong and what to do about it."""
-        shown = error if isinstance(error, WorkshopError) else causes.explained(error)
-        with ui.element("div").classes("problem").props("role=alert"):
-            ui.label(shown.message)
-            ui.label(f"Next: {self.place.hint(shown.next_step)}").classes("quiet")
+        problem(error, self.place.hint)
 
     async def mark(self, environment: Environment) -> None:
         """Tick the steps that are done, by what is in the account."""
-        progress = await run.io_bound(self.place.progress, environment)
+        done = await run.io_bound(self.place.done, environment, self._steps)
         for step in self._steps:
-            if step.is_done(progress):
-                named(self._links[step.name].classes("done"), f"{step.title}, done")
+            if step.name in done:
+                self._tick(step)
 
-    def _header(self) -> None:
-        with ui.element("header"):
-            ui.link("Segment to Personalize", "/").classes("brand")
-            ui.label("local console").classes("quiet")
-            self._where = ui.label().classes("where").props("role=status")
-            with ui.element("nav").props('aria-label="On this page"').classes("jump"):
-                ui.link("Guide", "#guide")
-                ui.link("Tools", "#tools")
-        self._alert = ui.element("div").props("role=alert")
+    def _tick(self, step: Step) -> None:
+        self._links[step.name].classes("done").props["aria-label"] = f"{step.title}, done"
 
     def _guide(self) -> None:
-        with ui.element("section").props('id=guide aria-label="Guide" tabindex=0'):
-            with ui.element("nav").props("aria-label=Steps"), ui.element("ol").classes("steps"):
-                for number, step in enumerate(self._steps):
-                    with ui.element("li"):
-                        link = ui.link(str(number), f"/{step.name}").tooltip(step.title)
-                        named(link, step.title)
-                        if step is self.step:
-                            link.props("aria-current=step")
-                        self._links[step.name] = link
-            text("h1", self.step.title)
-            ui.markdown(self.step.text)
-            here = self._steps.index(self.step)
-            with ui.element("nav").props('aria-label="Previous and next"').classes("turn"):
-                if here:
-                    ui.link(f"← {self._steps[here - 1].title}", f"/{self._steps[here - 1].name}")
-                if here + 1 < len(self._steps):
-                    after = self._steps[here + 1]
-                    ui.link(f"{after.title} →", f"/{after.name}").classes("next")
-
-    def _tabs(self) -> None:
-        with ui.element("nav").props('aria-label="Tools"').classes("tabs"):
-            for name, (title, _) in TOOLS.items():
-                link = ui.link(title, f"/{self.step.name}?tool={name}")
-                if name == self._tool:
-                    link.props("aria-current=page")
+        with box("nav", "", "Steps"), box("ol", "steps"):
+            for number, step in enumerate(self._steps):
+                with ui.element("li"):
+                    link = self._links[step.name] = ui.link(str(number), f"/{step.name}")
+                    link.tooltip(step.title).props["aria-label"] = step.title
+                    link.props("aria-current=step" if step is self.step else "")
+        text("h1", self.step.title)
+        ui.markdown(self.step.text, extras=_EXTRAS)
+        here = self._steps.index(self.step)
+        with box("nav", "turn", "Previous and next"):
+            for step in self._steps[max(here - 1, 0) : here]:
+                ui.link(f"← {step.title}", f"/{step.name}")
+            for step in self._steps[here + 1 : here + 2]:
+                ui.link(f"{step.title} →", f"/{step.name}").classes("next")
 
     async def _load(self) -> None:
         """Fill the page in: what is slow is not waited for before it is shown."""
         try:
-            account = self.place.account
-            where = await run.io_bound(str, account)
-            self._where.set_text(where if account.embedded else f"You are working on {where}.")
-            self._where.classes(add="" if account.embedded else "danger")
+            where = await run.io_bound(str, self.place.account)
+            is_real = not self.place.account.embedded
+            self._where.set_text(f"You are working on {where}" if is_real else where)
+            self._where.classes("danger" if is_real else "")
             environment = await run.io_bound(self.place.environment)
             self.panel.clear()
             with self.panel:
-                await TOOLS[self._tool][1].show(self, environment)
+                await TOOLS[self._tool](self, environment)
             await self.mark(environment)
-        except _ERRORS as error:
+        except ERRORS as error:
             self.panel.clear()
             with self.panel:
-                if self._tool == INVENTORY and isinstance(error, MissingError):
-                    await inventory_tool.show(self, None)
-                else:
-                    self.problem(error)
-                if isinstance(error, InProgressError):
-                    ui.timer(_WATCH_SECONDS, ui.navigate.reload, once=True)
+                await self._explain(error)
+
+    async def _explain(self, error: Exception) -> None:
+        """Show why there is nothing to show; without a stack, the inventory shows that."""
+        if isinstance(error, InProgressError):
+            ui.timer(_WATCH_SECONDS, ui.navigate.reload, once=True)
+        if self._tool == INVENTORY and isinstance(error, MissingError):
+            if await show_inventory(self, None):
+                self._tick(next(step for step in self._steps if step.tool == INVENTORY))
+        else:
+            self.problem(error)
 
     async def _watch(self) -> None:
         """Say when the account does not answer any more; load the page again when it does."""
         was_away = bool(self._alert.default_slot.children)
         try:
             await run.io_bound(self.place.look)
-        except _ERRORS as error:
+        except ERRORS as error:
             self._alert.clear()
             with self._alert:
                 self.problem(error)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import boto3
@@ -12,24 +12,8 @@ from workshop import athena, freshness, job, queries, verification
 from workshop.account import Account
 from workshop.commands.context import Context
 from workshop.environment import Environment, describe, find
+from workshop.local_console.guide import CSV, Step
 from workshop.verification import Check
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the exercise is done.
-
-    Attributes:
-        answered: the numbers of the saved queries that have succeeded in the workgroup.
-        unanswered: those of the saved queries that read and have not.
-        has_run: whether a run of the job has succeeded.
-        is_valid: whether the CSV is of the newest logs and run, and all rules hold.
-    """
-
-    answered: frozenset[str]
-    unanswered: frozenset[str]
-    has_run: bool
-    is_valid: bool
 
 
 class Place:
@@ -96,18 +80,25 @@ class Place:
             self._checked = version, verification.verify(account, environment)[0]
         return self._checked[1], freshness.complaint(account, environment)
 
-    def progress(self, environment: Environment) -> Progress:
-        """What is done, by what is in the account."""
+    def done(self, environment: Environment, steps: Sequence[Step]) -> set[str]:
+        """The names of the steps that are done, by what is in the account.
+
+        A step with saved queries is done when those that read have succeeded in the workgroup, and
+        with the CSV when that is valid, too; the job, when a run of it has succeeded.
+        """
         account = self.account
         ran = {one.sql for one in athena.history(account, environment) if one.state == "SUCCEEDED"}
         own = queries.own(account, environment)
+        missing = {number_of(query.name) for query in own if query.reads and query.sql not in ran}
         checks, complaint = self.checks(environment)
-        return Progress(
-            unanswered=frozenset(number_of(q.name) for q in own if q.reads and q.sql not in ran),
-            answered=frozenset(number_of(q.name) for q in own if q.sql in ran),
-            has_run=job.last_run(account, environment, "SUCCEEDED") is not None,
-            is_valid=not complaint and all(check.passed for check in checks),
-        )
+        is_valid = not complaint and all(check.passed for check in checks)
+        has_run = job.last_run(account, environment, "SUCCEEDED") is not None
+        return {
+            step.name
+            for step in steps
+            if (step.queries and not step.queries & missing and (is_valid or step.tool != CSV))
+            or (has_run and "run" in step.name)
+        }
 
 
 def number_of(name: str) -> str:

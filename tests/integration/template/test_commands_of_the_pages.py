@@ -16,10 +16,11 @@ from typer.core import TyperGroup
 from tests.support import PROJECT
 from workshop.commands.app import app, with_port
 
+OWN = ("command-line", "console", "organizers", "segment")
 PAGES = (
     *(
         PROJECT / name
-        for name in ("README.md", "docs/command-line.md", "docs/organizers.md", "docs/segment.md")
+        for name in ("README.md", *(f"docs/{page}.md" for page in OWN))
     ),
     *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
 )
