@@ -15,8 +15,7 @@ OVERVIEW = "overview"
 QUERIES, JOB, BUCKET, CSV, INVENTORY = "Queries", "Job", "Bucket", "CSV", "Inventory"
 # What a step works with, by a word of its folder's name; the bucket, where nothing fits.
 _TOOLS = {"athena": QUERIES, "job": JOB, "csv": CSV, "clean": INVENTORY}
-_FRONT_MATTER = re.compile(r"\A---\n(?P<fields>.+?)\n---\n", re.DOTALL)
-_TITLE = re.compile(r'^title: "?(.+?)"?$', re.MULTILINE)
+_PAGE = re.compile(r'\A---\ntitle: "([^"]+)"\n.*?---\n(.+)\Z', re.DOTALL)
 _QUERY = re.compile(r"`(\d\d) [A-Z][^`\n]*`")
 # What a page names, and the link that stands there in its place.
 _LINKS = (
@@ -57,11 +56,14 @@ def steps() -> Sequence[Step]:
     ]
 
 
-def _step(name: str, text: str) -> Step:
-    matter = _FRONT_MATTER.match(text)
-    titled = _TITLE.search(matter["fields"]) if matter else None
-    body = text[matter.end() :] if matter else text
+def linked(text: str) -> str:
+    """Let the links of a page lead to the console's own pages and tools."""
     for pattern, link in _LINKS:
-        body = pattern.sub(link, body)
+        text = pattern.sub(link, text)
+    return text
+
+
+def _step(name: str, page: str) -> Step:
+    title, text = _PAGE.findall(page)[0]
     tool = next((tool for word, tool in _TOOLS.items() if word in name), BUCKET)
-    return Step(name, titled[1] if titled else name, body, tool, frozenset(_QUERY.findall(body)))
+    return Step(name, title, linked(text), tool, frozenset(_QUERY.findall(text)))
