@@ -1,11 +1,14 @@
 """Where a command works: an AWS account, or the embedded AWS on this machine."""
 
+import functools
 import os
 import re
 import socket
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 import botocore.session
@@ -114,6 +117,21 @@ class Account:
         if self.embedded:
             return f"the embedded AWS at {self.endpoint}"
         return f"AWS account {self.id} in {self.region}"
+
+
+def shared(account: Account) -> Account:
+    """Let threads share an account's session: clients are safe for that, making them is not."""
+    session = account.session
+    if not hasattr(session.client, "__wrapped__"):
+        make, lock = functools.cache(session.client), threading.Lock()
+
+        @functools.wraps(session.client)
+        def client(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - boto3's own
+            with lock:
+                return (make.__wrapped__ if options else make)(*arguments, **options)
+
+        session.client = client  # type: ignore[method-assign]
+    return account
 
 
 def is_open(port: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workshop import console, local_console
+from workshop import console, console_address
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context
 
@@ -16,7 +16,7 @@ def console_(
     *,
     listen: Annotated[
         int, typer.Option(min=1024, max=65_535, metavar="PORT", help="Port of the page.")
-    ] = local_console.DEFAULT_PORT,
+    ] = console_address.DEFAULT_PORT,
 ) -> Answer | None:
     """Do the exercise in a browser: the guide beside queries, job, bucket and checks.
 
@@ -25,10 +25,13 @@ def console_(
     Example: workshop console --local
     """
     context.announce()
-    url = local_console.address(listen)
+    url = console_address.make(listen)
     console.out.print(url)
     sys.stdout.flush()
     if sys.stdout.isatty():
         webbrowser.open(url)
-    local_console.serve(context, url)
+    # To import what serves pages takes longer than anything else that a command does.
+    from workshop.local_console.server import serve  # noqa: PLC0415
+
+    serve(context, url)
     return None

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stacks import outputs
-from workshop import doctor, local_console, report
+from workshop import console_address, doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
 from workshop.commands.answer import Answer, Checks
 from workshop.commands.context import Context
@@ -50,7 +50,7 @@ def open_(
             raise WorkshopError("There is no report yet.", "Write it: workshop report")
         url = report.REPORT.as_uri()
     elif page == "console":
-        url = local_console.running()
+        url = console_address.running()
     elif page in PAGES:
         if context.account.embedded:
             raise WorkshopError(
@@ -63,7 +63,7 @@ def open_(
             f"{page!r} is not a page.", f"Use one of: report, console, {', '.join(PAGES)}"
         )
     # An output is whatever the stack's owner wrote; a file or a script must not open by it.
-    if not url.startswith(("https://", report.REPORT.as_uri(), local_console.ROOT)):
+    if not url.startswith(("https://", report.REPORT.as_uri(), console_address.ROOT)):
         raise WorkshopError(
             f"The stack {context.stack} has no link to the {page}.", "workshop status"
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from nicegui import run, ui
 from rich.filesize import decimal
 
-from workshop import bucket, deletion, inventory
+from workshop import bucket, deletion, inventory, progress
 from workshop.environment import Environment
 from workshop.local_console.parts import ERRORS, box, confirmed, status, text
 
@@ -41,7 +41,7 @@ async def show_bucket(page: "Page", environment: Environment) -> None:
 
 async def show_csv(page: "Page", environment: Environment) -> None:
     """Show each rule of Personalize with what was found, and what to do where it does not hold."""
-    checks, complaint = await run.io_bound(page.place.checks, environment)
+    checks, complaint = await run.io_bound(progress.checks, page.place.account, environment)
     text("h2", "CSV for Amazon Personalize")
     status(f"{sum(check.passed for check in checks)} of {len(checks)} rules hold.")
     if complaint:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workshop.deployment import PROJECT
+from workshop.progress import Progress
 
 GUIDE = PROJECT / "docs" / "guide"
 # Where its pictures are; the console serves these folders by their names.
-PICTURES = {name: PROJECT / path for name, path in (
-    ("diagrams", "docs/diagrams"), ("pictures", "docs/guide/pictures"),
-)}  # fmt: skip
+PICTURES = {"diagrams": PROJECT / "docs" / "diagrams", "pictures": GUIDE / "pictures"}
 OVERVIEW = "overview"
 QUERIES, JOB, BUCKET, CSV, INVENTORY = "Queries", "Job", "Bucket", "CSV", "Inventory"
 # What a step works with, by a word of its folder's name; the bucket, where nothing fits.
@@ -46,6 +45,12 @@ class Step:
     text: str
     tool: str
     queries: frozenset[str]
+
+    def is_done(self, progress: Progress) -> bool:
+        """Whether its saved queries were answered and the CSV is valid, or the job has run."""
+        if not self.queries:
+            return progress.has_run and "run" in self.name
+        return not self.queries & progress.unanswered and (progress.is_valid or self.tool != CSV)
 
 
 def steps() -> Sequence[Step]:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from nicegui import run, ui
 
+from workshop import progress
 from workshop.environment import Environment, InProgressError, MissingError
 from workshop.local_console.account_tools import show_bucket, show_csv, show_inventory
 from workshop.local_console.guide import BUCKET, CSV, INVENTORY, JOB, QUERIES, Step
@@ -86,9 +87,9 @@ class Page:
 
     async def mark(self, environment: Environment) -> None:
         """Tick the steps that are done, by what is in the account."""
-        done = await run.io_bound(self.place.done, environment, self._steps)
+        done = await run.io_bound(progress.look, self.place.account, environment)
         for step in self._steps:
-            if step.name in done:
+            if step.is_done(done):
                 self._tick(step)
 
     def _tick(self, step: Step) -> None:
