@@ -69,7 +69,7 @@ def test_the_whole_exercise(console: Console, runs: Any) -> None:  # noqa: ANN40
 
         run_saved(page, "02")
         expect(page.locator(".chart svg")).to_be_visible()
-        first = page.locator(".rows tbody tr").first.locator("td")
+        first = page.locator(".q-virtual-scroll__content tr").first.locator("td")
         expect(first.last).to_have_text(re.compile("[0-9]{4}"))
         page.get_by_role("button", name="messages").press("Enter")
         expect(first.last).to_have_text(re.compile("^[0-9]{1,3}$"))
@@ -102,7 +102,7 @@ def test_the_whole_exercise(console: Console, runs: Any) -> None:  # noqa: ANN40
         page.get_by_role("link", name=re.compile("run-[0-9]+-part-r-00000.csv")).click()
         expect(page.locator("pre.code")).to_contain_text("USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP")
         for folder in ("personalize-data-", "segment-logs/", "website-prod/", "[0-9]{13}/", ".+gz"):
-            page.locator("#tools").get_by_role("link", name=re.compile(folder)).first.click()
+            page.locator(".tools").get_by_role("link", name=re.compile(folder)).first.click()
         expect(page.locator("pre.code")).to_contain_text('"messageId"')
 
 
@@ -164,7 +164,7 @@ def test_everybody_can_use_it(console: Console, scheme: Scheme, width: int) -> N
             expect(page.locator(".tool h2")).to_be_visible()
             if tool == "queries":
                 page.get_by_role("button", name="Run", exact=True).click()
-                expect(page.locator(".rows tbody tr").first).to_be_visible()
+                expect(page.locator(".q-virtual-scroll__content tr").first).to_be_visible()
             assert violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -7,7 +7,7 @@ from rich.filesize import decimal
 
 from workshop import bucket, deletion, inventory, progress
 from workshop.environment import Environment
-from workshop.local_console.parts import ERRORS, box, confirmed, status, text
+from workshop.local_console.parts import ERRORS, box, button, confirmed, status, text
 
 if TYPE_CHECKING:
     from workshop.local_console.page import Page
@@ -56,7 +56,7 @@ async def show_csv(page: "Page", environment: Environment) -> None:
                     if check.passed
                     else f"{check.found}. {page.place.hint(check.advice)}",
                 )
-    ui.button("Check again", on_click=ui.navigate.reload).props("outline")
+    button("Check again", ui.navigate.reload)
 
 
 async def show_inventory(page: "Page", environment: Environment | None) -> bool:
@@ -77,7 +77,7 @@ async def show_inventory(page: "Page", environment: Environment | None) -> bool:
     async def delete() -> None:
         question = await run.io_bound(deletion.question, account, stack)
         if await confirmed(f"{question}?", "Delete it"):
-            button.disable()
+            delete_button.disable()
             doing.set_text("Deleting …")
             try:
                 await run.io_bound(deletion.delete, account, stack, lambda _: None)
@@ -86,5 +86,5 @@ async def show_inventory(page: "Page", environment: Environment | None) -> bool:
                 page.problem(error)
 
     if environment:
-        button = ui.button("Delete the environment", on_click=delete).props("outline")
+        delete_button = button("Delete the environment", delete)
     return taken.known and not taken.left

@@ -15,20 +15,18 @@ from workshop.local_console.parts import ERRORS, box, problem, text
 from workshop.local_console.place import Place
 from workshop.local_console.query_tool import show_queries
 
-TOOLS: Mapping[str, Any] = {
-    QUERIES: show_queries,
-    JOB: show_job,
-    BUCKET: show_bucket,
-    CSV: show_csv,
-    INVENTORY: show_inventory,
-}
+_SHOWN = (show_queries, show_job, show_bucket, show_csv, show_inventory)
+TOOLS: Mapping[str, Any] = dict(zip((QUERIES, JOB, BUCKET, CSV, INVENTORY), _SHOWN, strict=True))
 _WATCH_SECONDS = 3
 _EXTRAS = ["fenced-code-blocks", "markdown-in-html", "tables"]
-# A code editor has no label of its own; the library's message that its server is away is silent.
+# A code editor has no label of its own, what scrolls in the guide takes no key, and the library's
+# message that its server is away is not said aloud.
 _SCRIPT = """<script>
-new MutationObserver(() => document.querySelectorAll('[data-label] .cm-content').forEach((it) =>
-  it.setAttribute('aria-label', it.closest('[data-label]').dataset.label)
-)).observe(document, { childList: true, subtree: true });
+const each = (selector, act) => document.querySelectorAll(selector).forEach(act)
+new MutationObserver(() => {
+  each('[data-label] .cm-content', (it) => it.ariaLabel = it.closest('[data-label]').dataset.label)
+  each('.nicegui-markdown :is(pre, table)', (it) => it.tabIndex = 0)
+}).observe(document, { childList: true, subtree: true })
 addEventListener('DOMContentLoaded', () => document.getElementById('popup').role = 'alert');
 </script>"""
 
@@ -50,24 +48,24 @@ class Page:
         self._tool = params["tool"] if params.get("tool") in TOOLS else step.tool
         self._links: dict[str, ui.link] = {}
         ui.add_head_html(_SCRIPT)
-        with box("header"):
+        with box("header") as header:
             ui.link("Segment to Personalize", "/").classes("brand")
             text("span", "local console", "quiet")
             self._where = text("span", "", "where").props("role=status")
-            with box("nav", "jump", "On this page"):
-                ui.link("Guide", "#guide")
-                ui.link("Tools", "#tools")
         self._alert = box("div")
         with box("div", "columns"):
-            with box("section", "", "Guide").props("id=guide tabindex=0"):
+            with box("section", "guide", "Guide").props("tabindex=0") as guide:
                 self._guide()
-            with box("section", "", "Tools").props("id=tools tabindex=-1") as tools:
+            with box("section", "tools", "Tools").props("tabindex=-1") as tools:
                 with box("nav", "tabs", "Tools"):
                     for name in TOOLS:
                         link = ui.link(name, f"/{step.name}?tool={name}")
                         link.props("aria-current=page" if name == self._tool else "")
                 self.panel = box("div", "tool")
         ui.skip_link("Skip to the tools", target=tools)
+        with header, box("nav", "jump", "On this page"):
+            ui.link("Guide", guide)
+            ui.link("Tools", tools)
         with self.panel:
             text("p", "Loading …").props("role=status")
         ui.timer(0, self._load, once=True)
@@ -93,14 +91,15 @@ class Page:
                 self._tick(step)
 
     def _tick(self, step: Step) -> None:
-        self._links[step.name].classes("done").props["aria-label"] = f"{step.title}, done"
+        link = self._links[step.name].classes("done")
+        link.props["aria-label"] = f"{link.text} {step.title}, done"
 
     def _guide(self) -> None:
         with box("nav", "", "Steps"), box("ol", "steps"):
             for number, step in enumerate(self._steps):
                 with ui.element("li"):
                     link = self._links[step.name] = ui.link(str(number), f"/{step.name}")
-                    link.tooltip(step.title).props["aria-label"] = step.title
+                    link.tooltip(step.title).props["aria-label"] = f"{number} {step.title}"
                     link.props("aria-current=step" if step is self.step else "")
         text("h1", self.step.title)
         ui.markdown(self.step.text, extras=_EXTRAS)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from botocore.exceptions import BotoCoreError, ClientError
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import ClickEventArguments, Handler
 
 from workshop import causes
 from workshop.errors import WorkshopError
@@ -25,6 +26,12 @@ def box(tag: str, classes: str = "", name: str = "") -> ui.element:
     return made
 
 
+def button(label: str, act: Handler[ClickEventArguments], *, main: bool = False) -> ui.button:
+    """Show a button; its colours are the style sheet's."""
+    made = ui.button(label, on_click=act, color=None).props("no-caps unelevated")
+    return made.classes("main" if main else "")
+
+
 def status(content: str = "") -> TextElement:
     """Show a text that is said aloud when it changes."""
     return text("p", content, "state").props("role=status")
@@ -43,7 +50,7 @@ async def confirmed(question: str, yes: str) -> bool:
     with ui.dialog() as dialog, ui.card().props("role=alertdialog") as card:
         text("p", question)
         with box("div", "bar"):
-            ui.button("Cancel", on_click=dialog.close).props("outline autofocus")
-            ui.button(yes, on_click=lambda: dialog.submit(yes))
+            button("Cancel", dialog.close).props("autofocus")
+            button(yes, lambda: dialog.submit(yes), main=True)
     card.props["aria-label"] = question
     return bool(await dialog)

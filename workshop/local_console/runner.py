@@ -1,7 +1,6 @@
 """What the tools for queries and for the job have in common: Run, Stop, and following what runs."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -10,7 +9,7 @@ from nicegui import run, ui
 from workshop.athena import Execution
 from workshop.environment import Environment
 from workshop.job import JobRun
-from workshop.local_console.parts import ERRORS, box, status, text
+from workshop.local_console.parts import ERRORS, box, button, status, text
 
 if TYPE_CHECKING:
     from workshop.local_console.page import Page
@@ -18,14 +17,23 @@ if TYPE_CHECKING:
 Found = TypeVar("Found", Execution, JobRun)
 
 
-class Runner(ABC, Generic[Found]):
+class Runner(Generic[Found]):
     """A tool that starts something in the account and follows it to its end.
 
     Attributes:
         pause: seconds between two looks at it.
+        start: start it and return its id; an empty one where the user does not want to.
+        stop, look: stop what has this id, or look at it.
+        show_progress, show, show_past: show what is new, what came out, and what ran before.
     """
 
     pause: float
+    start: Callable[[], Awaitable[str]]
+    stop: Callable[[str], None]
+    look: Callable[[str], Found]
+    show_progress: Callable[[Found], Awaitable[None]]
+    show: Callable[[Found], Awaitable[None]]
+    show_past: Callable[[], Awaitable[None]]
 
     def __init__(self, page: "Page", environment: Environment) -> None:
         self.page, self.environment, self.account = page, environment, page.place.account
@@ -34,10 +42,10 @@ class Runner(ABC, Generic[Found]):
     def controls(self) -> None:
         """Show the buttons, what is said about the run, and the place for what it answers."""
         with box("div", "bar") as self.bar:
-            self._run = ui.button("Run", on_click=self.run)
-            self._stop = ui.button("Stop", on_click=lambda: run.io_bound(self.stop, self._id))
+            self._run = button("Run", self.run, main=True)
+            self._stop = button("Stop", lambda: run.io_bound(self.stop, self._id))
             self.state = status()
-        self._stop.props("outline").set_visibility(False)
+        self._stop.set_visibility(False)
         self._answer = box("div", "answer")
 
     def past(self, title: str) -> None:
@@ -94,27 +102,3 @@ class Runner(ABC, Generic[Found]):
     async def _again(self, run_id: str) -> None:
         if run_id == self._id:
             await self.follow(run_id)
-
-    @abstractmethod
-    async def start(self) -> str:
-        """Start it, and return its id; an empty one if the user does not want to."""
-
-    @abstractmethod
-    def stop(self, run_id: str) -> None:
-        """Stop it."""
-
-    @abstractmethod
-    def look(self, run_id: str) -> Found:
-        """Look at it."""
-
-    @abstractmethod
-    async def show_progress(self, found: Found) -> None:
-        """Show what is new."""
-
-    @abstractmethod
-    async def show(self, found: Found) -> None:
-        """Show what came out."""
-
-    @abstractmethod
-    async def show_past(self) -> None:
-        """Show what ran before."""
