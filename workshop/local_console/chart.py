@@ -51,13 +51,20 @@ def _bars(
     stack: str | None = None,
 ) -> Options:
     labels = {"type": "category", "data": names, "inverse": lying}
-    axes = [{"type": "value", "splitLine": {"lineStyle": {"opacity": 0.3}}}, labels]
+    values = {"type": "value", "splitLine": {"lineStyle": {"opacity": 0.3}}}
+    axes = [values | {"axisLabel": {"hideOverlap": True}}, labels]
     return {
         "xAxis": axes[not lying],
         "yAxis": axes[lying],
         "color": _COLOURS,
         "animation": False,
-        "grid": {"left": 8, "right": 24, "top": 32, "bottom": 8, "containLabel": True},
+        "grid": {
+            "left": 8,
+            "right": 24,
+            "top": 32 if len(series) > 1 else 8,
+            "bottom": 8,
+            "containLabel": True,
+        },
         "tooltip": {"trigger": "axis"},
         "legend": {"show": len(series) > 1},
         "series": [

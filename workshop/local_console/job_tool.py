@@ -55,6 +55,7 @@ class _Job(Runner[JobRun]):
                 for name in SCRIPT
             }
         self.controls()
+        self.state.set_text("It has not run yet.")
         self._log = ui.log(_SHOWN_LINES).props("role=log tabindex=0")
         self._log.props["aria-label"] = "Log of the run"
         self.past("Past runs")

@@ -27,11 +27,16 @@ _CELL = '<q-td :props="props" :title="props.value">{{ props.value }}</q-td>'
 
 async def show_queries(page: "Page", environment: Environment) -> None:
     """Show the tool; a query that the page's address names goes on."""
-    saved = await run.io_bound(_saved, page.place.account, environment)
-    tool = _Queries(page, environment, saved, is_dark=await ui.run_javascript(_IS_DARK))
+    account, run_id = page.place.account, page.params.get("run")
+    saved = await run.io_bound(_saved, account, environment)
+    shown = await run.io_bound(athena.look, account, run_id) if run_id else None
+    number = page.params.get("query") or min(page.step.queries, default="")
+    chosen = [q for q in saved.values() if (q.sql == shown.sql if shown else q.number == number)]
+    is_dark = await ui.run_javascript(_IS_DARK)
+    tool = _Queries(page, environment, saved, [*chosen, *saved.values()][0], is_dark=is_dark)
+    if shown:
+        await tool.reopen(shown)
     await tool.show_past()
-    if page.params.get("run"):
-        await tool.open(page.params["run"])
 
 
 def _saved(account: Account, environment: Environment) -> dict[str, SavedQuery]:
@@ -43,33 +48,36 @@ class _Queries(Runner[Execution]):
     pause = 0.3
 
     def __init__(
-        self, page: "Page", environment: Environment, saved: dict[str, SavedQuery], *, is_dark: bool
+        self,
+        page: "Page",
+        environment: Environment,
+        saved: dict[str, SavedQuery],
+        chosen: SavedQuery,
+        *,
+        is_dark: bool,
     ) -> None:
         super().__init__(page, environment)
         self._saved = saved
-        number = page.params.get("query") or min(page.step.queries, default="")
-        name = next((name for name in saved if saved[name].number == number), next(iter(saved)))
         text("h2", "Queries")
-        self._choice = ui.select([*saved], label="Saved query", value=name, on_change=self._choose)
-        self._about = text("p", saved[name].description, "quiet")
+        self._choice = ui.select(
+            [*saved], label="Saved query", value=chosen.name, on_change=self._choose
+        )
+        self._about = text("p", chosen.description, "quiet")
         theme = "vscodeDark" if is_dark else "vscodeLight"
         keys = {"Mod-Enter": self.run}
-        self._editor = ui.codemirror(saved[name].sql, language="SQL", theme=theme, keymap=keys)
+        self._editor = ui.codemirror(chosen.sql, language="SQL", theme=theme, keymap=keys)
         self._editor.props('data-label="SQL statement"').line_wrapping = True
         self.controls()
-        databases = {environment.database, "default", saved[name].database}
+        databases = sorted({environment.database, "default", chosen.database})
         with self.bar:
-            self._database = ui.select(
-                sorted(databases), label="Database", value=saved[name].database
-            )
+            self._database = ui.select(databases, label="Database", value=chosen.database)
         text("p", "Ctrl+Enter runs the statement. Escape, then Tab leaves the editor.", "quiet")
         self.past("Recent queries")
 
-    async def open(self, query_id: str) -> None:
+    async def reopen(self, execution: Execution) -> None:
         """Show a query that runs or ran, and its statement."""
-        execution = await run.io_bound(self.look, query_id)
         self._editor.value, self._database.value = execution.sql, execution.database
-        await self.follow(query_id)
+        await self.follow(execution.id)
 
     def _choose(self) -> None:
         query = self._saved[self._choice.value]

@@ -18,10 +18,7 @@ from workshop.commands.app import app, with_port
 
 OWN = ("command-line", "console", "organizers", "segment")
 PAGES = (
-    *(
-        PROJECT / name
-        for name in ("README.md", *(f"docs/{page}.md" for page in OWN))
-    ),
+    *(PROJECT / name for name in ("README.md", *(f"docs/{page}.md" for page in OWN))),
     *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
 )
 # The AWS CLI's own, for every command. Source: docs.aws.amazon.com/cli/latest/reference.
