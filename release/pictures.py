@@ -3,6 +3,7 @@
 Run: python -m release.pictures FOLDER
 """
 
+import base64
 import shutil
 import subprocess
 import sys
@@ -10,13 +11,13 @@ from pathlib import Path
 
 from playwright.sync_api import Error, Page, sync_playwright
 
-SIZE = {"width": 1200, "height": 760}
+SIZE, QUALITY = {"width": 1200, "height": 760}, 80
 PORT = "4589"
 # Each picture: the step, its parameters, and what is there once it is complete.
 PICTURES = {
     "console-queries": ("40-explore-with-athena?query=02", ".chart svg"),
     "console-job": ("60-run-the-job", ".counts dd"),
-    "console-bucket": ("70-check-the-csv?tool=bucket&key=transformed/", ".entries a"),
+    "console-bucket": ("70-check-the-csv?tool=Bucket&key=transformed/", ".entries a"),
     "console-csv": ("70-check-the-csv", ".checks li"),
 }
 
@@ -38,10 +39,19 @@ def main(folder: Path) -> None:
             if "query" in address:
                 page.get_by_role("button", name="Run", exact=True).click()
             page.locator(complete).first.wait_for()
-            page.screenshot(path=folder / f"{name}.png")
-            print(folder / f"{name}.png")  # noqa: T201 - its output
+            file = folder / f"{name}.webp"
+            file.write_bytes(_picture(page))
+            print(file)  # noqa: T201 - its output
         browser.close()
         console.terminate()
+
+
+def _picture(page: Page) -> bytes:
+    """Take a picture as WebP, a third of a PNG, which Playwright itself does not offer."""
+    page.mouse.move(0, 0)
+    options = {"format": "webp", "quality": QUALITY}
+    taken = page.context.new_cdp_session(page).send("Page.captureScreenshot", options)
+    return base64.b64decode(taken["data"])
 
 
 def _open(page: Page, url: str) -> None:

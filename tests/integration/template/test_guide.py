@@ -220,4 +220,4 @@ def test_a_picture_is_described_labelled_and_readable(picture: Path) -> None:
 
 def test_the_command_takes_every_picture_of_the_console() -> None:
     """One that no command takes would age."""
-    assert {path.stem for path in PICTURES if path.suffix == ".png"} == set(TAKEN)
+    assert {path.stem for path in PICTURES if path.suffix == ".webp"} == set(TAKEN)
