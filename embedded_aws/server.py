@@ -49,7 +49,7 @@ class Running:
         try:
             process = psutil.Process(self.pid)
             is_it = abs(process.create_time() - self.created) < 1
-            # One whose parent has not looked at it yet has ended, too.
+            # A zombie has ended as well: its parent has not collected it yet.
             return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
@@ -166,7 +166,7 @@ class EmbeddedAws:
         return process is not None
 
     def require_none(self) -> None:
-        """Let nothing run here that was meant to be stopped; remove what one that died has left.
+        """Stop what should not be running any more; remove what a server that died has left.
 
         Raises:
             WorkshopError: this folder's runs at another port, or another program at this one.

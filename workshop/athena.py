@@ -29,10 +29,10 @@ _NUMBERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
 }
-_CORRECT = "Correct the statement; for those that work: workshop query"
+_CORRECT = "Correct the statement, or list the saved queries: workshop query"
 _NEXT_STEPS = (
     (".*(schema '.*' does not exist|database does not exist)",
-     "Make the database first: workshop query 04"),
+     "Create the database first: workshop query 04"),
     ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
      "Ask for the permission that the message names"),
     ("hive_", "Look at the object or the table that the message names; the statement may be right"),

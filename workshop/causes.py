@@ -60,7 +60,9 @@ DENIED = Cause(
     "Allow what the message names; an organization's policies can deny it, too",
 )
 THROTTLING = Cause(
-    THROTTLED, "AWS refused too many requests", "Run this again later, or with less at a time"
+    THROTTLED,
+    "AWS refused too many requests",
+    "Run this again later, or with fewer requests at a time",
 )
 _PROXY = Cause(
     UNREACHABLE,

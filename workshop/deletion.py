@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from stacks.bucket_contents.handler import READY_MADE
 from stacks.bucket_contents.simulated_shop import SOURCES
 from workshop import cloudformation, inventory
 from workshop.account import Account
@@ -13,8 +14,10 @@ from workshop.environment import describe
 from workshop.inventory import Inventory
 from workshop.seeding import PREFIX
 
-# As the simulated shop names its files.
-_SAMPLE = re.compile(f"{PREFIX}({'|'.join(SOURCES)})/[0-9]+/[0-9]+[.][0-9a-f]{{8}}[.]gz")
+# As the simulated shop names its files, and the CSV that is made of them.
+_SAMPLE = re.compile(
+    f"{PREFIX}({'|'.join(SOURCES)})/[0-9]+/[0-9]+[.][0-9a-f]{{8}}[.]gz|{re.escape(READY_MADE)}"
+)
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,13 @@ def contents_of(account: Account, stack: str) -> list[Contents]:
 
 
 def question(account: Account, stack: str) -> str:
-    """What to ask before a stack is deleted."""
+    """The question to ask before a stack is deleted."""
     places = [str(one) for one in contents_of(account, stack)]
     return f"Delete the stack {stack} on {account}" + "".join(f", with {place}" for place in places)
 
 
 def delete(account: Account, stack: str, say: Callable[[str], None]) -> Inventory:
-    """Delete the stack, and take the inventory; no stack is no error.
+    """Delete the stack, then take the inventory; it is not an error if there is no stack.
 
     Raises:
         WorkshopError: CloudFormation could not delete it; the message says what and why.

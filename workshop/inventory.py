@@ -46,8 +46,8 @@ _GONE = {
     "ValidationError",
 }
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-# The lesson's saved queries 04 and 05 make this database and this table.
-_LESSON_DATABASE, _LESSON_TABLE = "default", "segment_logs"
+# The lesson's saved query 04 makes this database; query 05 and the guide make tables in it.
+_LESSON_DATABASE = "default"
 
 
 @dataclass(frozen=True, order=True)
@@ -110,7 +110,7 @@ class Inventory:
         }
 
     def require_nothing(self, account: Account) -> None:
-        """Let nothing be left, and nothing be unknown.
+        """Raise an error if anything is left or could not be looked up.
 
         Raises:
             WorkshopError: something is; the message names the first twenty.
@@ -121,13 +121,13 @@ class Inventory:
                 f"{_count(len(self.left), 'thing')} left on {account}:{_listed(self.left)}",
                 f"Delete {stacks[0]} with its stack set, then run this again"
                 if stacks
-                else "These were the stack's own: delete them by hand, then run this again",
+                else "They belonged to the stack: delete them by hand, then run this again",
             )
         if self.unchecked:
             raise WorkshopError(
                 f"Nothing was found, but not everything on {account} could be looked up:"
                 f"{_listed(self.unchecked)}",
-                "Allow what the messages name, then run this again",
+                "Grant the permissions that the messages name, then run this again",
             )
 
 
@@ -246,19 +246,21 @@ def _of_other_stacks(account: Account, ids: set[str]) -> set[Item]:
 
 
 def _made_by_lesson(account: Account, buckets: set[str]) -> dict[str, str]:
-    """What queries 04 and 05 have made upon one of these buckets, with statements to remove it."""
+    """What the lesson's statements made upon one of these buckets, and how to remove it."""
     glue = account.session.client("glue")
     try:
-        table = glue.get_table(DatabaseName=_LESSON_DATABASE, Name=_LESSON_TABLE)["Table"]
-        tables = glue.get_tables(DatabaseName=_LESSON_DATABASE, MaxResults=2)["TableList"]
+        pages = glue.get_paginator("get_tables").paginate(DatabaseName=_LESSON_DATABASE)
+        tables = [table for page in pages for table in page["TableList"]]
     except ClientError:  # it is nobody's business here what else may be wrong with that database
         return {}
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    if not any(location.startswith(f"s3://{bucket}/") for bucket in buckets):
-        return {}
-    name = f"{_LESSON_DATABASE}.{_LESSON_TABLE}"
-    made = {f"Glue table {name}": f"DROP TABLE {name}"}
-    if len(tables) == 1:  # it may have been there before; then others use it
+    places = tuple(f"s3://{bucket}/" for bucket in buckets)
+    names = [
+        f"{_LESSON_DATABASE}.{table['Name']}"
+        for table in tables
+        if table.get("StorageDescriptor", {}).get("Location", "").startswith(places)
+    ]
+    made = {f"Glue table {name}": f"DROP TABLE {name}" for name in names}
+    if made and len(made) == len(tables):  # it may have been there before; then others use it
         made[f"Glue database {_LESSON_DATABASE}"] = f"DROP DATABASE {_LESSON_DATABASE}"
     return made
 

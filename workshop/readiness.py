@@ -9,7 +9,7 @@ from workshop.account import Account
 from workshop.environment import Environment, resources
 from workshop.verification import Check
 
-_REPAIR = "Delete the stack and deploy it again: something of it was removed by hand"
+_REPAIR = "Part of the stack was removed by hand: delete the stack and deploy it again"
 _NOT_OURS = {"301", "400", "403"}  # what S3 says of somebody else's bucket, or of an impossible key
 # What S3, Glue and Athena say of what is not there.
 _GONE = {"404", "NoSuchBucket", "EntityNotFoundException", "InvalidRequestException"}
@@ -24,7 +24,7 @@ def check(account: Account, environment: Environment) -> list[Check]:
     made = resources(account, environment)
 
     def held(rule: str, look: Callable[[], list[str]], found: str, advice: str = _REPAIR) -> Check:
-        """Hold what is missing, by `look`, against the rule that nothing is."""
+        """Report everything that `look` finds missing."""
         try:
             missing = look()
         except ClientError as error:
@@ -100,7 +100,7 @@ def _tables(account: Account, environment: Environment) -> set[str]:
 
 
 def _queries(account: Account, environment: Environment, logical: set[str]) -> list[str]:
-    """What of the saved queries is missing, or is not as it was deployed."""
+    """Which saved queries are missing or not as deployed."""
     found = queries.of_stack(account, environment)
     changed = [name for name, query in found.items() if query.origin == queries.CHANGED]
     return [
@@ -110,7 +110,7 @@ def _queries(account: Account, environment: Environment, logical: set[str]) -> l
 
 
 def _job(account: Account, environment: Environment) -> list[str]:
-    """Nothing, where the job is there and its script where it looks for it.
+    """Find what the job lacks: itself, or a script that it can read.
 
     Participants may edit the job: where it looks is what one of them wrote.
     """

@@ -20,11 +20,12 @@ from stacks.acknowledgements import (
     acknowledge_own_key,
     everywhere,
 )
+from stacks.bucket_contents.handler import READY_MADE
 from stacks.own_account import FROM_OWN_ACCOUNT, OWN_ACCOUNT
 from stacks.storage import SCRIPTS, SEGMENT_LOGS, DataBucket
 
 _HERE = Path(__file__).parent
-GENERATOR = _HERE / "simulated_shop.py"
+HANDLER, GENERATOR = _HERE / "handler.py", _HERE / "simulated_shop.py"
 # The line of handler.py for which the generator stands when both become the one `index.py`.
 _IMPORT = "from stacks.bucket_contents.simulated_shop import log_files\n"
 _UNPACK = """\
@@ -34,11 +35,12 @@ exec(bz2.decompress(base64.b85decode("${Generator}")))
 
 
 def inline_source() -> str:
-    """The Lambda's code: the handler as it is; `${Generator}` is where the generator comes in.
+    """The Lambda's code: the handler, minified; `${Generator}` is where the generator comes in.
 
-    Inline code is a single file, and needs no asset bucket: the same on every target.
+    Inline code is a single file, and needs no asset bucket: the same on every target. What deletes
+    is in the template as text, for whoever reviews it.
     """
-    handler = (_HERE / "handler.py").read_text(encoding="utf-8")
+    handler = minified(HANDLER)
     if handler.count(_IMPORT) != 1:
         raise ValueError(f"handler.py must contain this line once: {_IMPORT!r}")
     return handler.replace(_IMPORT, _UNPACK)
@@ -104,7 +106,10 @@ class BucketContents(Construct):
                 ),
                 iam.PolicyStatement(
                     actions=["s3:PutObject"],
-                    resources=[bucket.arn_for_objects(f"{name}*") for name in folders],
+                    resources=[
+                        *(bucket.arn_for_objects(f"{name}*") for name in folders),
+                        bucket.arn_for_objects(READY_MADE),
+                    ],
                     conditions=OWN_ACCOUNT,
                 ),
                 # To find and copy what somebody has edited, before an update replaces it.

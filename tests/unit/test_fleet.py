@@ -47,11 +47,11 @@ def test_accounts_are_read(tmp_path: Path, text: str, members: list[Member]) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"{ONE}\n1122223333\n", "line 2: '1122223333' is no account id"),  # Excel eats zeros
-        (f"{ONE}\n{12 * ARABIC_FOUR}\n", f"line 2: '{12 * ARABIC_FOUR}' is no account id"),
+        (f"{ONE}\n1122223333\n", "line 2: '1122223333' is not an account ID"),  # Excel eats zeros
+        (f"{ONE}\n{12 * ARABIC_FOUR}\n", f"line 2: '{12 * ARABIC_FOUR}' is not an account ID"),
         (f"{ONE},us-west-1", "line 1: there is no Amazon Personalize in the region 'us-west-1'"),
         (f"{ONE}\n{TWO}\n{ONE}", f"line 3: {ONE} is in the file twice"),
-        (f"id,name\n{ONE},Ants", "line 1: 'id' is no account id"),
+        (f"id,name\n{ONE},Ants", "line 1: 'id' is not an account ID"),
         ("# nobody\n", "names no account"),
     ],
     ids=["short", "digits", "region", "twice", "header", "empty"],
@@ -72,8 +72,8 @@ def test_the_file_must_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parameters", "message"),
     [
-        ("Resources: {}", {}, "is no template in JSON"),
-        ("[]", {}, "is no template in JSON"),
+        ("Resources: {}", {}, "is not a JSON template"),
+        ("[]", {}, "is not a JSON template"),
         ('{"Resources": "' + "x" * 51_200 + '"}', {}, "CloudFormation takes 51,200"),
         ('{"Parameters": {"BucketSuffix": {}}}', {"Suffix": "b"}, "has no parameter Suffix"),
     ],

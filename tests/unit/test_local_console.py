@@ -15,7 +15,7 @@ from workshop.local_console.guide import PICTURES, linked, steps
         ("[On](../60-run-the-job/index.en.md)", "[On](/60-run-the-job)"),
         ("[On](60-run-the-job/index.en.md)", "[On](/60-run-the-job)"),
         ("[Overview](../index.en.md)", "[Overview](/)"),
-        ("[template](/static/a.json)", "`template`"),
+        ("[Segment](../../segment.md)", "Segment"),
         ("**`02 Which are there`**", "**[`02 Which are there`](?tool=Queries&query=02)**"),
         ("the link `AthenaConsole`", "the link [`AthenaConsole`](?tool=Queries)"),
         ("the link `JobConsole`", "the link [`JobConsole`](?tool=Job)"),

@@ -35,7 +35,7 @@ THE_REST = {"allow_extra_args": True, "allow_interspersed_args": False}
 SETTINGS = {job.run_job: PAIRS, data.transform: PAIRS, machine.aws: THE_REST}
 COMMANDS: dict[str, Sequence[Callable[..., Answer | None]]] = {
     "The environment": (environment.up, environment.status, environment.down),
-    "The job": (job.run_job, job.logs, job.stop),
+    "The job": (job.run_job, job.logs, job.stop, job.fallback),
     "Results": (query.query, data.verify, data.report_, machine.open_, console_command.console_),
     "Data": (data.seed, data.transform, segment.send_events),
     "This machine": (machine.doctor_, machine.env, machine.aws),

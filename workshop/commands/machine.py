@@ -89,10 +89,10 @@ def doctor_(context: Context) -> Answer:
 
 
 def env(_: Context) -> Answer:
-    """Print the variables by which other tools use the embedded AWS.
+    """Print the variables that other tools need to use the embedded AWS.
 
-    They are the endpoint, region and key, for a POSIX shell to evaluate. The key allows everything:
-    do not write it down.
+    They are the endpoint, the region and the key, for a POSIX shell to evaluate. The key gives
+    full access: do not store it.
 
     Example: eval "$(workshop env)" && aws s3 ls
     """

@@ -21,7 +21,7 @@ _LINKS = (
     (re.compile(r"\n\[(Previous: |Overview\])[^#]+\Z"), "\n"),  # the console has its own
     (re.compile(r"(?<=\]\()(?:\.\./)+(diagrams|pictures)/"), r"/\1/"),
     (re.compile(r"(?<=\]\()(?:\.\./)?(?:([0-9]{2}-[a-z-]+)/)?index\.en\.md"), r"/\1"),
-    (re.compile(r"\[([^\]\n]+)\]\(/static/[^)\n]+\)"), r"`\1`"),
+    (re.compile(r"(?<!!)\[([^\]]+)\]\(\.\.[^)]+\)"), r"\1"),  # a page outside of the guide
     (_QUERY, rf"[\g<0>](?tool={QUERIES}&query=\1)"),
     (re.compile("`AthenaConsole`"), rf"[\g<0>](?tool={QUERIES})"),
     (re.compile("`JobConsole`"), rf"[\g<0>](?tool={JOB})"),

@@ -111,7 +111,18 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
         f"{devices} devices came {sessions} times",
     ):
         assert said in explore
+    counted = Counter(verdict(record) for record in data.records)
+    messages = {
+        one: len({r.event["messageId"] for r in data.records if verdict(r) == one})
+        for one in counted
+    }
+    check = PAGES["70-check-the-csv"]
+    assert table(check, "verdict | records | messages") == [
+        [name, str(number), str(messages[name])] for name, number in counted.most_common()
+    ]
     visitors = answers.visitors_and_duplicates(data)
+    repeated = sum(int(str(duplicates)) for _, _, duplicates, _ in visitors)
+    assert f"duplicates of all kinds of events, {repeated} of" in check
     assert all(20 <= int(str(percent)) <= 30 for *_, percent in visitors)  # "a quarter"
     log, csv = blocks("text")
     assert accounting(log) == result.accounting
@@ -122,7 +133,6 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
             for one in data.interactions[:3]
         ),
     ]
-    check = PAGES["70-check-the-csv"]
     orders = answers.interactions_by_type(data)[-1][1]
     item, count, *_ = answers.top_items(data)[0]
     ((rows, users, enough, _, _),) = answers.enough_to_train(data)
@@ -134,6 +144,14 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     ):
         assert said in check
     assert len(answers.interactions_by_day(data)) == 30  # as the page says
+
+
+def verdict(record: answers.Record) -> str:
+    """What the guide's statement says of a record of the sample logs."""
+    event = record.event
+    if event.get("event") not in reference.EVENTS:
+        return "other event"
+    return "kept" if event["userId"] else "no userId"
 
 
 def accounting(log: str) -> dict[str, Any]:
@@ -153,7 +171,7 @@ def accounting(log: str) -> dict[str, Any]:
 
 def test_the_schema_is_the_csvs() -> None:
     """The import would fail on the last page. The types are those that Personalize documents."""
-    (schema,) = map(json.loads, blocks("json"))
+    (schema,) = (block for block in map(json.loads, blocks("json")) if "fields" in block)
     assert [field["name"] for field in schema["fields"]] == HEADER
     assert {field["name"]: field["type"] for field in schema["fields"]} == {
         **dict.fromkeys(HEADER, "string"),
@@ -161,6 +179,55 @@ def test_the_schema_is_the_csvs() -> None:
     }
     assert (schema["type"], schema["name"]) == ("record", "Interactions")
     assert (schema["namespace"], schema["version"]) == ("com.amazonaws.personalize.schema", "1.0")
+
+
+@pytest.mark.parametrize("sql", blocks("sql"))
+def test_sql_is_a_saved_query_as_it_is_or_is_run(sql: str) -> None:
+    """A participant would compare two statements that differ, or run one that nobody has tried."""
+    saved = [
+        re.sub(r"^-- .+\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE).replace(
+            "${DataBucket}", "personalize-data-<account id>"
+        )
+        for path in (PROJECT / "athena").glob("*.sql")
+    ]
+    # Those that a participant of tests/end_to_end runs.
+    own = ("default.two_traits", "default.segment_logs", "AS verdict", "products IS NOT NULL\n")
+    assert textwrap.dedent(sql) in saved or any(words in sql for words in own)
+
+
+def test_every_saved_query_is_on_a_page() -> None:
+    """Somebody who reads would have to open the console to see what a query does."""
+    pages = "\n".join(PAGES.values())
+    for path in (PROJECT / "athena").glob("*.sql"):
+        name = re.findall(r"^-- name: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert f"`{name[0]}`" in pages
+
+
+LESSON = [name for name in PAGES if name != "guide"]
+
+
+@pytest.mark.parametrize("name", LESSON)
+def test_a_page_has_its_parts(name: str) -> None:
+    """A participant would not know how long it takes, what to look for, or what to do if not."""
+    text = PAGES[name]
+    assert re.search(r"^\*\*Time:\*\* .+\*\*Goal:\*\* ", text, re.MULTILINE | re.DOTALL)
+    assert "**You should see**" in text or "You should see" in text
+    assert text.count("\n## Check yourself\n") == 1
+    question = text.partition("\n## Check yourself\n")[2]
+    assert '<details markdown="1">\n<summary>Answer</summary>\n\n' in question
+    assert text.count('<details markdown="1">') == text.count("\n\n</details>\n")
+
+
+def test_the_pages_lead_from_one_to_the_next() -> None:
+    """On a code host nothing else does."""
+    ways_in = LESSON[:3]
+    after = [*LESSON[3:], None]
+    for name in LESSON:
+        last = PAGES[name].rstrip().rpartition("\n\n")[2]
+        links = re.findall(r"\(\.\./([^)]*)index\.en\.md\)", last)
+        assert "" in links  # the overview
+        following = after[0] if name in ways_in else after[after.index(name) + 1]
+        assert following is None or f"{following}/" in links
 
 
 def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
