@@ -33,7 +33,8 @@ $(if $(shell [ `printf %s $(STACK) | wc -c` -le 128 ] && echo valid),,$(error $(
 
 # Made here alone, whatever the environment says (`make -e`).
 override EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
-override LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
+override LOCAL_AWS := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT)
+override LOCAL := $(LOCAL_AWS) .venv/bin/python -m workshop
 # Installs what is locked: see there.
 override INSTALL := "$$PYTHON" install.py
 override EXPORT := uv export --frozen --quiet --no-annotate --no-header
@@ -49,7 +50,7 @@ export CDK_DISABLE_VERSION_CHECK := true
 export CDK_HOME := $(abspath build/cdk)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-deploy setup-test setup-docs up down status test test-slow lint synth event-template event-package docs diagrams acknowledgements \
+.PHONY: help setup setup-deploy setup-test setup-docs up down status console pictures test test-slow lint synth event-template event-package docs diagrams acknowledgements \
   audit sbom bench python deploy destroy lock clean
 
 help: ## Show this list
@@ -79,6 +80,10 @@ down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
 
 status: setup ## Show what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
+
+console: setup ## Do the exercise in a browser, on an embedded AWS; make up first when none runs
+	@$(LOCAL) status --stack $(STACK) > /dev/null 2>&1 || $(LOCAL) up --stack $(STACK)
+	@$(LOCAL) console --stack $(STACK)
 
 # Files in the order of their folders: those from end to end, which take longest, come first.
 override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -119,6 +124,10 @@ docs: setup-docs ## Build the pages as a site in build/site; a broken link is an
 diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
 	@$(NPM_CI) --prefix docs/diagrams
 	@cd docs/diagrams && node render.mjs
+
+pictures: setup ## Take the guide's pictures of the local console, on the embedded AWS, with Chromium
+	@$(LOCAL) up --stack $(STACK)
+	@$(LOCAL_AWS) python -m release.pictures docs/guide/pictures
 
 acknowledgements: setup ## Write docs/acknowledgements.md: what the security rules find and why it stays
 	@python -m release.acknowledgements_page docs/acknowledgements.md

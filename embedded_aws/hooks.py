@@ -46,7 +46,8 @@ app = Names("app", "AUTH app _credential_failure _request_account_scope")
 athena = Names(
     "services.athena",
     "_Cursor _CreateTable _create_named_query _delete_named_query _delete_workgroup "
-    "_execute_query _executions _get_query_results _named_queries _parse_ddl _run_ddl "
+    "_execute_query _executions _get_query_results _list_query_executions _named_queries "
+    "_parse_ddl _run_ddl "
     "_stop_query_execution _type_precision_scale _workgroups handle_request",
 )
 cloudformation = Names(

@@ -148,6 +148,16 @@ def of(error: Exception) -> Cause | None:
     return BY_CODE.get(code_and_message(error)[0])
 
 
+def explained(error: Exception) -> WorkshopError:
+    """An error of AWS's or of the network as the command line shows it."""
+    cause = of(error)
+    return (
+        cause.error(error)
+        if cause
+        else WorkshopError(str(error), "Check the account and its permissions: workshop status")
+    )
+
+
 def code_and_message(error: botocore.ClientError) -> tuple[str, str]:
     """What a service said: its code and its message."""
     return error.response["Error"]["Code"], error.response["Error"].get("Message", "")

@@ -1,17 +1,15 @@
 """Is an environment ready for its participants: the check of one account, and of each of many."""
 
-import re
 from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from workshop import causes, queries, seeding
+from workshop import causes, job_definition, queries, seeding
 from workshop.account import Account
 from workshop.environment import Environment, resources
 from workshop.verification import Check
 
 _REPAIR = "Part of the stack was removed by hand: delete the stack and deploy it again"
-_SCRIPT = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
 _NOT_OURS = {"301", "400", "403"}  # what S3 says of somebody else's bucket, or of an impossible key
 # What S3, Glue and Athena say of what is not there.
 _GONE = {"404", "NoSuchBucket", "EntityNotFoundException", "InvalidRequestException"}
@@ -116,14 +114,13 @@ def _job(account: Account, environment: Environment) -> list[str]:
 
     Participants may edit the job: where it looks is what one of them wrote.
     """
-    job = account.session.client("glue").get_job(JobName=environment.job)["Job"]
-    location = job["Command"].get("ScriptLocation", "")
+    location = job_definition.location(job_definition.definition(account, environment))
     unreadable = [f"no script that can be read at {location[:200]!r}"]
-    script = _SCRIPT.fullmatch(location)
+    script = job_definition.script_object(location)
     if not script:
         return unreadable
     try:
-        account.session.client("s3").head_object(Bucket=script["bucket"], Key=script["key"])
+        account.session.client("s3").head_object(Bucket=script[0], Key=script[1])
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_OURS:
             raise

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stacks.counts import COUNTS, OTHER_EVENTS
-from workshop import accounting, console, job, ready_made
+from workshop import accounting, console, job, job_definition, ready_made
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, Table, failure_of
 from workshop.commands.context import Context
@@ -85,7 +85,7 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
     account, environment = context.account, context.environment
     arguments = job_arguments(
         context.words,
-        job.argument_names(account, environment),
+        job_definition.arguments(account, environment),
         start_date=start_date,
         end_date=end_date,
         events=events,

@@ -174,13 +174,10 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
 
 
 def _cost(result: athena.Result) -> str:
-    """What a query took: its rows, its time, and what Athena bills."""
-    if not result.columns:
-        return f"Done in {result.seconds:.2f} s"
-    number = len(result.rows)
-    rows = f"{'the first ' if result.more else ''}{number:,} row{'' if number == 1 else 's'}"
-    rest = "; there are more: a higher --limit, or --csv for all" if result.more else ""
-    return f"{rows} in {result.seconds:.2f} s, {decimal(result.scanned_bytes)} scanned{rest}"
+    """What a query took, and how to have the rows that are missing."""
+    return result.cost + (
+        "; there are more: a higher --limit, or --csv for all" if result.more else ""
+    )
 
 
 def _print_csv(

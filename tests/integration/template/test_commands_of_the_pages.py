@@ -23,6 +23,7 @@ PAGES = (
             "README.md",
             "docs/checklist.md",
             "docs/command-line.md",
+            "docs/console.md",
             "docs/facilitator.md",
             "docs/organizers.md",
             "docs/segment.md",

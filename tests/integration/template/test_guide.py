@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from release.event_package import DIAGRAMS
+from release.event_package import DIAGRAMS, GUIDE
+from release.pictures import PICTURES as TAKEN
 from stacks.bucket_contents.simulated_shop import log_files
 from stacks.etl import SCRIPT
 from tests.support import PROJECT, reference
@@ -262,3 +263,28 @@ def test_the_diagrams_are_drawn_from_their_source(source: Path) -> None:
     assert not re.search(r"""(href|src)=["'](?!#)|url\(["']?http""", drawn)
     pages = (PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md"))
     assert any(f"diagrams/{source.stem}.svg)" in page.read_text() for page in pages)
+
+
+PICTURES = sorted((GUIDE / "pictures").iterdir())
+MOST_BYTES, LEAST_POINTS = 80_000, 12
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
+def test_a_picture_is_described_labelled_and_readable(picture: Path) -> None:
+    """Readers would take the local console for AWS's, or could not read a drawing on a phone."""
+    pattern = rf"!\[([^]]+)\]\(\.\./pictures/{re.escape(picture.name)}\)\n\n\*(.+?)\*\n"
+    shown = [found for page in PAGES.values() for found in re.findall(pattern, page, re.DOTALL)]
+    assert shown
+    label = "Drawing of" if picture.suffix == ".svg" else "The local console"
+    assert all(len(alt) > len(label) and caption.startswith(label) for alt, caption in shown)
+    assert picture.stat().st_size < MOST_BYTES
+    if picture.suffix == ".svg":
+        drawn = picture.read_text(encoding="utf-8")
+        assert "@media (prefers-color-scheme: dark)" in drawn
+        assert min(map(int, re.findall(r"font: (\d+)px", drawn))) >= LEAST_POINTS
+        assert re.findall(r"(?:href|src)=|url\(", drawn) == []
+
+
+def test_the_command_takes_every_picture_of_the_console() -> None:
+    """One that no command takes would age."""
+    assert {path.stem for path in PICTURES if path.suffix == ".webp"} == set(TAKEN)
