@@ -312,7 +312,7 @@ class Run:
         for source in files.listStatus(self._path(self._input)):
             if source.isDirectory() and source.getPath().getName()[0] not in "_.":
                 found = [day.getPath() for day in files.listStatus(source.getPath())]
-                days += [day for day in found if re.fullmatch("[0-9]{1,14}", day.getName())]
+                days += [day for day in found if re.fullmatch("[0-9]{13}", day.getName())]
         self._days = sorted(_day(int(day.getName())) for day in days)
         first, end = self._args.first_day, self._args.last_day + 1000 * DAY_SECONDS
         return [str(day) for day in days if first <= int(day.getName()) < end]

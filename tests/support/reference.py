@@ -107,7 +107,7 @@ def files(source: Path, start: date | None, end: date | None) -> Iterator[Path]:
     for file in filter(Path.is_file, source.rglob("*")):
         names = file.relative_to(source).parts
         in_range = not (start or end)
-        if not in_range and len(names) > 2 and re.fullmatch("[0-9]+", names[1]):
+        if not in_range and len(names) > 2 and re.fullmatch("[0-9]{13}", names[1]):
             day = datetime.fromtimestamp(int(names[1]) / 1000, UTC).date()
             in_range = (start or day) <= day <= (end or day)
         if in_range and not any(name.startswith(("_", ".")) for name in names):
