@@ -263,6 +263,27 @@ class _Run:
                 **({"ErrorMessage": message} if message else {}),
             }
             self._record["JobRunState"] = state  # last: who waits for it reads the rest
+        self._tell(state, message)
+
+    def _tell(self, state: str, message: str) -> None:
+        """Send EventBridge the event of a run that has ended.
+
+        Source: AWS Glue Developer Guide, "Automating AWS Glue with EventBridge events".
+        """
+        detail = {
+            "jobName": self._job["Name"],
+            "severity": "INFO" if state == "SUCCEEDED" else "ERROR",
+            "state": state,
+            "jobRunId": self._record["Id"],
+            "message": message or f"Job run {state.lower()}",
+        }
+        entry = {
+            "Source": "aws.glue",
+            "DetailType": "Glue Job State Change",
+            "Detail": json.dumps(detail),
+            "Resources": [],
+        }
+        hooks.eventbridge.put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 @dataclass(frozen=True)

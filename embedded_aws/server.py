@@ -230,6 +230,7 @@ async def _serve(port: int) -> None:
         athena,
         cloudformation,
         cloudwatch,
+        firehose,
         glue,
         hooks,
         iam,
@@ -242,6 +243,7 @@ async def _serve(port: int) -> None:
     athena.install()
     cloudformation.install()
     cloudwatch.install()
+    firehose.install()
     glue.install()
     iam.install()
     lambda_functions.install()

@@ -50,7 +50,7 @@ def play(folder: Path) -> Calls:
     """
     recording = Recording(folder, free_port())
     with owner_of(recording) as owner:
-        create(owner, event_body(), SegmentWorkspaceId=WORKSPACE)
+        create(owner, event_body(), SegmentWorkspaceId=WORKSPACE, SampleData="yes")
         _segment_writes(owner)
         for _ in range(2):  # the second run deletes what the first one wrote
             _run_the_job(owner)
@@ -160,7 +160,10 @@ def _update(owner: boto3.Session) -> None:
     stack_id = owner.client("cloudformation").update_stack(
         StackName=STACK,
         TemplateBody=body(template).decode(),
-        Parameters=[{"ParameterKey": "SegmentWorkspaceId", "UsePreviousValue": True}],
+        Parameters=[
+            {"ParameterKey": name, "UsePreviousValue": True}
+            for name in ("SegmentWorkspaceId", "SampleData")
+        ],
         Capabilities=["CAPABILITY_IAM"],
     )["StackId"]
     assert ended(owner, stack_id) == "UPDATE_COMPLETE"
