@@ -19,7 +19,13 @@ from workshop.commands.app import app, with_port
 PAGES = (
     *(
         PROJECT / name
-        for name in ("README.md", "docs/command-line.md", "docs/organizers.md", "docs/segment.md")
+        for name in (
+            "README.md",
+            "docs/command-line.md",
+            "docs/organizers.md",
+            "docs/personalize.md",
+            "docs/segment.md",
+        )
     ),
     *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
 )
