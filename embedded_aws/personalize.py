@@ -57,7 +57,7 @@ class _Resource:
             "status": self.status,
             "creationDateTime": self.life.made,
             "lastUpdatedDateTime": self.life.changed(now),
-            **({"failureReason": self.life.work.result()} if failed else {}),
+            **({"failureReason": self.life.failure} if failed else {}),
         }
 
 
@@ -204,8 +204,7 @@ def _check_import(given: Record) -> None:
     if place.scheme != "s3" or not place.netloc:
         raise _invalid("Invalid Data location.")
     dataset = _find_active(given["datasetArn"], "Dataset")
-    imports = _mine(KINDS["DatasetImportJob"])
-    if sum(it.status not in {ACTIVE, CREATE_FAILED} for it in imports) >= _MOST_IMPORTS:
+    if len(_under_way(_mine(KINDS["DatasetImportJob"]))) >= _MOST_IMPORTS:
         raise RefusedError(
             "LimitExceededException",
             f"More than {_MOST_IMPORTS} resources with PENDING or IN_PROGRESS status.",
@@ -265,22 +264,34 @@ def _start_import(job: _Resource) -> None:
 
 
 def _delete(resource: _Resource) -> None:
-    noun, arn = resource.kind.noun, resource.arn
-    blocking = {
-        "Schema": [it for it in _mine(KINDS["Dataset"]) if it.record["schemaArn"] == arn],
-        "DatasetGroup": _inside(arn, *_IN_A_GROUP),
-        "Dataset": [
-            it
-            for it in _inside(arn, "DatasetImportJob")
-            if it.status not in {ACTIVE, CREATE_FAILED}
-        ],
-        "Solution": _inside(arn, "Campaign"),
-    }.get(noun, [])
-    if blocking:
-        raise RefusedError(
-            "ResourceInUseException",
-            f"{arn} is in use by {', '.join(it.arn for it in blocking)}.",
-        )
+    users = ", ".join(it.arn for it in _users(resource))
+    if users:
+        raise RefusedError("ResourceInUseException", f"{resource.arn} is in use by {users}.")
     if resource.status not in {ACTIVE, CREATE_FAILED}:
-        raise RefusedError("ResourceInUseException", f"{arn} is {resource.status}.")
+        raise RefusedError("ResourceInUseException", f"{resource.arn} is {resource.status}.")
     resource.life.deleted = time.time()
+
+
+def _users(resource: _Resource) -> list[_Resource]:
+    """What has to go, or to end, before a resource can be deleted.
+
+    Source: Amazon Personalize API Reference, the Delete operations. Whether filters and
+    recommenders keep a dataset group is not said there; they are in it.
+    """
+    match resource.kind.noun:
+        case "Schema":
+            return [it for it in _mine(KINDS["Dataset"]) if it.record["schemaArn"] == resource.arn]
+        case "DatasetGroup":
+            return _inside(resource.arn, *_IN_A_GROUP)
+        case "Dataset":
+            solutions = _inside(resource.record["datasetGroupArn"], "Solution")
+            versions = [it for one in solutions for it in _inside(one.arn, "SolutionVersion")]
+            return _under_way([*_inside(resource.arn, "DatasetImportJob"), *versions])
+        case "Solution":
+            versions = _under_way(_inside(resource.arn, "SolutionVersion"))
+            return [*_inside(resource.arn, "Campaign"), *versions]
+    return []
+
+
+def _under_way(resources: list[_Resource]) -> list[_Resource]:
+    return [it for it in resources if it.status not in {ACTIVE, CREATE_FAILED}]

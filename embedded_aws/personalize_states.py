@@ -39,6 +39,12 @@ class Life:
     work: "Future[str]" = field(default_factory=_done)
     deleted: float | None = None
 
+    @property
+    def failure(self) -> str:
+        """Why its creation failed; empty if it did not. Its work has ended."""
+        error = self.work.exception()
+        return f"The embedded Personalize failed: {error!r}" if error else self.work.result()
+
     def status(self, now: float) -> str:
         """The state at a time in epoch seconds; GONE once it is deleted."""
         if self.deleted is not None:
@@ -46,7 +52,7 @@ class Life:
         status = self._under_way(self.creation, now - self.made)
         if status or not self.work.done():
             return status or self.creation[-1]
-        return CREATE_FAILED if self.work.result() else ACTIVE
+        return CREATE_FAILED if self.failure else ACTIVE
 
     def changed(self, now: float) -> float:
         """When the state changed last, in epoch seconds."""
