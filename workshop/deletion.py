@@ -66,8 +66,7 @@ def contents_of(account: Account, stack: str) -> list[Contents]:
 
 def imported(account: Account, stack: str) -> list[str]:
     """List what `personalize import` made, which stays; and what could not be looked up."""
-    names = inventory.names(account, stack, inventory.WORKGROUP)
-    parts, unchecked = personalize.leftovers(account, names)
+    parts, unchecked = personalize.leftovers(account, inventory.workgroups(account, stack))
     return [*map(str, parts), *unchecked]
 
 

@@ -21,12 +21,12 @@ from workshop.personalize import state as personalize
 _SHOWN = 20
 _STACK = "AWS::CloudFormation::Stack"
 # Whose name is that of the dataset group in Personalize, if `personalize import` made one.
-WORKGROUP = "AWS::Athena::WorkGroup"
+_WORKGROUP = "AWS::Athena::WorkGroup"
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 60, 5
 # How a resource is looked up: what it is called here, the service, the operation, its argument.
 # What is in a workgroup or a bucket goes with it, as a log group takes its metric filters along.
 _LOOKUPS: dict[str, tuple[str, Any, str, str]] = {
-    WORKGROUP: ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
+    _WORKGROUP: ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
     _STACK: ("CloudFormation stack", "cloudformation", "describe_stacks", "StackName"),
     "AWS::CloudWatch::Dashboard": ("dashboard", "cloudwatch", "get_dashboard", "DashboardName"),
     "AWS::Glue::Database": ("Glue database", "glue", "get_database", "Name"),
@@ -155,7 +155,7 @@ def take(account: Account, stack: str) -> Inventory:
     if present:
         present -= _of_other_stacks(account, {*ids})
     buckets = {item.name for item in items if item.kind == "AWS::S3::Bucket"}
-    imported, hidden = personalize.leftovers(account, names(account, stack, WORKGROUP))
+    imported, hidden = personalize.leftovers(account, _workgroups(account, {*ids}, items))
     return Inventory(
         bool(ids),
         sorted(present),
@@ -165,11 +165,15 @@ def take(account: Account, stack: str) -> Inventory:
     )
 
 
-def names(account: Account, stack: str, kind: str) -> list[str]:
-    """The names of what a stack has or had of a type, but no other stack has now."""
+def workgroups(account: Account, stack: str) -> list[str]:
+    """The names of the workgroups that a stack has or had, and no other stack has now."""
     ids = set(_ids(account, stack))
-    items = {item for one in ids for item in _made(account, one) if item.kind == kind}
-    return sorted(item.name for item in items - _of_other_stacks(account, ids)) if items else []
+    return _workgroups(account, ids, {item for one in ids for item in _made(account, one)})
+
+
+def _workgroups(account: Account, ids: set[str], items: set[Item]) -> list[str]:
+    own = {item for item in items if item.kind == _WORKGROUP}
+    return sorted(item.name for item in own - _of_other_stacks(account, ids)) if own else []
 
 
 def _ids(account: Account, stack: str) -> Iterator[str]:

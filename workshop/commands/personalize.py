@@ -120,7 +120,7 @@ def _environments(context: Context) -> Iterator[Personalize]:
         WorkshopError: there never was such a stack.
     """
     context.account.check_reachable()
-    names = inventory.names(context.account, context.stack, "AWS::Athena::WorkGroup")
+    names = inventory.workgroups(context.account, context.stack)
     if not names:
         raise WorkshopError(
             f"There is no stack {context.stack} on {context.account}, nor one deleted in the last "
