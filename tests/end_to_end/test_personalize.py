@@ -268,6 +268,13 @@ def test_a_region_without_personalize_is_said() -> None:
     assert "eu-west-1" in refused.value.next_step
 
 
+def test_a_stack_that_never_was_is_said(importer: Checkout) -> None:
+    """A typing error in the name would read like success."""
+    for command in ("status", "teardown"):
+        error = importer.run("personalize", command, "--stack", "Nowhere", code=1).stderr
+        assert "Nowhere" in error
+
+
 def test_what_was_imported_outlives_the_stack_and_is_known(
     command: Checkout, write_csv: WriteCsv, owner: boto3.Session, personalize: Boto3
 ) -> None:

@@ -145,7 +145,7 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
     failure = failure_of(taken.require_nothing, account)
     statements = Facts(
         [(f"theirs: {name}", sql) for name, sql in taken.participants.items()]
-        + [(f"imported: {name}", command) for name, command in taken.imported.items()]
+        + [(f"imported: {name}", context.hint(how)) for name, how in taken.imported.items()]
     )
     if server and not failure and not deployed(account):
         with steps.step("Embedded AWS") as step:

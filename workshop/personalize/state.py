@@ -147,18 +147,18 @@ class Personalize:
     def group(self) -> Part | None:
         """The dataset group, if it is there."""
         found = self._describe("dataset_group", self.group_arn)
-        return found and _part(GROUP, self.name, self.group_arn, found)
+        return _part(GROUP, self.name, self.group_arn, found) if found else None
 
     def dataset(self) -> Part | None:
         """The dataset of interactions, if it is there."""
         found = self._describe("dataset", self.dataset_arn)
-        return found and _part(DATASET, found["name"], self.dataset_arn, found)
+        return _part(DATASET, found["name"], self.dataset_arn, found) if found else None
 
     def schema(self, columns: Sequence[str]) -> Part | None:
         """The schema for a CSV's columns, if it is there."""
         arn, name = self.schema_arn(columns), self.schema_name(columns)
         found = self._describe("schema", arn)
-        return found and Part(SCHEMA, name, arn)
+        return Part(SCHEMA, name, arn) if found else None
 
     def imports(self) -> list[ImportJob]:
         """The import jobs of the dataset, newest first."""
@@ -171,7 +171,7 @@ class Personalize:
     def import_job(self, arn: str) -> ImportJob | None:
         """One import job, if it is there."""
         found = self._describe("dataset_import_job", arn)
-        return found and _import(found)
+        return _import(found) if found else None
 
     def others(self) -> list[str]:
         """What others made in the dataset group, which cannot be deleted before it."""
