@@ -78,10 +78,11 @@ def write_csv(owner: boto3.Session, bucket: str) -> WriteCsv:
 
 
 @pytest.fixture
-def command(importer: Checkout) -> Iterator[Checkout]:
+def command(importer: Checkout, personalize: Boto3) -> Iterator[Checkout]:
     """Commands where nothing is imported."""
     yield importer
-    importer.run("personalize", "teardown", "--yes")
+    if personalize.list_schemas()["schemas"]:
+        importer.run("personalize", "teardown", "--yes")
 
 
 def run(command: Checkout, *words: str) -> Any:  # noqa: ANN401 - JSON
@@ -251,7 +252,7 @@ def test_nothing_is_made_or_removed_without_consent(
     context.account = Account(owner, None)  # as if on AWS, where imports cost
     with pytest.raises(WorkshopError, match="consent: Import s3://"):
         import_(context)
-    assert "less than $0.01" in capsys.readouterr().err
+    assert "less than $0.01" in " ".join(capsys.readouterr().err.split())
     assert state(command)["parts"] == []
     run(command, "import")
     assert "--yes" in command.run("personalize", "teardown", code=1).stderr

@@ -77,7 +77,6 @@ def schema_of(**columns: Any) -> dict[str, str]:  # noqa: ANN401 - a type, or se
         ("create_schema", {"name": "x" * 64, "schema": "{}"}, "63"),
         ("create_schema", {"name": "x", "schema": "x" * 20_001}, "20000"),
         ("create_schema", {"name": "x", "schema": "{}", "domain": "SHOP"}, "ECOMMERCE"),
-        ("create_schema", {"name": "x", "schema": "{}", "more": 1}, "more"),
         ("create_dataset_group", {"name": 7}, "name"),
         ("create_dataset_group", {"name": "x", "roleArn": "role"}, "roleArn"),
         (
@@ -99,10 +98,10 @@ def schema_of(**columns: Any) -> dict[str, str]:  # noqa: ANN401 - a type, or se
     ],
 )
 def test_it_refuses_what_the_model_refuses(
-    service: Service, operation: str, request_: dict[str, Any], named: str
+    module_service: Service, operation: str, request_: dict[str, Any], named: str
 ) -> None:
     """A request would go through on this machine, and fail on AWS."""
-    code, message = refused(service, operation, **request_)
+    code, message = refused(module_service, operation, **request_)
     assert code == "ValidationException"
     assert named in message
 
@@ -138,11 +137,11 @@ def test_it_refuses_what_the_model_refuses(
     ],
 )
 def test_it_refuses_what_the_documentation_forbids(
-    service: Service, operation: str, request_: dict[str, Any], expected: str, named: str
+    module_service: Service, operation: str, request_: dict[str, Any], expected: str, named: str
 ) -> None:
     """As above; these rules are in texts, not in the model."""
     given = {name: value for name, value in request_.items() if value is not None}
-    code, message = refused(service, operation, **given)
+    code, message = refused(module_service, operation, **given)
     assert code == f"{expected}Exception"
     assert named in message
 

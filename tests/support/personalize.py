@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -60,7 +61,7 @@ class Service:
     session: boto3.Session
     account: str
 
-    @property
+    @cached_property
     def client(self) -> Any:  # noqa: ANN401 - boto3's own
         """A client that leaves it to the service to look at requests."""
         return self.session.client("personalize", config=Config(parameter_validation=False))
