@@ -40,8 +40,9 @@ def import_(
 
     Example: workshop personalize import
     """
-    account, environment = context.account, context.environment
+    account = context.account
     require_region(account)
+    environment = context.environment
     csv = importing.csv_of(account, environment)
     personalize = Personalize(account, environment.workgroup)
     found = personalize.look()
