@@ -75,8 +75,16 @@ def status(context: Context) -> Answer:
         found = personalize.look()
         others = personalize.others() if found.group else []
         waits = bool(csv) and not found.has(csv)
-        value.append({"name": personalize.name, "parts": found.parts, "imports": found.imports})
-        value[-1] |= {"others": others, "csv": csv, "csv_waits": waits}
+        value.append(
+            {
+                "name": personalize.name,
+                "parts": found.parts,
+                "imports": found.imports,
+                "others": others,
+                "csv": csv,
+                "csv_waits": waits,
+            }
+        )
         shown += [(part.kind, f"{part.name} is {part.status}") for part in found.parts]
         shown += [("last import", _import(job)) for job in found.imports[:1]]
         shown += [("used by", ", ".join(others))] if others else []

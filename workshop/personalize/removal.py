@@ -15,7 +15,6 @@ from workshop.personalize.state import (
     DATASET,
     GROUP,
     NOT_FOUND,
-    SCHEMA,
     Found,
     Part,
     Personalize,
@@ -89,13 +88,13 @@ def _delete(personalize: Personalize, part: Part, step: Step) -> None:
 def _ask(personalize: Personalize, part: Part) -> None:
     """Call the Delete operation; it returns before the thing has gone."""
     client = personalize.client
-    delete = {
-        DATASET: lambda: client.delete_dataset(datasetArn=part.arn),
-        GROUP: lambda: client.delete_dataset_group(datasetGroupArn=part.arn),
-        SCHEMA: lambda: client.delete_schema(schemaArn=part.arn),
-    }[part.kind]
     try:
-        delete()
+        if part.kind == DATASET:
+            client.delete_dataset(datasetArn=part.arn)
+        elif part.kind == GROUP:
+            client.delete_dataset_group(datasetGroupArn=part.arn)
+        else:
+            client.delete_schema(schemaArn=part.arn)
     except ClientError as error:
         code, message = causes.code_and_message(error)
         if code == NOT_FOUND:
