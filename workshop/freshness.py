@@ -56,7 +56,7 @@ def csv_begun(account: Account, environment: Environment) -> int:
     written = [
         int(named[1]) if (named := _CSV_NAME.fullmatch(key)) else modified
         for key, modified in _objects(account, environment, CSV)
-        if key.endswith(".csv")
+        if key.endswith(".csv") and "/" not in key.removeprefix(CSV)  # days have theirs
     ]
     return min(written, default=0)
 

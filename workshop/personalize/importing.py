@@ -87,15 +87,17 @@ def csv_of(account: Account, environment: Environment) -> Csv:
     """
     checks, _ = verification.verify(account, environment)
     verification.require(checks)
-    s3, bucket = account.session.client("s3"), environment.bucket
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=verification.PREFIX)
+    s3, bucket, folder = account.session.client("s3"), environment.bucket, verification.PREFIX
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=folder, Delimiter="/"
+    )
     files = [one for page in pages for one in page.get("Contents", []) if one["Size"]]
     header = s3.get_object(Bucket=bucket, Key=files[0]["Key"])["Body"].iter_lines()
     return Csv(
         freshness.csv_begun(account, environment),
         sum(file["Size"] for file in files),
         tuple(next(header).decode().rstrip("\r").split(",")),
-        f"s3://{bucket}/{verification.PREFIX}",
+        f"s3://{bucket}/{folder}",
     )
 
 
