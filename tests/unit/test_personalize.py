@@ -22,8 +22,8 @@ ENVIRONMENT = Environment("Stack", "arn", "CREATE_COMPLETE", {PERSONALIZE_ROLE: 
 NOTHING = object()
 
 
-def job(status: str, csv: int = RUN, created: float = 0, reason: str = "") -> ImportJob:
-    return ImportJob("import job", "name", "arn", status, reason, csv=csv, created=created)
+def job(status: str, csv: int = RUN, mode: str = "FULL") -> ImportJob:
+    return ImportJob("import job", "name", "arn", status, mode=mode, csv=csv)
 
 
 class Saying(Personalize):
@@ -76,13 +76,14 @@ def said(kind: str, status: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         ([job(ACTIVE, csv=RUN - 1)], False),
         ([job(ACTIVE, csv=0), job(ACTIVE)], False),
         ([job("CREATE PENDING", csv=RUN - 1), job(ACTIVE)], False),
+        ([job(ACTIVE, csv=RUN + 1, mode="INCREMENTAL"), job(ACTIVE)], True),
     ],
 )
-def test_a_csv_is_imported_when_its_import_is_the_newest(
+def test_a_csv_is_imported_unless_another_one_replaced_it(
     imports: list[ImportJob], *, expected: bool
 ) -> None:
     """A second import would cost, or the one of a newer CSV would be left out."""
-    assert Found(imports=imports).has(RUN) is expected
+    assert (Found(imports=imports).import_of(RUN) is not None) is expected
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def import_(
     personalize = Personalize(account, environment.workgroup)
     found = personalize.look()
     importing.require_mode(found, incremental=incremental)
-    if not found.has(csv.begun):
+    if not found.import_of(csv.begun):
         console.progress.print(csv.cost())
         question = f"Import {csv.place} into Amazon Personalize on {account}"
         console.confirm(question, yes=yes or account.embedded)  # there it costs nothing
@@ -74,7 +74,7 @@ def status(context: Context) -> Answer:
     for personalize in _environments(context):
         found = personalize.look()
         others = personalize.others() if found.group else []
-        waits = bool(csv) and not found.has(csv)
+        waits = bool(csv) and not found.import_of(csv)
         value.append(
             {
                 "name": personalize.name,

@@ -209,11 +209,10 @@ def _import(
     """Follow the import that is under way; make the one of the CSV unless it is done."""
     if under_way := personalize.look().under_way:
         _settled(lambda: personalize.import_job(under_way.arn), step, personalize.pause)
-    found = personalize.look()
-    job = found.imported
-    if job and found.has(csv.begun):
-        step.result = f"{job.name} is {job.status}"
-        return job
+    done = personalize.look().import_of(csv.begun)
+    if done:
+        step.result = f"{done.name} is {done.status}"
+        return done
     with _refusals():
         arn = personalize.client.create_dataset_import_job(
             # A name is taken for good: the second tells another attempt apart.

@@ -93,10 +93,15 @@ class Found:
         """The newest import that succeeded, if there is one."""
         return next((job for job in self.imports if job.status == ACTIVE), None)
 
-    def has(self, csv: int) -> bool:
-        """Whether the dataset has a CSV, or is about to: nothing needs to be made."""
-        newest = self.under_way or self.imported
-        return newest is not None and newest.csv == csv
+    def import_of(self, csv: int) -> ImportJob | None:
+        """The import by which the dataset has a CSV, or is about to: nothing needs to be made."""
+        for job in self.imports:
+            if job.status != FAILED:
+                if job.csv == csv:
+                    return job
+                if job.mode == "FULL":  # it replaced what came before
+                    return None
+        return None
 
 
 class Personalize:
