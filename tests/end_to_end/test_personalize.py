@@ -15,7 +15,7 @@ from tests.support.checkout import Checkout
 from tests.support.failing_aws import Failing
 from tests.support.personalize import HEADER, interactions, settled
 from tests.support.stack import LITTLE, create, ended, event_body
-from workshop import deletion, inventory
+from workshop import deletion, fleet, inventory
 from workshop.account import Account
 from workshop.commands.context import Context
 from workshop.commands.personalize import import_
@@ -95,6 +95,12 @@ def state(command: Checkout) -> dict[str, Any]:
     return dict(environment)
 
 
+@pytest.fixture
+def there(importer: Checkout, owner: boto3.Session) -> Personalize:
+    """What the commands find, without one."""
+    return Personalize(Account(owner, importer.endpoint), NAME)
+
+
 def arn(account: str, name: str) -> str:
     return f"arn:aws:personalize:us-east-1:{account}:{name}"
 
@@ -129,18 +135,17 @@ def test_a_csv_is_imported_once_and_the_next_one_after_it(
 
 
 def test_a_csv_with_values_has_a_schema_of_its_own(
-    command: Checkout, write_csv: WriteCsv, owner: boto3.Session, account: str
+    command: Checkout, write_csv: WriteCsv, owner: boto3.Session, account: str, there: Personalize
 ) -> None:
     """Values would be dropped without a word, or the import would fail where one is missing."""
-    here = Account(owner, command.endpoint)
-    personalize, environment = Personalize(here, NAME), find(here)
+    environment = find(Account(owner, command.endpoint))
     columns = (*HEADER.split(","), "EVENT_VALUE")
     no_value = b"user1,item1,Product Clicked,1700000000,\n"
     write_csv(OLDER, interactions(header=",".join(columns), more=",9.5") + no_value)
     csv = Csv(OLDER, 1, columns, f"s3://{environment.bucket}/transformed/")
-    assert importing.run(personalize, environment, csv, Steps()).status == "ACTIVE"
+    assert importing.run(there, environment, csv, Steps()).status == "ACTIVE"
     named = arn(account, f"schema/{NAME}-event-value")
-    schema = personalize.client.describe_schema(schemaArn=named)["schema"]["schema"]
+    schema = there.client.describe_schema(schemaArn=named)["schema"]["schema"]
     assert json.loads(schema)["fields"][-1] == {"name": "EVENT_VALUE", "type": ["float", "null"]}
     write_csv(NEWER)
     error = command.run("personalize", "import", code=1).stderr
@@ -183,13 +188,13 @@ def role(account: str) -> str:
 
 
 def test_a_failed_import_has_its_reason_and_what_to_do(
-    command: Checkout, write_csv: WriteCsv, owner: boto3.Session, bucket: str
+    command: Checkout, write_csv: WriteCsv, owner: boto3.Session, bucket: str, there: Personalize
 ) -> None:
     """CREATE FAILED alone would send people to a console."""
     write_csv(body=interactions(10))
     error = command.run("personalize", "import", code=1).stderr
     assert "1,000 needed" in error
-    assert state(command)["parts"] == []
+    assert there.look().parts == []
     write_csv()
     s3 = owner.client("s3")
     policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
@@ -202,11 +207,11 @@ def test_a_failed_import_has_its_reason_and_what_to_do(
     assert "CREATE FAILED: Failed to create" in command.run("personalize", "status").stdout
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert run(command, "import")["status"] == "ACTIVE"
-    assert [job["status"] for job in state(command)["imports"]] == ["ACTIVE", "CREATE FAILED"]
+    assert [job.status for job in there.imports()] == ["ACTIVE", "CREATE FAILED"]
 
 
 def test_what_others_trained_on_stays(
-    command: Checkout, write_csv: WriteCsv, personalize: Boto3, account: str
+    command: Checkout, write_csv: WriteCsv, personalize: Boto3, account: str, there: Personalize
 ) -> None:
     """Somebody's solution would lose its data."""
     write_csv()
@@ -235,16 +240,16 @@ def test_what_others_trained_on_stays(
     for kind, named in made.items():
         settled(lambda: getattr(personalize, f"describe_{kind}")(**named))  # noqa: B023
         getattr(personalize, f"delete_{kind}")(**named)
-        while name_of(named) in " ".join(state(command)["others"]):
+        while any(next(iter(named.values())).endswith(use.split()[-1]) for use in there.others()):
             time.sleep(0.1)
 
 
-def name_of(named: dict[str, str]) -> str:
-    return next(iter(named.values())).rpartition("/")[2]
-
-
 def test_nothing_is_made_or_removed_without_consent(
-    command: Checkout, write_csv: WriteCsv, owner: boto3.Session, capsys: pytest.CaptureFixture[str]
+    command: Checkout,
+    write_csv: WriteCsv,
+    owner: boto3.Session,
+    there: Personalize,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A script in the wrong terminal would cost money, or take an import away."""
     write_csv()
@@ -253,10 +258,10 @@ def test_nothing_is_made_or_removed_without_consent(
     with pytest.raises(WorkshopError, match="consent: Import s3://"):
         import_(context)
     assert "less than $0.01" in " ".join(capsys.readouterr().err.split())
-    assert state(command)["parts"] == []
+    assert there.look().parts == []
     run(command, "import")
     assert "--yes" in command.run("personalize", "teardown", code=1).stderr
-    assert len(state(command)["parts"]) == 3
+    assert len(there.look().parts) == 3
 
 
 def test_a_region_without_personalize_is_said() -> None:
@@ -284,6 +289,9 @@ def test_what_was_imported_outlives_the_stack_and_is_known(
     run(command, "import")
     account = Account(owner, None)
     assert f"dataset group {NAME}" in deletion.question(account, DEFAULT_STACK)
+    stays = dict[str, list[str]]()
+    fleet.count(DEFAULT_STACK, {}, stays)(account, lambda _: None)
+    assert f"dataset group {NAME}" in stays[account.id]
     client = owner.client("cloudformation")
     (stack,) = client.describe_stacks(StackName=DEFAULT_STACK)["Stacks"]
     client.delete_stack(StackName=DEFAULT_STACK)
