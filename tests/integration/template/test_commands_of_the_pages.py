@@ -21,8 +21,9 @@ PAGES = (
         PROJECT / name
         for name in (
             "README.md",
-            *(f"docs/{name}.md" for name in ("checklist", "command-line", "console", "facilitator")),
-            *(f"docs/{name}.md" for name in ("organizers", "other-ways-in", "own-data", "segment")),
+            *(f"docs/{name}.md" for name in ("checklist", "command-line", "console")),
+            *(f"docs/{name}.md" for name in ("facilitator", "organizers", "other-ways-in")),
+            *(f"docs/{name}.md" for name in ("own-data", "personalize", "segment")),
         )
     ),
     *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
