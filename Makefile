@@ -33,7 +33,8 @@ $(if $(shell [ `printf %s $(STACK) | wc -c` -le 128 ] && echo valid),,$(error $(
 
 # Made here alone, whatever the environment says (`make -e`).
 override EVENT_TEMPLATE := dist/segment-personalize-workshop.template.json
-override LOCAL := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT) .venv/bin/python -m workshop
+override LOCAL_AWS := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT)
+override LOCAL := $(LOCAL_AWS) .venv/bin/python -m workshop
 # Installs what is locked: see there.
 override INSTALL := "$$PYTHON" install.py
 override EXPORT := uv export --frozen --quiet --no-annotate --no-header
@@ -49,7 +50,7 @@ export CDK_DISABLE_VERSION_CHECK := true
 export CDK_HOME := $(abspath build/cdk)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-deploy setup-test up down status test test-slow lint synth event-template event-package diagrams acknowledgements \
+.PHONY: help setup setup-deploy setup-test setup-docs up down status console pictures test test-slow lint synth event-template event-package docs diagrams acknowledgements \
   audit sbom bench python deploy destroy lock clean
 
 help: ## Show this list
@@ -64,6 +65,9 @@ setup-deploy: python ## Install only what deploying to AWS needs
 setup-test: python
 	@$(INSTALL) test
 
+setup-docs: python
+	@$(INSTALL) docs
+
 python:
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "PYTHON must be the name or the path of Python 3.11 or newer: make setup PYTHON=python3.12"; exit 1; }
@@ -74,8 +78,12 @@ up: setup ## Do the whole exercise on an embedded AWS: deploy, query, run the jo
 down: setup ## Destroy it, prove that nothing is left, stop the embedded AWS
 	@$(LOCAL) down --yes --stack $(STACK)
 
-status: setup ## Say what runs on the embedded AWS
+status: setup ## Show what runs on the embedded AWS
 	@$(LOCAL) status --stack $(STACK)
+
+console: setup ## Do the exercise in a browser, on an embedded AWS; make up first when none runs
+	@$(LOCAL) status --stack $(STACK) > /dev/null 2>&1 || $(LOCAL) up --stack $(STACK)
+	@$(LOCAL) console --stack $(STACK)
 
 # Files in the order of their folders: those from end to end, which take longest, come first.
 override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -83,7 +91,7 @@ override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: setup-test ## Run the tests
 	@$(PYTEST)
 
-test-slow: setup-test ## Run the tests that take minutes
+test-slow: setup-test setup-docs ## Run the tests that take minutes
 	@$(PYTEST) -m slow
 
 lint: setup synth event-template ## Check style, spelling, types, workflows, and the template against its schemas and the security rules
@@ -108,9 +116,18 @@ event-template: setup-deploy ## Write the one file for events to dist/: no boots
 event-package: event-template ## Write the package for AWS Workshop Studio to dist/, with its zip
 	@python -m release.event_package $(EVENT_TEMPLATE) dist/workshop-studio
 
+docs: setup-docs ## Build the pages as a site in build/site; a broken link is an error
+	@mkdir -p -m 700 build
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
 diagrams: setup ## Draw docs/diagrams/*.svg from the .d2 files beside them
 	@$(NPM_CI) --prefix docs/diagrams
 	@cd docs/diagrams && node render.mjs
+
+pictures: setup ## Take the guide's pictures of the local console, on the embedded AWS, with Chromium
+	@$(LOCAL) up --stack $(STACK)
+	@$(LOCAL_AWS) python -m release.pictures docs/guide/pictures
 
 acknowledgements: setup ## Write docs/acknowledgements.md: what the security rules find and why it stays
 	@python -m release.acknowledgements_page docs/acknowledgements.md
@@ -119,8 +136,9 @@ audit: setup-test ## Ask the vulnerability databases about every pinned dependen
 	@mkdir -p -m 700 build
 	@$(EXPORT) --no-emit-project --group dev --output-file build/locked.txt
 	@$(EXPORT) --only-group checkov --output-file build/locked-checkov.txt
+	@$(EXPORT) --only-group docs --output-file build/locked-docs.txt
 	@pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
-	  -r build/locked.txt -r build/locked-checkov.txt \
+	  -r build/locked.txt -r build/locked-checkov.txt -r build/locked-docs.txt \
 	  || { echo "pip-audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 	@npm audit || { echo "npm audit: see above: vulnerabilities, or its database could not be asked"; exit 1; }
 

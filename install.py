@@ -1,8 +1,8 @@
 """Installs what uv.lock and package-lock.json lock, into .venv and node_modules of this folder.
 
-`make` runs it, by the user's own Python: install.py deploy | develop | test. Each includes the one
-before. What is installed already costs a moment; an environment that was moved, or whose Python has
-gone, is made again.
+`make` runs it with the user's own Python: install.py deploy | develop | test | docs. Each of the
+first three includes the one before; docs is develop and what builds the site. What is installed
+already costs a moment; an environment that was moved, or whose Python has gone, is made again.
 """
 
 import fcntl
@@ -16,11 +16,18 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent
-VENV, CHECKOV = PROJECT / ".venv", PROJECT / ".venv" / "checkov"
+VENV = PROJECT / ".venv"
 PROGRAMS = VENV / "bin"
 INSTALLED = VENV / "installed.json"
 LOCKS = ("uv.lock", "package-lock.json", "requirements-uv.txt")
-GROUPS = {"deploy": set[str](), "develop": {"dev"}, "test": {"dev", "checkov"}}
+GROUPS = {
+    "deploy": set[str](),
+    "develop": {"dev"},
+    "test": {"dev", "checkov"},
+    "docs": {"dev", "docs"},
+}
+# Each of these lies in a folder of its own, below .venv.
+APART = ("checkov", "docs")
 # It has no wheel: a cached one may have been built by something else.
 BUILT_HERE = ("--refresh-package", "pyspark")
 
@@ -56,8 +63,8 @@ def install(purpose: str) -> None:
         return
     print(f"Installing what is locked, to {purpose}", flush=True)
     sync(VENV, *(["--group=dev"] if "dev" in groups else []), *BUILT_HERE)
-    if "checkov" in groups:
-        sync(CHECKOV, "--only-group=checkov", "--no-install-project")
+    for group in groups.intersection(APART):
+        sync(VENV / group, f"--only-group={group}", "--no-install-project")
     omitted = [] if "dev" in groups else ["--omit=dev"]
     options = ["--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts", *omitted]
     run("npm could not install the CDK CLI", PROGRAMS / "npm", "ci", *options)
@@ -113,7 +120,7 @@ def create() -> None:
 
 
 def sync(environment: Path, *options: str) -> None:
-    """Let an environment have what is locked, and nothing else."""
+    """Make an environment contain what is locked, and nothing else."""
     uv: list[str | Path] = [PROGRAMS / "uv", "sync", "--quiet", "--frozen"]
     uv += ["--python", PROGRAMS / "python", *options]
     run("uv could not install what is locked", *uv, UV_PROJECT_ENVIRONMENT=environment)

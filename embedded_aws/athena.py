@@ -31,6 +31,7 @@ Answer = tuple[int, dict[str, str], bytes]
 # docs.aws.amazon.com/athena/latest/ug/service-limits.html: a DML query's time, a statement's text.
 _SECONDS, _LONGEST_STATEMENT = 1800, 262_144
 _AT_ONCE = 4  # the others are QUEUED
+_LISTED = 50  # queries in a page of ListQueryExecutions
 _PAGE = 1000  # rows of an answer of GetQueryResults, the header among them
 
 _parameters: contextvars.ContextVar[list[str]] = contextvars.ContextVar("parameters")
@@ -87,6 +88,17 @@ def install() -> None:
     hooks.athena.execute_query = execute_query
     hooks.athena.stop_query_execution = stop_query_execution
     hooks.athena.get_query_results = _get_query_results
+    hooks.athena.list_query_executions = _list_query_executions
+
+
+def _list_query_executions(data: dict[str, Any]) -> Answer:
+    """A page of a workgroup's queries, the newest first as on Athena."""
+    workgroup, start = data.get("WorkGroup", "primary"), int(data.get("NextToken", 0))
+    ids = [i for i, one in hooks.athena.executions.items() if one["WorkGroup"] == workgroup][::-1]
+    end = start + data.get("MaxResults", _LISTED)
+    more = {"NextToken": str(end)} if end < len(ids) else {}
+    answer = hooks.responses.json_response({"QueryExecutionIds": ids[start:end], **more})
+    return cast("Answer", answer)
 
 
 def end() -> None:

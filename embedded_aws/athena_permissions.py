@@ -86,7 +86,7 @@ def check_drop_database(database: str, *, cascade: bool) -> None:
 
 
 def check_location(bucket: str, prefix: str) -> None:
-    """Check that the caller may list where a new table is to be.
+    """Check that the caller may list a new table's location.
 
     Raises:
         QueryFailedError: they may not.

@@ -27,7 +27,7 @@ def parse_statement(text: str, parameters: Sequence[str] = ()) -> exp.Expr:
         parameters: what its `?` stand for, as SQL: `'a text'`, `1`.
 
     Raises:
-        MalformedQueryError: the text is no statement, or more than one.
+        MalformedQueryError: the text is not exactly one statement.
         QueryFailedError: there are more or fewer parameters than `?`.
     """
     statements = _parsed(text)
@@ -62,7 +62,7 @@ def parse_query(text: str, parameters: Sequence[str] = ()) -> exp.Query:
     """Parse one SELECT; the arguments are those of `parse_statement`.
 
     Raises:
-        MalformedQueryError: the text is no statement, or more than one.
+        MalformedQueryError: the text is not exactly one statement.
         QueryFailedError: it is a statement of another kind, which only AWS runs.
     """
     statement = parse_statement(text, parameters)

@@ -103,7 +103,7 @@ def _integer(value: str) -> int | None:
 
 
 def _plain(value: Any, kind: str) -> str:
-    """The text of a value that is no object and no array."""
+    """The text of a value that is neither an object nor an array."""
     if isinstance(value, (dict, list)):
         _refuse(f"{'Map' if isinstance(value, dict) else 'List'} can not be coerced to a {kind}")
     return value if isinstance(value, str) else _canonical(value)

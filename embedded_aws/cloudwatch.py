@@ -66,7 +66,7 @@ def publish_query(execution: dict[str, Any]) -> None:
 def _check(transformation: dict[str, Any], fields: list[str]) -> None:
     value = transformation["metricValue"]
     if value.startswith("$") and value[1:] not in fields:
-        raise ValueError(f"Invalid metric transformation: {value} is no field of the pattern")
+        raise ValueError(f"Invalid metric transformation: {value} is not a field of the pattern")
 
 
 def _count(metric_filter: dict[str, Any], messages: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Lets nothing into the embedded AWS that its user has not signed.
+"""Refuses every request to the embedded AWS that its user has not signed.
 
 A Lambda function or a Glue job is code that runs as the user, so whoever may call the embedded AWS
 may do everything that the user may: a page in the user's browser, another user of the machine. AWS

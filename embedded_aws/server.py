@@ -33,6 +33,8 @@ from workshop.processes import inherited_environment
 HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 10
+# What its user can set, besides the port.
+SETTINGS = ("PERSONALIZE_STAGE_SECONDS",)
 LEAST_FREE_BYTES = 50 * 1024**2  # less than it writes until it answers
 
 
@@ -49,7 +51,7 @@ class Running:
         try:
             process = psutil.Process(self.pid)
             is_it = abs(process.create_time() - self.created) < 1
-            # One whose parent has not looked at it yet has ended, too.
+            # A zombie has ended as well: its parent has not collected it yet.
             return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
@@ -128,13 +130,14 @@ class EmbeddedAws:
         for file in (self.log, self._state):
             file.unlink(missing_ok=True)
             file.touch(mode=0o600)
+        given = {name: os.environ[name] for name in SETTINGS if name in os.environ}
         with self.log.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", self.module, str(self.folder), str(self.port)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=inherited_environment(),
+                env=inherited_environment() | given,
                 start_new_session=True,
                 cwd=Path(__file__).parent.parent,
             )
@@ -166,7 +169,7 @@ class EmbeddedAws:
         return process is not None
 
     def require_none(self) -> None:
-        """Let nothing run here that was meant to be stopped; remove what one that died has left.
+        """Stop what should not be running any more; remove what a server that died has left.
 
         Raises:
             WorkshopError: this folder's runs at another port, or another program at this one.
@@ -236,6 +239,7 @@ async def _serve(port: int) -> None:
         iam,
         lambda_functions,
         organizations,
+        personalize,
     )
     from embedded_aws.gate import Gate
 
@@ -248,6 +252,7 @@ async def _serve(port: int) -> None:
     iam.install()
     lambda_functions.install()
     organizations.install()
+    personalize.install()
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.graceful_timeout = 1

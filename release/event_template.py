@@ -68,7 +68,7 @@ def _substituted(value: Any) -> Any:  # noqa: ANN401 - a template's value is any
 
 
 def _as_text(part: str | dict[str, Any]) -> str | None:
-    """A part of an Fn::Join as Fn::Sub has it; None where it has no word for it."""
+    """A part of an Fn::Join in Fn::Sub's syntax; None if it cannot express it."""
     match part:
         case str():
             return part.replace("${", "${!")

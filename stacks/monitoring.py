@@ -78,7 +78,7 @@ class Monitoring(Construct):
             width=8,
         )
         duration = cloudwatch.GraphWidget(
-            title="Seconds that a run took, start of the workers left out",
+            title="Duration of a run in seconds, without starting the workers",
             left=[seconds.with_(statistic=cloudwatch.Stats.MAXIMUM)],
             left_y_axis=cloudwatch.YAxisProps(min=0, show_units=False),
             legend_position=cloudwatch.LegendPosition.HIDDEN,

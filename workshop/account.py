@@ -1,11 +1,14 @@
 """Where a command works: an AWS account, or the embedded AWS on this machine."""
 
+import functools
 import os
 import re
 import socket
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 import botocore.session
@@ -85,7 +88,7 @@ class Account:
 
     def _not_embedded(self, port: int, error: Exception, *, no_connection: bool) -> WorkshopError:
         has_no_key = isinstance(error, NoCredentialsError)
-        if no_connection or (has_no_key and not _is_open(port)):
+        if no_connection or (has_no_key and not is_open(port)):
             return WorkshopError(
                 f"The embedded AWS does not answer at {self.endpoint}.",
                 "Start it and deploy to it: make up",
@@ -116,7 +119,23 @@ class Account:
         return f"AWS account {self.id} in {self.region}"
 
 
-def _is_open(port: int) -> bool:
+def shared(account: Account) -> Account:
+    """Let threads share an account's session: clients are safe for that, making them is not."""
+    session = account.session
+    if not hasattr(session.client, "__wrapped__"):
+        make, lock = functools.cache(session.client), threading.Lock()
+
+        @functools.wraps(session.client)
+        def client(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - boto3's own
+            with lock:
+                return (make.__wrapped__ if options else make)(*arguments, **options)
+
+        session.client = client  # type: ignore[method-assign]
+    return account
+
+
+def is_open(port: int) -> bool:
+    """Whether anything listens at a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -41,7 +41,7 @@ def read(path: Path, region: str) -> list[Member]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WorkshopError(
-            f"{path} cannot be read: {error}", "Name a text file with an account id a line"
+            f"{path} cannot be read: {error}", "Choose a text file with one account ID per line"
         ) from error
     columns: tuple[str, ...] = COLUMNS
     members: dict[str, Member] = {}
@@ -58,7 +58,7 @@ def read(path: Path, region: str) -> list[Member]:
         place = f"{path}, line {number}"
         if not (len(member.id) == _ID_DIGITS and member.id.isascii() and member.id.isdigit()):
             raise WorkshopError(
-                f"{place}: {member.id!r} is no account id.",
+                f"{place}: {member.id!r} is not an account ID.",
                 "Write its twelve digits, leading zeros included",
             )
         if member.region not in REGIONS:
@@ -72,5 +72,5 @@ def read(path: Path, region: str) -> list[Member]:
             )
         members[member.id] = member
     if not members:
-        raise WorkshopError(f"{path} names no account.", "Write an account id a line")
+        raise WorkshopError(f"{path} names no account.", "Write one account ID per line")
     return list(members.values())

@@ -8,25 +8,31 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from rich.filesize import decimal
 
 from workshop import console
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
+if TYPE_CHECKING:
+    from types_boto3_athena.type_defs import QueryExecutionTypeDef
+
 _OVERWRITTEN = "Athena's answer has rows of another width than its header."
 _RUN_AGAIN = "Run it again: somebody has written over its file in athena-results/"
+_REMEMBERED, _BATCH = 200, 50  # statements of the history; the service's limit for one call
 _LONGEST_VALUE = 32 * 2**20  # Athena's longest row
 _NUMBERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
 }
-_CORRECT = "Correct the statement; for those that work: workshop query"
+_CORRECT = "Correct the statement, or list the saved queries: workshop query"
 _NEXT_STEPS = (
     (".*(schema '.*' does not exist|database does not exist)",
-     "Make the database first: workshop query 04"),
+     "Create the database first: workshop query 04"),
     ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
      "Ask for the permission that the message names"),
     ("hive_", "Look at the object or the table that the message names; the statement may be right"),
@@ -38,19 +44,43 @@ _NEXT_STEPS = (
 
 @dataclass(frozen=True)
 class Execution:
-    """A statement that Athena has run.
+    """A statement that Athena runs or has run.
 
     Attributes:
         id: Athena's id of it.
+        sql, database: the statement, and where its unqualified table names are looked up.
+        state, reason: as Athena has them.
+        submitted: when it was, in epoch seconds.
         location: where its result is, an S3 URI; of a SELECT it is a CSV file with a header.
         seconds: how long Athena worked on it, including queueing.
         scanned_bytes: what Athena read from S3, which is what it bills.
     """
 
     id: str
+    sql: str
+    database: str
+    state: str
+    reason: str
+    submitted: float
     location: str
     seconds: float
     scanned_bytes: int
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, however it did."""
+        return self.state not in ("QUEUED", "RUNNING")
+
+    def require_success(self) -> None:
+        """Raise an error unless it succeeded.
+
+        Raises:
+            WorkshopError: it did not; the message is Athena's.
+        """
+        if self.state != "SUCCEEDED":
+            raise WorkshopError(
+                f"The query {self.state.lower()}: {self.reason}", _next_step(self.reason)
+            )
 
 
 @dataclass(frozen=True)
@@ -71,6 +101,15 @@ class Result:
     seconds: float
     scanned_bytes: int
     types: list[str] = field(default_factory=list)
+
+    @property
+    def cost(self) -> str:
+        """What the statement took: its rows, its time, and what Athena bills."""
+        if not self.columns:
+            return f"Done in {self.seconds:.2f} s"
+        number = len(self.rows)
+        rows = f"{'the first ' if self.more else ''}{number:,} row{'' if number == 1 else 's'}"
+        return f"{rows} in {self.seconds:.2f} s, {decimal(self.scanned_bytes)} scanned"
 
     def records(self) -> list[dict[str, object]]:
         """The rows by column, with JSON's types; a column's second namesake is `name_2`."""
@@ -117,9 +156,28 @@ def execute(account: Account, environment: Environment, sql: str, database: str)
     Raises:
         WorkshopError: Athena refused the statement or it failed; the message is Athena's.
     """
-    athena = account.session.client("athena")
+    query_id = start(account, environment, sql, database)
+    pause = 0.05
     try:
-        query_id = athena.start_query_execution(
+        while not (execution := look(account, query_id)).is_finished:
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1)
+    except KeyboardInterrupt:
+        stop(account, query_id)
+        console.progress.print(f"Stopped the query {query_id}.")
+        raise
+    execution.require_success()
+    return execution
+
+
+def start(account: Account, environment: Environment, sql: str, database: str) -> str:
+    """Start a statement in the workgroup, and return Athena's id of it.
+
+    Raises:
+        WorkshopError: Athena refused the statement; the message is Athena's.
+    """
+    try:
+        return account.session.client("athena").start_query_execution(
             QueryString=sql,
             WorkGroup=environment.workgroup,
             QueryExecutionContext={"Database": database},
@@ -129,26 +187,47 @@ def execute(account: Account, environment: Environment, sql: str, database: str)
             f"Athena refused the statement: {error.response['Error']['Message']}",
             _CORRECT,
         ) from error
-    pause = 0.05
-    try:
-        while True:
-            execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-            state = execution["Status"]["State"]
-            if state not in ("QUEUED", "RUNNING"):
-                break
-            time.sleep(pause)
-            pause = min(pause * 1.5, 1)
-    except KeyboardInterrupt:
-        athena.stop_query_execution(QueryExecutionId=query_id)
-        console.progress.print(f"Stopped the query {query_id}.")
-        raise
-    if state != "SUCCEEDED":
-        reason = execution["Status"].get("StateChangeReason", "")
-        raise WorkshopError(f"The query {state.lower()}: {reason}", _next_step(reason))
-    statistics = execution.get("Statistics", {})
+
+
+def look(account: Account, query_id: str) -> Execution:
+    """Look at a statement that was started."""
+    answer = account.session.client("athena").get_query_execution(QueryExecutionId=query_id)
+    return _execution(answer["QueryExecution"])
+
+
+def stop(account: Account, query_id: str) -> None:
+    """Stop a statement; one that has ended stays as it is."""
+    account.session.client("athena").stop_query_execution(QueryExecutionId=query_id)
+
+
+def history(account: Account, environment: Environment) -> list[Execution]:
+    """The statements that ran last in the workgroup, the newest first."""
+    athena = account.session.client("athena")
+    pages = athena.get_paginator("list_query_executions").paginate(
+        WorkGroup=environment.workgroup, PaginationConfig={"MaxItems": _REMEMBERED}
+    )
+    ids = [query_id for page in pages for query_id in page["QueryExecutionIds"]]
+    found = [
+        _execution(one)
+        for first in range(0, len(ids), _BATCH)
+        for one in athena.batch_get_query_execution(QueryExecutionIds=ids[first : first + _BATCH])[
+            "QueryExecutions"
+        ]
+    ]
+    return sorted(found, key=lambda one: one.submitted, reverse=True)
+
+
+def _execution(answer: "QueryExecutionTypeDef") -> Execution:
+    status, statistics = answer["Status"], answer.get("Statistics", {})
+    submitted = status.get("SubmissionDateTime")
     return Execution(
-        query_id,
-        execution.get("ResultConfiguration", {}).get("OutputLocation", ""),
+        answer["QueryExecutionId"],
+        answer["Query"],
+        answer.get("QueryExecutionContext", {}).get("Database", ""),
+        status["State"],
+        status.get("StateChangeReason", ""),
+        submitted.timestamp() if submitted else 0,
+        answer.get("ResultConfiguration", {}).get("OutputLocation", ""),
         statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
         statistics.get("DataScannedInBytes", 0),
     )

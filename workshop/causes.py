@@ -60,7 +60,9 @@ DENIED = Cause(
     "Allow what the message names; an organization's policies can deny it, too",
 )
 THROTTLING = Cause(
-    THROTTLED, "AWS refused too many requests", "Run this again later, or with less at a time"
+    THROTTLED,
+    "AWS refused too many requests",
+    "Run this again later, or with fewer requests at a time",
 )
 _PROXY = Cause(
     UNREACHABLE,
@@ -144,6 +146,16 @@ def of(error: Exception) -> Cause | None:
     if any(text in code_and_message(error)[1].lower() for text in _TIME_IN_MESSAGE):
         return _SKEWED
     return BY_CODE.get(code_and_message(error)[0])
+
+
+def explained(error: Exception) -> WorkshopError:
+    """An error of AWS's or of the network as the command line shows it."""
+    cause = of(error)
+    return (
+        cause.error(error)
+        if cause
+        else WorkshopError(str(error), "Check the account and its permissions: workshop status")
+    )
 
 
 def code_and_message(error: botocore.ClientError) -> tuple[str, str]:

@@ -57,7 +57,7 @@ class Template:
         except FileNotFoundError as error:
             raise WorkshopError(f"There is no template {path}.", "make event-template") from error
         except (OSError, ValueError, AttributeError) as error:
-            raise WorkshopError(f"{path} is no template in JSON: {error}", again) from error
+            raise WorkshopError(f"{path} is not a JSON template: {error}", again) from error
         size = len(text.encode())
         if size > BODY_LIMIT_BYTES:
             raise WorkshopError(
@@ -124,7 +124,7 @@ def deploy(account: Account, stack: str, template: Template, progress: Progress)
 
 
 def destroy(account: Account, stack: str, progress: Progress) -> None:
-    """Delete the stack; none is no error.
+    """Delete the stack; it is not an error if there is none.
 
     Raises:
         WorkshopError: CloudFormation could not delete it; the message says what and why.
@@ -140,7 +140,7 @@ def _expect(account: Account, stack_id: str, status: str, progress: Progress) ->
     if found and found["StackStatus"] != status:
         raise WorkshopError(
             f"The stack is {found['StackStatus']}: {failure(account, found)}",
-            "Correct the cause, then run this again",
+            "Fix the cause, then run this again",
         )
 
 

@@ -146,7 +146,7 @@ def print_json(value: object) -> None:
 
 
 def print_csv(rows: Iterable[Iterable[object]]) -> None:
-    """Answer with CSV and nothing else: exactly, unless a terminal would act on it."""
+    """Output CSV and nothing else: exact, unless a terminal would act on it."""
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     sys.stdout.write(plain(text.getvalue()) if sys.stdout.isatty() else text.getvalue())

@@ -6,15 +6,19 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from stacks.bucket_contents.handler import READY_MADE
 from stacks.bucket_contents.simulated_shop import SOURCES
 from workshop import cloudformation, inventory
 from workshop.account import Account
 from workshop.environment import describe
 from workshop.inventory import Inventory
+from workshop.personalize import state as personalize
 from workshop.seeding import PREFIX
 
-# As the simulated shop names its files.
-_SAMPLE = re.compile(f"{PREFIX}({'|'.join(SOURCES)})/[0-9]+/[0-9]+[.][0-9a-f]{{8}}[.]gz")
+# As the simulated shop names its files, and the CSV that is made of them.
+_SAMPLE = re.compile(
+    f"{PREFIX}({'|'.join(SOURCES)})/[0-9]+/[0-9]+[.][0-9a-f]{{8}}[.]gz|{re.escape(READY_MADE)}"
+)
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,25 @@ def contents_of(account: Account, stack: str) -> list[Contents]:
     return found
 
 
+def imported(account: Account, stack: str) -> list[str]:
+    """List what `personalize import` made, which stays; and what could not be looked up."""
+    parts, unchecked = personalize.leftovers(account, inventory.workgroups(account, stack))
+    return [*map(str, parts), *unchecked]
+
+
 def question(account: Account, stack: str) -> str:
-    """What to ask before a stack is deleted."""
+    """The question to ask before a stack is deleted."""
     places = [str(one) for one in contents_of(account, stack)]
-    return f"Delete the stack {stack} on {account}" + "".join(f", with {place}" for place in places)
+    stays = imported(account, stack)
+    return (
+        f"Delete the stack {stack} on {account}"
+        + "".join(f", with {place}" for place in places)
+        + (f", but not what is in Personalize: {', '.join(stays)}" if stays else "")
+    )
 
 
 def delete(account: Account, stack: str, say: Callable[[str], None]) -> Inventory:
-    """Delete the stack, and take the inventory; no stack is no error.
+    """Delete the stack, then take the inventory; it is not an error if there is no stack.
 
     Raises:
         WorkshopError: CloudFormation could not delete it; the message says what and why.

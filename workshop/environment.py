@@ -103,12 +103,13 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS") and status != UNDER_REVIEW:
         raise InProgressError(
-            f"The stack {stack} on {account} is {status}.", "Wait for its end, then run this again"
+            f"The stack {stack} on {account} is {status}.",
+            "Wait until it has finished, then run this again",
         )
     if status not in COMPLETE:
         raise WorkshopError(
             f"The stack {stack} on {account} is {status}: {failure(account, found)}",
-            f"Correct the cause, then deploy it again: {deploy}",
+            f"Fix the cause, then deploy it again: {deploy}",
         )
     values = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
     needed = {outputs.BUCKET, outputs.DATABASE, outputs.JOB, outputs.WORKGROUP}
@@ -116,7 +117,7 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
         raise WorkshopError(
             f"The stack {stack} on {account} is not the exercise's: it has no output "
             f"{', '.join(sorted(missing))}.",
-            f"Give the name that it was deployed by: --stack {DEFAULT_STACK}",
+            f"Use the name that it was deployed with: --stack {DEFAULT_STACK}",
         )
     return Environment(found["StackName"], found["StackId"], status, values, _parameters(found))
 
@@ -219,7 +220,7 @@ def _refusals(client: Any, **target: str) -> str:  # noqa: ANN401 - boto3's own
 
 
 def require_same_suffix(stack: Mapping[str, Any] | None, parameters: Mapping[str, str]) -> None:
-    """Let the suffix of a stack that is there stay as it is.
+    """Refuse to change the suffix of a deployed stack.
 
     Args:
         stack: as DescribeStacks has it; None where there is none.

@@ -46,13 +46,19 @@ class Data:
 
 def look(account: Account, environment: Environment) -> Data:
     """Look at what is in the bucket."""
+    logs = [modified for _, modified in _objects(account, environment.logs)]
+    return Data(csv_begun(account, environment), max(logs, default=0), len(logs))
+
+
+def csv_begun(account: Account, environment: Environment) -> int:
+    """When the run began that wrote the CSV, in epoch milliseconds; 0 without a CSV."""
     written = [
-        int(named[1]) if (named := _CSV_NAME.fullmatch(key)) else modified
+        # The ready-made CSV is of no run, and has the number 0.
+        int(named[1]) or modified if (named := _CSV_NAME.fullmatch(key)) else modified
         for key, modified in _objects(account, f"s3://{environment.bucket}/{CSV}")
         if key.endswith(".csv") and "/" not in key.removeprefix(CSV)  # days have theirs
     ]
-    logs = [modified for _, modified in _objects(account, environment.logs)]
-    return Data(min(written, default=0), max(logs, default=0), len(logs))
+    return min(written, default=0)
 
 
 def complaint(account: Account, environment: Environment) -> str:

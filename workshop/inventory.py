@@ -16,14 +16,17 @@ from botocore.exceptions import ClientError
 from workshop import causes
 from workshop.account import Account
 from workshop.errors import WorkshopError
+from workshop.personalize import state as personalize
 
 _SHOWN = 20
 _STACK = "AWS::CloudFormation::Stack"
+# Whose name is that of the dataset group in Personalize, if `personalize import` made one.
+_WORKGROUP = "AWS::Athena::WorkGroup"
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 60, 5
 # How a resource is looked up: what it is called here, the service, the operation, its argument.
 # What is in a workgroup or a bucket goes with it, as a log group takes its metric filters along.
 _LOOKUPS: dict[str, tuple[str, Any, str, str]] = {
-    "AWS::Athena::WorkGroup": ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
+    _WORKGROUP: ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
     _STACK: ("CloudFormation stack", "cloudformation", "describe_stacks", "StackName"),
     "AWS::CloudWatch::Dashboard": ("dashboard", "cloudwatch", "get_dashboard", "DashboardName"),
     "AWS::Glue::Database": ("Glue database", "glue", "get_database", "Name"),
@@ -46,8 +49,8 @@ _GONE = {
     "ValidationError",
 }
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-# The lesson's saved queries 04 and 05 make this database and this table.
-_LESSON_DATABASE, _LESSON_TABLE = "default", "segment_logs"
+# The lesson's saved query 04 makes this database; query 05 and the guide make tables in it.
+_LESSON_DATABASE = "default"
 
 
 @dataclass(frozen=True, order=True)
@@ -80,12 +83,14 @@ class Inventory:
         left: what is there and was the stack's.
         unchecked: what could not be looked up, and why.
         participants: what participants made by the lesson's own queries, and how to remove it.
+        imported: what `personalize import` made, and how to remove it.
     """
 
     known: bool
     left: list[Item] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     participants: dict[str, str] = field(default_factory=dict)
+    imported: dict[str, str] = field(default_factory=dict)
 
     def summary(self, account: Account, stack: str) -> str:
         """Say in one line what was found."""
@@ -99,6 +104,8 @@ class Inventory:
             texts.append(f"{len(self.unchecked)} could not be looked up")
         if self.participants:
             texts.append("participants made " + ", ".join(self.participants))
+        if self.imported:
+            texts.append("in Personalize there are " + ", ".join(self.imported))
         return "; ".join(texts)
 
     def facts(self) -> dict[str, object]:
@@ -107,10 +114,11 @@ class Inventory:
             "left": [str(item) for item in self.left],
             "unchecked": self.unchecked,
             "participants": self.participants,
+            "imported": self.imported,
         }
 
     def require_nothing(self, account: Account) -> None:
-        """Let nothing be left, and nothing be unknown.
+        """Raise an error if anything is left or could not be looked up.
 
         Raises:
             WorkshopError: something is; the message names the first twenty.
@@ -121,13 +129,13 @@ class Inventory:
                 f"{_count(len(self.left), 'thing')} left on {account}:{_listed(self.left)}",
                 f"Delete {stacks[0]} with its stack set, then run this again"
                 if stacks
-                else "These were the stack's own: delete them by hand, then run this again",
+                else "They belonged to the stack: delete them by hand, then run this again",
             )
         if self.unchecked:
             raise WorkshopError(
                 f"Nothing was found, but not everything on {account} could be looked up:"
                 f"{_listed(self.unchecked)}",
-                "Allow what the messages name, then run this again",
+                "Grant the permissions that the messages name, then run this again",
             )
 
 
@@ -147,9 +155,25 @@ def take(account: Account, stack: str) -> Inventory:
     if present:
         present -= _of_other_stacks(account, {*ids})
     buckets = {item.name for item in items if item.kind == "AWS::S3::Bucket"}
+    imported, hidden = personalize.leftovers(account, _workgroups(account, {*ids}, items))
     return Inventory(
-        bool(ids), sorted(present), sorted(unchecked), _made_by_lesson(account, buckets)
+        bool(ids),
+        sorted(present),
+        sorted([*unchecked, *hidden]),
+        _made_by_lesson(account, buckets),
+        dict.fromkeys(map(str, imported), "workshop personalize teardown"),
     )
+
+
+def workgroups(account: Account, stack: str) -> list[str]:
+    """The names of the workgroups that a stack has or had, and no other stack has now."""
+    ids = set(_ids(account, stack))
+    return _workgroups(account, ids, {item for one in ids for item in _made(account, one)})
+
+
+def _workgroups(account: Account, ids: set[str], items: set[Item]) -> list[str]:
+    own = {item for item in items if item.kind == _WORKGROUP}
+    return sorted(item.name for item in own - _of_other_stacks(account, ids)) if own else []
 
 
 def _ids(account: Account, stack: str) -> Iterator[str]:
@@ -246,19 +270,21 @@ def _of_other_stacks(account: Account, ids: set[str]) -> set[Item]:
 
 
 def _made_by_lesson(account: Account, buckets: set[str]) -> dict[str, str]:
-    """What queries 04 and 05 have made upon one of these buckets, with statements to remove it."""
+    """What the lesson's statements made upon one of these buckets, and how to remove it."""
     glue = account.session.client("glue")
     try:
-        table = glue.get_table(DatabaseName=_LESSON_DATABASE, Name=_LESSON_TABLE)["Table"]
-        tables = glue.get_tables(DatabaseName=_LESSON_DATABASE, MaxResults=2)["TableList"]
+        pages = glue.get_paginator("get_tables").paginate(DatabaseName=_LESSON_DATABASE)
+        tables = [table for page in pages for table in page["TableList"]]
     except ClientError:  # it is nobody's business here what else may be wrong with that database
         return {}
-    location = table.get("StorageDescriptor", {}).get("Location", "")
-    if not any(location.startswith(f"s3://{bucket}/") for bucket in buckets):
-        return {}
-    name = f"{_LESSON_DATABASE}.{_LESSON_TABLE}"
-    made = {f"Glue table {name}": f"DROP TABLE {name}"}
-    if len(tables) == 1:  # it may have been there before; then others use it
+    places = tuple(f"s3://{bucket}/" for bucket in buckets)
+    names = [
+        f"{_LESSON_DATABASE}.{table['Name']}"
+        for table in tables
+        if table.get("StorageDescriptor", {}).get("Location", "").startswith(places)
+    ]
+    made = {f"Glue table {name}": f"DROP TABLE {name}" for name in names}
+    if made and len(made) == len(tables):  # it may have been there before; then others use it
         made[f"Glue database {_LESSON_DATABASE}"] = f"DROP DATABASE {_LESSON_DATABASE}"
     return made
 

@@ -130,15 +130,6 @@ def start(
         ) from error
 
 
-def argument_names(account: Account, environment: Environment) -> list[str]:
-    """The names of the arguments that the job's definition has, which participants may edit."""
-    try:
-        definition = account.session.client("glue").get_job(JobName=environment.job)["Job"]
-    except ClientError:  # `start` says why
-        return []
-    return [*definition.get("DefaultArguments", {})]
-
-
 def wait(account: Account, environment: Environment, run_id: str, follow: Follow) -> JobRun:
     """Follow a run to its end.
 
@@ -182,18 +173,19 @@ def last_run(account: Account, environment: Environment, *states: str) -> JobRun
 
     It has its accounting if its log is still there.
     """
-    return next(_newest(account, environment, states or FINISHED), None)
+    return next(runs(account, environment, states or FINISHED), None)
 
 
 def current_run(account: Account, environment: Environment) -> JobRun | None:
     """The run that is under way, if there is one."""
-    newest = next(_newest(account, environment), None)
+    newest = next(runs(account, environment), None)
     return newest if newest and not newest.is_finished else None
 
 
-def _newest(
+def runs(
     account: Account, environment: Environment, states: Sequence[str] = ()
 ) -> Iterator[JobRun]:
+    """Yield the runs, the newest first: all, or those in one of the states."""
     glue = account.session.client("glue")
     try:
         for page in glue.get_paginator("get_job_runs").paginate(JobName=environment.job):
@@ -222,7 +214,7 @@ def find_run(account: Account, environment: Environment, run_id: str | None) -> 
                 "See the last run: workshop status",
             ) from error
         return _run(account, environment, record, Log())
-    newest = next(_newest(account, environment), None)
+    newest = next(runs(account, environment), None)
     if newest is None:
         raise WorkshopError(f"The job {environment.job} has not run.", "workshop run-job")
     return newest

@@ -79,14 +79,14 @@ def job_arguments(
     for name in names:
         if not name.startswith("--"):
             raise WorkshopError(
-                f"{name!r} is not the name of an argument.", "Give arguments as --NAME VALUE"
+                f"{name!r} is not the name of an argument.", "Pass arguments as --NAME VALUE"
             )
         if name not in allowed:
             raise WorkshopError(
                 f"{name} is not an argument of the job or of Glue.", _suggestion(name, allowed)
             )
     if len(names) != len(values):
-        raise WorkshopError(f"{names[-1]} has no value.", "Give arguments as --NAME VALUE")
+        raise WorkshopError(f"{names[-1]} has no value.", "Pass arguments as --NAME VALUE")
     arguments = dict(zip(names, values, strict=True))
     for name, option in SCRIPT.items():
         value = options.get(option)

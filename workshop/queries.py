@@ -41,6 +41,11 @@ class SavedQuery:
     origin: str = STACK
 
     @property
+    def number(self) -> str:
+        """The number with which the name of a query of the lesson begins."""
+        return self.name.partition(" ")[0]
+
+    @property
     def reads(self) -> bool:
         """Whether it only reads: a SELECT, with or without a WITH."""
         words = _COMMENTS.sub("", self.sql).split(maxsplit=1)

@@ -1,17 +1,15 @@
 """Is an environment ready for its participants: the check of one account, and of each of many."""
 
-import re
 from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from workshop import causes, queries
+from workshop import causes, job_definition, queries
 from workshop.account import Account
 from workshop.environment import Environment, resources
 from workshop.verification import Check
 
-_REPAIR = "Delete the stack and deploy it again: something of it was removed by hand"
-_SCRIPT = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
+_REPAIR = "Part of the stack was removed by hand: delete the stack and deploy it again"
 _NOT_OURS = {"301", "400", "403"}  # what S3 says of somebody else's bucket, or of an impossible key
 # What S3, Glue and Athena say of what is not there.
 _GONE = {"404", "NoSuchBucket", "EntityNotFoundException", "InvalidRequestException"}
@@ -26,7 +24,7 @@ def check(account: Account, environment: Environment) -> list[Check]:
     made = resources(account, environment)
 
     def held(rule: str, look: Callable[[], list[str]], found: str, advice: str = _REPAIR) -> Check:
-        """Hold what is missing, by `look`, against the rule that nothing is."""
+        """Report everything that `look` finds missing."""
         try:
             missing = look()
         except ClientError as error:
@@ -103,7 +101,7 @@ def _tables(account: Account, environment: Environment) -> set[str]:
 
 
 def _queries(account: Account, environment: Environment, logical: set[str]) -> list[str]:
-    """What of the saved queries is missing, or is not as it was deployed."""
+    """Which saved queries are missing or not as deployed."""
     found = queries.of_stack(account, environment)
     changed = [name for name, query in found.items() if query.origin == queries.CHANGED]
     return [
@@ -113,18 +111,17 @@ def _queries(account: Account, environment: Environment, logical: set[str]) -> l
 
 
 def _job(account: Account, environment: Environment) -> list[str]:
-    """Nothing, where the job is there and its script where it looks for it.
+    """Find what the job lacks: itself, or a script that it can read.
 
     Participants may edit the job: where it looks is what one of them wrote.
     """
-    job = account.session.client("glue").get_job(JobName=environment.job)["Job"]
-    location = job["Command"].get("ScriptLocation", "")
+    location = job_definition.location(job_definition.definition(account, environment))
     unreadable = [f"no script that can be read at {location[:200]!r}"]
-    script = _SCRIPT.fullmatch(location)
+    script = job_definition.script_object(location)
     if not script:
         return unreadable
     try:
-        account.session.client("s3").head_object(Bucket=script["bucket"], Key=script["key"])
+        account.session.client("s3").head_object(Bucket=script[0], Key=script[1])
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_OURS:
             raise

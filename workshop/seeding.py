@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from stacks.bucket_contents.handler import READY_MADE
 from stacks.bucket_contents.simulated_shop import LogFile, log_files
 from workshop.account import Account
 from workshop.environment import Environment
@@ -47,6 +48,8 @@ def to_bucket(
 ) -> Written:
     """Write sample logs into the data bucket, one file after the other.
 
+    The ready-made CSV is removed: it belongs to the logs that the stack brought.
+
     Raises:
         WorkshopError: there are logs already and `replace` is not set; or the environment reads
             logs that are not its own.
@@ -71,6 +74,8 @@ def to_bucket(
                 Delete={"Objects": [{"Key": key} for key in present[start : start + 1000]]},
             )
 
+    s3.delete_object(Bucket=environment.bucket, Key=READY_MADE)
+
     def put(log: LogFile) -> None:
         s3.put_object(
             Bucket=environment.bucket,
@@ -87,7 +92,7 @@ def to_folder(folder: Path, volume: Volume, *, progress: Callable[[Written], Non
     """Write sample logs below a folder of this machine, laid out as in the bucket.
 
     Raises:
-        WorkshopError: the folder is there and not empty.
+        WorkshopError: the folder already exists and is not empty.
     """
     check_empty(folder)
 
@@ -103,10 +108,12 @@ def check_empty(folder: Path) -> None:
     """Make sure that nothing in the folder would be mixed with what is written into it.
 
     Raises:
-        WorkshopError: the folder is there and not empty.
+        WorkshopError: the folder already exists and is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WorkshopError(f"{folder} is there and not empty.", "Name a new or empty folder")
+        raise WorkshopError(
+            f"{folder} already exists and is not empty.", "Choose a new or empty folder"
+        )
 
 
 def _write(

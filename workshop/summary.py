@@ -27,7 +27,7 @@ EVENT_TYPES = 100  # that are named: Personalize takes 10
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that build/summary.json says, by section, as plain JSON values.
+    """The contents of build/summary.json, by section, as plain JSON values.
 
     Attributes:
         environment: where it is, whether embedded, when this was, the stack, its id, its outputs.
@@ -59,7 +59,7 @@ class Summary:
         return bool(self.checks) and all(check["passed"] for check in self.checks)
 
     def require_answers(self) -> None:
-        """Let Athena have answered everything.
+        """Raise an error if Athena failed to answer a statement.
 
         Raises:
             WorkshopError: it has not; the message names what and why.
@@ -88,7 +88,7 @@ def previous() -> Summary | None:
 
 
 def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
-    """Do the exercise as far as it is not done, and sum it up.
+    """Run whatever is missing from the exercise, and sum it up.
 
     The job runs unless a run has succeeded, the queries and the figures unless the previous summary
     has their answers for the same stack and run: doing it again is quick and changes nothing.

@@ -179,7 +179,7 @@ class Interactions:
 
 
 def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[Check]:
-    """Hold what was gathered against every rule.
+    """Check what was gathered against every rule.
 
     Args:
         data: what was read from the files.
@@ -223,7 +223,7 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
             "Size",
             sum(files.values()) <= MAX_BYTES,
             f"{sum(files.values()) / 1024**3:.3f} GiB of 100",
-            "Import in parts: a full import takes at most 100 GB",
+            "Import in parts: a full import is limited to 100 GB",
         ),
         clean("UTF-8", "every byte", rerun),
         clean("Header", data.header or HEADERS[0], rerun),
@@ -254,7 +254,7 @@ def _nobody(data: Interactions) -> str:
 
 
 def require(checks: Sequence[Check], what: str = "rules") -> None:
-    """Let every check hold.
+    """Raise an error if a check fails.
 
     Raises:
         WorkshopError: some do not; the message names them, the next step is the first one's.

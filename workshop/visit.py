@@ -56,7 +56,7 @@ class Outcome:
 
     @property
     def well(self) -> bool:
-        """Whether nothing is to be done about it."""
+        """Whether the account needs no action."""
         return self.state in (READY, GONE, COUNTED)
 
 
@@ -143,7 +143,7 @@ class Visit:
         )
 
     def say(self, doing: str) -> None:
-        """Note what is being done; what waits calls this, so it ends here in time, too."""
+        """Show what is being done; this also ends the work once its time is up."""
         self._in_time()
         self.doing = doing
 
@@ -225,7 +225,7 @@ class Visit:
 
     def _stopped(self) -> InterruptedVisitError:
         what = f"Stopped while it {self.doing}" if self.doing else "Not begun"
-        return InterruptedVisitError(what, "Run this again: it goes on where it stopped")
+        return InterruptedVisitError(what, "Run this again: it resumes where it stopped")
 
     def _in_time(self) -> None:
         if self.stop.event.is_set():
@@ -233,7 +233,7 @@ class Visit:
         if time.monotonic() - self.began > self.seconds:
             raise SlowError(
                 f"Not done after {self.seconds:g} s: it {self.doing}",
-                "Run this again: it goes on where it stopped; or give it time: --timeout",
+                "Run this again: it resumes where it stopped; or give it time: --timeout",
             )
 
 

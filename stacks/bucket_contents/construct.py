@@ -20,6 +20,7 @@ from stacks.acknowledgements import (
     acknowledge_own_key,
     everywhere,
 )
+from stacks.bucket_contents.handler import READY_MADE
 from stacks.own_account import FROM_OWN_ACCOUNT, OWN_ACCOUNT
 from stacks.parameters import WorkshopParameters
 from stacks.storage import SCRIPTS, SEGMENT_LOGS, DataBucket
@@ -110,7 +111,10 @@ class BucketContents(Construct):
                 ),
                 iam.PolicyStatement(
                     actions=["s3:PutObject"],
-                    resources=[bucket.arn_for_objects(f"{name}*") for name in folders],
+                    resources=[
+                        *(bucket.arn_for_objects(f"{name}*") for name in folders),
+                        bucket.arn_for_objects(READY_MADE),
+                    ],
                     conditions=OWN_ACCOUNT,
                 ),
                 # To find and copy what somebody has edited, before an update replaces it.

@@ -16,6 +16,9 @@ from stacks.bucket_contents.simulated_shop import log_files
 
 BUCKET = "${DataBucket}"  # CloudFormation puts its name here
 PREFIX = "segment-logs/"
+# What the job makes of the sample logs, for a participant whose job fails. It is named as a first
+# run would name it, so that a run which succeeds removes the copy in `transformed/`.
+READY_MADE = "ready-made/run-0-part-r-00000.csv"
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
@@ -63,13 +66,19 @@ def texts(properties: dict[str, Any]) -> dict[str, str]:
 
 
 def fill(bucket: Any) -> dict[str, str]:
-    """Write 30 days of sample logs, until today (UTC); return their counts."""
+    """Write 30 days of sample logs, until today (UTC), and their CSV; return their counts."""
     files = events = 0
+    kept: dict[str, Any] = {}
     kind = {"ContentType": "application/json", "ContentEncoding": "gzip"}
     for log in log_files(datetime.now(UTC).date()):
         bucket.put_object(Key=PREFIX + log.key, Body=log.body, **kind)
         files += 1
         events += log.events
+        kept |= log.interactions()
+    rows = sorted(row for rows in kept.values() for row in rows)
+    lines = [f"{user},{sku},{name},{second}" for second, user, sku, name in rows]
+    lines.insert(0, "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP")
+    bucket.put_object(Key=READY_MADE, Body="\n".join([*lines, ""]).encode())
     return {"Files": str(files), "Events": str(events)}
 
 

@@ -48,6 +48,18 @@ class LogFile:
     body: bytes
     events: int
 
+    def interactions(self) -> dict[str, list[tuple[int, str, str, str]]]:
+        """Return what the job keeps: second, user, SKU and event of each product, by messageId."""
+        found = {}
+        for line in zlib.decompress(self.body, 31).splitlines():
+            call = json.loads(line)
+            name, user, data = call.get("event"), call["userId"], call.get("properties", {})
+            if user and name in ("Product Clicked", "Product Added", "Order Completed"):
+                second = int(datetime.fromisoformat(call["timestamp"]).timestamp())
+                products = data.get("products", [data])
+                found[call["messageId"]] = [(second, user, one["sku"], name) for one in products]
+        return found
+
 
 def log_files(end: date, days: int = 30, events: int = 100_000) -> Iterator[LogFile]:
     """Simulate the shop, in constant memory; the same arguments give the same files.

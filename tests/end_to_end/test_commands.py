@@ -131,7 +131,7 @@ def test_a_run_can_be_left_followed_again_and_stopped(environment: Checkout) -> 
     assert following.returncode == 1
     assert f"{run['id']} is STOPPED" in error
     assert current() is None
-    assert "No run is under way" in environment.run("run-job", "--attach", code=1).stderr
+    assert "No run is in progress" in environment.run("run-job", "--attach", code=1).stderr
 
 
 def test_a_misspelt_argument_starts_no_run(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
@@ -154,7 +154,13 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     assert f"workshop --local {environment.port} logs jr_" in error
     assert "Traceback" in environment.run("-v", "logs").stdout
     assert s3.get_object(Bucket=bucket, Key=csv)["Body"].read() == b"the run before"
+    assert csv in environment.run("fallback", code=1).stderr  # Personalize would import both
     s3.delete_object(Bucket=bucket, Key=csv)
+    ready_made = "transformed/run-0-part-r-00000.csv"
+    for _ in range(2):
+        assert ready_made in environment.run("fallback").stdout
+    assert b"\nuser-" in s3.get_object(Bucket=bucket, Key=ready_made)["Body"].read()
+    s3.delete_object(Bucket=bucket, Key=ready_made)
     status = json.loads(environment.run("status", "--json").stdout)
     assert status["last_run"]["state"] == "FAILED"
 

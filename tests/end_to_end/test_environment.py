@@ -22,6 +22,7 @@ from tests.support import PROJECT
 from tests.support.browser import opened
 from tests.support.checkout import Checkout, session_of
 from tests.support.expected_answers import EXPECTED, Data, Interaction, Record
+from tests.support.guide import blocks
 from tests.support.rehearsal import (
     BUCKET,
     as_texts,
@@ -322,8 +323,26 @@ def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
         (by_hand,) = json.loads(checkout.run("query", "--json", "--sql", sql).stdout)
         rows = as_texts(by_hand["rows"])
         assert sorted(rows, key=str) == sorted(answers[number]["rows"], key=str)
-    checkout.run("query", "--sql", "DROP TABLE default.segment_logs")
+    made, read = (sql for sql in blocks("sql") if "two_traits" in sql and "DROP" not in sql)
+    checkout.run("query", "--sql", made.replace("personalize-data-<account id>", BUCKET))
+    (found,) = json.loads(checkout.run("query", "--json", "--sql", read).stdout)
+    assert {row["campaign_name"] for row in found["rows"]} == {None}  # as the guide says
+    assert all(row["favorite_departments"] for row in found["rows"])
+    for statement in (sql for sql in blocks("sql") if "DROP" in sql):
+        checkout.run("query", "--sql", statement)
     checkout.run("query", "--sql", "DROP DATABASE default")
+
+
+def test_athena_counts_as_the_job_does(checkout: Checkout, summary: dict[str, Any]) -> None:
+    """An attentive participant would think that one of the two counts wrongly."""
+    (statement,) = (sql for sql in blocks("sql") if "AS verdict" in sql)
+    (answer,) = json.loads(checkout.run("query", "--json", "--sql", statement).stdout)
+    counts = summary["job"]["accounting"]
+    found = {row["verdict"]: (row["records"], row["messages"]) for row in answer["rows"]}
+    kept, messages = found.pop("kept")
+    assert (kept - messages, messages) == (counts["duplicates"], counts["kept"])
+    filtered = {reason: number for reason, number in counts["filtered"].items() if number}
+    assert {reason: records for reason, (records, _) in found.items()} == filtered
 
 
 def test_verify_fails_and_says_why_when_something_strays(

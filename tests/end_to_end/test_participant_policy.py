@@ -1,5 +1,6 @@
 """The participants' policy, embedded: the exercise goes through, the environment stays."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -9,14 +10,17 @@ from botocore.exceptions import ClientError
 from tests.support.participant import (
     DATABASE,
     JOB,
+    SCRIPT,
     WORKGROUP,
     Client,
     clients,
     do_the_exercise,
     ended,
+    go_on_without_the_job,
     participant,
 )
-from tests.support.stack import LITTLE, STACK, create, event_body
+from tests.support.stack import STACK, create, event_body
+from workshop.verification import Interactions, checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +31,7 @@ Cloud = tuple[Client, Client]
 @pytest.fixture(scope="module")
 def cloud(owner: boto3.Session) -> Cloud:
     """The clients of the account's owner and of a participant; the stack is there."""
-    create(owner, event_body(LITTLE))
+    create(owner, event_body(", 3, 6000"))  # enough to train on
     return clients(owner), participant(owner)
 
 
@@ -40,6 +44,50 @@ def test_the_exercise_goes_through(cloud: Cloud) -> None:
     """A hundred people would read AccessDenied at the first step."""
     _, client = cloud
     do_the_exercise(client)
+
+
+def csv_files(s3: Any, bucket: str) -> dict[str, bytes]:  # noqa: ANN401 - boto3's own
+    """What is in the folder that Personalize imports, by name."""
+    found = s3.list_objects_v2(Bucket=bucket, Prefix="transformed/").get("Contents", [])
+    return {
+        entry["Key"].removeprefix("transformed/"): s3.get_object(Bucket=bucket, Key=entry["Key"])[
+            "Body"
+        ].read()
+        for entry in found
+    }
+
+
+def run_the_job(glue: Any) -> str:  # noqa: ANN401 - boto3's own
+    """Run it to its end; return the state."""
+    run = glue.start_job_run(JobName=JOB)["JobRunId"]
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        state = glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]["JobRunState"]
+        if state not in {"STARTING", "RUNNING"}:
+            return str(state)
+        time.sleep(0.2)
+    raise TimeoutError(run)
+
+
+def test_a_participant_whose_job_fails_goes_on(cloud: Cloud, bucket: str) -> None:
+    """Who fails at the job could do none of the pages after it."""
+    _, client = cloud
+    s3, glue = client("s3"), client("glue")
+    script = s3.get_object(Bucket=bucket, Key=SCRIPT)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=SCRIPT, Body=b"raise ValueError('broken')\n")
+    assert run_the_job(glue) == "FAILED"
+    go_on_without_the_job(s3, bucket)
+    ((name, ready_made),) = csv_files(s3, bucket).items()
+    data = Interactions()
+    data.read(name, [ready_made])
+    held = checks(data, {name: len(ready_made)}, [])
+    assert [check.rule for check in held if not check.passed] == []
+    # It is what the job makes of the same logs, and makes room for it.
+    s3.put_object(Bucket=bucket, Key=SCRIPT, Body=script)
+    assert run_the_job(glue) == "SUCCEEDED"
+    ((other, made),) = csv_files(s3, bucket).items()
+    assert other != name
+    assert made == ready_made
 
 
 def test_nothing_breaks_the_environment(cloud: Cloud, bucket: str) -> None:
@@ -174,4 +222,4 @@ def test_athena_writes_results_where_its_caller_may(cloud: Cloud, bucket: str) -
         for name, prefix in ((bucket, "transformed/"), (FOREIGN, ""))
         for found in owner("s3").list_objects_v2(Bucket=name, Prefix=prefix).get("Contents", [])
     ]
-    assert [key for key in keys if key.endswith((".csv", ".txt"))] == []
+    assert [key for key in keys if key.endswith((".csv", ".txt")) and "/run-" not in key] == []

@@ -64,7 +64,7 @@ def test_the_lines_that_match_are_counted(session: boto3.Session) -> None:
             for line in lines
         ],
     )
-    assert values(session, "filtered") == (14, 3), "a text is no number, and a short line no match"
+    assert values(session, "filtered") == (14, 3), "neither a text nor a short line counts"
     assert values(session, "pairs") == (2, 1), "without the dots the number of fields is exact"
     assert values(session, "lines") == (6, 6)
     assert values(session, "kept") is None

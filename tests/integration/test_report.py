@@ -162,7 +162,7 @@ def test_it_is_there_when_there_is_little_to_say(browser: Browser, write: Any) -
 
 
 def test_it_prints_light_and_whole(browser: Browser, write: Any) -> None:  # noqa: ANN401
-    """A dark page on paper is a black page, and a chart cut off at the margin is no chart."""
+    """A dark page prints black, and a chart that is cut off at the margin is useless."""
     with opened(browser, write(USUAL), scheme="dark") as it:
         dark = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
         it.page.emulate_media(media="print")

@@ -56,10 +56,12 @@ class Checkout:
         values = {**inherited, "AWS_ENDPOINT_URL": self.endpoint, "COLUMNS": "200", **changes}
         return {name: value for name, value in values.items() if value is not None}
 
-    def start(self, *arguments: str, **environment: str | None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, program: str = "workshop", **environment: str | None
+    ) -> subprocess.Popen[str]:
         """Start `python -m workshop` as a terminal does: in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "workshop", *arguments],
+            [sys.executable, "-m", program, *arguments],
             cwd=self.path,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,

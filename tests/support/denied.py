@@ -58,6 +58,9 @@ _OBJECT_WORK = {
         ("s3:PutObject", "segment-logs-of-others/1.gz"),
     ],
     PARTICIPANT: [
+        ("s3:PutObject", "ready-made/run-0-part-r-00000.csv"),
+        ("s3:PutObject", "transformed/run-1-part-r-00000.csv"),
+        ("s3:DeleteObject", "transformed/run-0-part-r-00000.csv"),
         ("s3:PutObject", LOG),
         ("s3:DeleteObject", LOG),
         ("s3:PutObject", "transformed/run-1.csv"),

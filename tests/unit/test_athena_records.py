@@ -104,7 +104,7 @@ JSON_RULES = [
     # DecimalDecoder: rounded half up; beyond the precision NULL.
     ('{"money": 1.005}', {"money": "1.01"}),
     ('{"money": 1000}', {"money": None}),
-    # ArrayDecoder: an empty text is NULL, anything else that is no array an array of one.
+    # ArrayDecoder: an empty text is NULL; anything else but an array becomes an array of one.
     ('{"l": "", "lo": {"x": "a"}}', {"l": None, "lo": [{"x": "a"}]}),
     ('{"l": 1, "lo": [[]]}', {"l": [1], "lo": [{}]}),
     # RowDecoder: a blank text and an array are rows.

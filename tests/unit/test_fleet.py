@@ -1,6 +1,8 @@
 """What an organizer gives to `fleet`, and what cannot be tried on the embedded AWS."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -10,9 +12,10 @@ from workshop import accounts_file
 from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.cloudformation import Template
+from workshop.commands.fleet import _question
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet
-from workshop.visit import Say
+from workshop.visit import Say, Stop
 
 ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
 # As the console of AWS Organizations exports accounts.
@@ -47,11 +50,11 @@ def test_accounts_are_read(tmp_path: Path, text: str, members: list[Member]) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"{ONE}\n1122223333\n", "line 2: '1122223333' is no account id"),  # Excel eats zeros
-        (f"{ONE}\n{12 * ARABIC_FOUR}\n", f"line 2: '{12 * ARABIC_FOUR}' is no account id"),
+        (f"{ONE}\n1122223333\n", "line 2: '1122223333' is not an account ID"),  # Excel eats zeros
+        (f"{ONE}\n{12 * ARABIC_FOUR}\n", f"line 2: '{12 * ARABIC_FOUR}' is not an account ID"),
         (f"{ONE},us-west-1", "line 1: there is no Amazon Personalize in the region 'us-west-1'"),
         (f"{ONE}\n{TWO}\n{ONE}", f"line 3: {ONE} is in the file twice"),
-        (f"id,name\n{ONE},Ants", "line 1: 'id' is no account id"),
+        (f"id,name\n{ONE},Ants", "line 1: 'id' is not an account ID"),
         ("# nobody\n", "names no account"),
     ],
     ids=["short", "digits", "region", "twice", "header", "empty"],
@@ -72,8 +75,8 @@ def test_the_file_must_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "parameters", "message"),
     [
-        ("Resources: {}", {}, "is no template in JSON"),
-        ("[]", {}, "is no template in JSON"),
+        ("Resources: {}", {}, "is not a JSON template"),
+        ("[]", {}, "is not a JSON template"),
         ('{"Resources": "' + "x" * 51_200 + '"}', {}, "CloudFormation takes 51,200"),
         ('{"Parameters": {"BucketSuffix": {}}}', {"Suffix": "b"}, "has no parameter Suffix"),
     ],
@@ -115,3 +118,20 @@ def test_what_goes_wrong_is_told_apart(error: Exception, state: str) -> None:
     (outcome,) = fleet.run(work, "ready", lambda _visits, _outcomes: None)
     assert outcome.state == state
     assert outcome.next_step
+
+
+def test_the_question_names_what_stays_in_personalize(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The organizer would close accounts whose imports others still train on."""
+
+    def count(_stack: str, _counted: object, stays: dict[str, list[str]]) -> None:
+        stays[ONE] = ["dataset group segment-personalize"]
+
+    monkeypatch.setattr("workshop.fleet.count", count)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    members = [Member(ONE, "us-east-1")]
+    chosen: Any = SimpleNamespace(members=members, run=lambda *_: [], stop=Stop())
+    question = _question(chosen, "Stack", yes=False)
+    assert question.startswith("Delete the stack Stack in 1 account")
+    assert "dataset group segment-personalize" in " ".join(capsys.readouterr().out.split())

@@ -178,10 +178,10 @@ def test_ctrl_c_stops_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
         ("Insufficient permissions to execute the query. User: ...", "Ask for the permission"),
         ("Bytes scanned limit was exceeded", "Read less"),
         ("GENERIC_INTERNAL_ERROR: null", "Run it again"),
-        ("Schema 'default' does not exist", "Make the database"),
+        ("Schema 'default' does not exist", "Create the database"),
         (
             "FAILED: SemanticException [Error 10072]: Database does not exist: x",
-            "Make the database",
+            "Create the database",
         ),
     ],
 )

@@ -136,7 +136,7 @@ def test_identifiers_that_mean_nobody_are_warned_of(value: str) -> None:
 
 
 def test_the_place_of_the_first_broken_records_is_named() -> None:
-    """`There is an error in your file` is no help; a line number is."""
+    """`There is an error in your file` does not help; a line number does."""
     found = check(GOOD + "u,i,e,x\n" * 5)["Types"]
     assert "run-1-part-r-00000.csv, line 1202" in found.found
     assert "(5 in all)" in found.found
@@ -154,7 +154,7 @@ def test_no_file_is_a_broken_rule() -> None:
 
 
 def test_quoted_values_are_read_as_values() -> None:
-    """A comma in a SKU is no fifth column."""
+    """A comma in a SKU must not become a fifth column."""
     assert broken(with_line('u,"a,""b""",e,1700000000')) == set()
 
 

@@ -15,7 +15,17 @@ from typer._click.exceptions import UsageError
 
 from workshop import causes, console
 from workshop.account import DEFAULT_PORT
-from workshop.commands import data, environment, fleet, job, machine, query, segment
+from workshop.commands import console as console_command
+from workshop.commands import (
+    data,
+    environment,
+    fleet,
+    job,
+    machine,
+    personalize,
+    query,
+    segment,
+)
 from workshop.commands.answer import Answer
 from workshop.commands.context import add_command, group
 from workshop.errors import WorkshopError
@@ -34,8 +44,8 @@ THE_REST = {"allow_extra_args": True, "allow_interspersed_args": False}
 SETTINGS = {job.run_job: PAIRS, data.transform: PAIRS, machine.aws: THE_REST}
 COMMANDS: dict[str, Sequence[Callable[..., Answer | None]]] = {
     "The environment": (environment.up, environment.status, environment.down),
-    "The job": (job.run_job, job.logs, job.stop),
-    "Results": (query.query, data.verify, data.report_, machine.open_),
+    "The job": (job.run_job, job.logs, job.stop, job.fallback),
+    "Results": (query.query, data.verify, data.report_, machine.open_, console_command.console_),
     "Data": (data.seed, data.transform, segment.send_events),
     "This machine": (machine.doctor_, machine.env, machine.aws),
 }
@@ -45,6 +55,9 @@ for panel, functions in COMMANDS.items():
         add_command(app, function, rich_help_panel=panel, context_settings=settings)
 for function in (fleet.check, fleet.deploy, fleet.destroy):
     add_command(fleet.GROUP, function)
+for function in (personalize.import_, personalize.status, personalize.teardown):
+    add_command(personalize.GROUP, function)
+app.add_typer(personalize.GROUP, name="personalize", rich_help_panel="Amazon Personalize")
 app.add_typer(fleet.GROUP, name="fleet", rich_help_panel="Many accounts")
 
 
@@ -79,9 +92,7 @@ def _run(words: list[str]) -> int:
     except WorkshopError as error:
         return _fail(words, error)
     except (BotoCoreError, ClientError, ResponseParserError) as error:
-        advice = "Check the account and its permissions: workshop status"
-        cause = causes.of(error)
-        shown = cause.error(error) if cause else WorkshopError(str(error), advice)
+        shown = causes.explained(error)
         shown.details = traceback.format_exc()
         return _fail(words, shown)
     except OSError as error:  # a full disk, a file that may not be written

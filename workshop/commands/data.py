@@ -68,9 +68,9 @@ def verify(
 
 
 def report_(context: Context) -> Answer:
-    """Do what is left of the exercise, and write the report.
+    """Run whatever is missing from the exercise, then write the report.
 
-    It goes to build/report.html, its data to build/summary.json.
+    The report is build/report.html, and its data is build/summary.json.
 
     Example: workshop report
     """
@@ -88,10 +88,10 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     events: Annotated[int, typer.Option(min=1, help="Approximate number of events.")] = 100_000,
     days: Annotated[int, typer.Option(min=1, help="Number of UTC days.")] = 30,
     end: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day; default today.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day (default: today).")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="A new folder on this machine, instead of the bucket.")
+        Path | None, typer.Option(help="Write to this new folder instead of the bucket.")
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Delete the logs that are in the bucket first.")
@@ -100,8 +100,8 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
 ) -> Answer:
     """Write sample Segment logs to the bucket or to a folder.
 
-    The same shop and the same format as the logs that a deployment brings; any number of events,
-    in constant memory.
+    They come from the same simulated shop as the logs of a deployment, in the same format. Memory
+    use does not grow with the number of events.
 
     Example: workshop seed --events 2000000 --to build/logs
     """
@@ -135,8 +135,8 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     output_dir: Annotated[
         Path,
         typer.Argument(
-            help="The folder for the CSV; made if needed. Rejected records go to the folder beside "
-            "it, OUTPUT_DIR-rejected."
+            help="Folder for the CSV, created if needed. Rejected records go to "
+            "OUTPUT_DIR-rejected beside it."
         ),
     ],
     start_date: StartDate = None,
@@ -156,7 +156,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     from embedded_aws import spark  # noqa: PLC0415 - needs the development requirements
 
     if not input_dir.is_dir():
-        raise WorkshopError(f"{input_dir} is not a folder.", "Name a folder with Segment logs")
+        raise WorkshopError(f"{input_dir} is not a folder.", "Choose a folder with Segment logs")
     arguments = {
         "--JOB_NAME": "transform",
         # As they are: Hadoop takes a URI's %20 for a part of the name.
@@ -192,7 +192,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     if not finished.succeeded:
         failure = WorkshopError(
             f"The script failed: {cause_of(finished.error_message)}",
-            f"Look at what is in {input_dir}; add -v for the traceback",
+            f"Check the files in {input_dir}; add -v for the traceback",
             "\n".join(errors.tail),
         )
     parts = accounting_parts(output) if output.accounting or not failure else []

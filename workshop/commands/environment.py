@@ -29,12 +29,12 @@ def up(
     *,
     option: Annotated[
         list[str] | None,
-        typer.Option("--cdk", help="Another argument for cdk deploy; can be repeated."),
+        typer.Option("--cdk", help="Extra argument for cdk deploy; can be repeated."),
     ] = None,
 ) -> Answer:
     """Deploy the environment, do the exercise in it, and report.
 
-    You can run it again: what is done already is left alone.
+    You can run it again: steps that are done are skipped.
 
     Example: workshop up --local
     """
@@ -122,8 +122,8 @@ def status(context: Context) -> Answer:
 def down(context: Context, *, yes: Yes = False) -> Answer:
     """Destroy the environment and prove that nothing of it is left.
 
-    Anything left is an error that names it. The embedded AWS stops as well, unless it has another
-    copy.
+    If anything is left, the command fails and names it. The embedded AWS stops as well, unless
+    another copy is deployed there.
 
     Example: workshop down --local
     """
@@ -143,7 +143,10 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
         step.passed = not taken.left
         step.result = taken.summary(account, context.stack)
     failure = failure_of(taken.require_nothing, account)
-    statements = Facts([(f"theirs: {name}", sql) for name, sql in taken.participants.items()])
+    statements = Facts(
+        [(f"theirs: {name}", sql) for name, sql in taken.participants.items()]
+        + [(f"imported: {name}", context.hint(how)) for name, how in taken.imported.items()]
+    )
     if server and not failure and not deployed(account):
         with steps.step("Embedded AWS") as step:
             server.stop()
@@ -153,7 +156,7 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
 
 
 def _outputs(context: Context) -> list[tuple[str, str]]:
-    """The stack's outputs; on the embedded AWS without links to a console, which it has not."""
+    """The stack's outputs; without console links on the embedded AWS, which has no console."""
     outputs = context.environment.outputs.items()
     return [(k, v) for k, v in outputs if not (context.account.embedded and v.startswith("https:"))]
 
@@ -176,7 +179,7 @@ def _tables(facts: summary.Summary) -> list[Table]:
                 (q["name"], q["row_count"], q["seconds"], f"{q['scanned_bytes']:,}")
                 for q in facts.queries
             ],
-            "What Athena answered",
+            "Athena queries",
         ),
         checks_table([Check(**check) for check in facts.checks]),
     ]

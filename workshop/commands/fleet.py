@@ -25,23 +25,27 @@ from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Work
 
 GROUP = group(
     help="Check, deploy and destroy the environment in many accounts.\n\n"
-    "Your credentials assume a role in each account. You can run each command again: it goes on "
-    "where it stopped. The exit code is 0 when all is well in every account.",
+    "Your credentials assume a role in each account. You can run each command again: it resumes "
+    "where it stopped. The exit code is 0 if every account is well.",
 )
 TEMPLATE = PROJECT / "dist" / "segment-personalize-workshop.template.json"
 
 Accounts = Annotated[
     Path,
     typer.Option(
-        help="A file with an account id on each line, or CSV: account_id,region,name, in this "
-        "order or as its header says."
+        help="File with one account ID per line, or CSV with the columns account_id, region and "
+        "name, in this order or with a header."
     ),
 ]
-Role = Annotated[str, typer.Option("--role-name", help="The role to assume in each account.")]
-Concurrency = Annotated[int, typer.Option(min=1, max=200, help="How many accounts at a time.")]
+Role = Annotated[str, typer.Option("--role-name", help="Role to assume in each account.")]
+Concurrency = Annotated[
+    int, typer.Option(min=1, max=200, help="Number of accounts to work on at a time.")
+]
 Timeout = Annotated[
     float,
-    typer.Option(min=1, max=3600, help="Seconds for one account."),  # a session has an hour
+    typer.Option(
+        min=1, max=3600, help="Time limit for each account, in seconds."
+    ),  # a session has an hour
 ]
 Csv = Annotated[
     Path | None, typer.Option("--csv", help="Write the results to this file, for spreadsheets.")
@@ -54,7 +58,7 @@ def check(  # noqa: PLR0913 - a command's options are its arguments
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
     run_job: Annotated[
-        bool, typer.Option("--run-job", help="Run the job and verify its CSV, too.")
+        bool, typer.Option("--run-job", help="Also run the job and verify its CSV.")
     ] = False,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
@@ -78,18 +82,18 @@ def deploy(  # noqa: PLR0913 - a command's options are its arguments
     accounts: Accounts,
     role: Role = ORGANIZATION_ROLE,
     template: Annotated[
-        Path, typer.Option(help="What make event-template wrote.", show_default=False)
+        Path, typer.Option(help="The template that make event-template wrote.", show_default=False)
     ] = TEMPLATE,
     parameter: Annotated[
-        list[str] | None, typer.Option(help="A parameter, NAME=VALUE; can be repeated.")
+        list[str] | None, typer.Option(help="Parameter as NAME=VALUE; can be repeated.")
     ] = None,
     concurrency: Concurrency = 32,
     timeout: Timeout = 900,
     results: Csv = None,
 ) -> Answer:
-    """Deploy the one template to every account, and check each.
+    """Deploy the template to every account, and check each one.
 
-    Accounts that have it are left as they are; older stacks are updated, failed ones made again.
+    Finished accounts are left alone, outdated stacks are updated, and failed ones are recreated.
 
     Example: make event-template && workshop fleet deploy --accounts accounts.txt
     """
@@ -122,9 +126,9 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     question = f"Delete the stack {stack} in {_accounts(len(chosen.members))}"
     if yes or not sys.stdin.isatty():
         return question
-    counted = dict[str, list[Contents]]()
+    counted, stays = dict[str, list[Contents]](), dict[str, list[str]]()
     with shown(len(chosen.members)) as watch:
-        chosen.run(fleet.count(stack, counted), COUNTED, watch)
+        chosen.run(fleet.count(stack, counted, stays), COUNTED, watch)
     if chosen.stop.event.is_set():
         raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
     rows = [
@@ -136,6 +140,14 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     if rows:
         columns = ["account", "name", "region", "bucket", "objects", "not sample logs"]
         console.table(columns, rows, "What is more than the sample logs")
+    imported = [
+        (member.id, member.name, member.region, name)
+        for member in chosen.members
+        for name in stays.get(member.id, [])
+    ]
+    if imported:
+        columns = ["account", "name", "region", "made by personalize import"]
+        console.table(columns, imported, "What stays in Personalize")
     places = [place for places in counted.values() for place in places]
     objects, others = sum(p.objects for p in places), sum(p.others for p in places)
     unknown = len(chosen.members) - len(counted)
@@ -212,7 +224,7 @@ def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise WorkshopError(
-            f"--csv {path} cannot be written: {error}", "Name a file in a folder that is there"
+            f"--csv {path} cannot be written: {error}", "Choose a file in a folder that exists"
         ) from error
     with file:
         writer = csv.DictWriter(file, [field.name for field in fields(Outcome)])

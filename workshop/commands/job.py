@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stacks.counts import COUNTS, OTHER_EVENTS
-from workshop import accounting, console, job
+from workshop import accounting, console, job, job_definition, ready_made
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, Table, failure_of
 from workshop.commands.context import Context
@@ -58,7 +58,7 @@ MaxRows = Annotated[
     ),
 ]
 LOG_DELAY_SECONDS = 10
-Run = Annotated[str | None, typer.Argument(help="The run's id; default the newest run.")]
+Run = Annotated[str | None, typer.Argument(help="ID of the run (default: the newest run).")]
 # Lines that are metrics of the job, which the table of record counts shows, too.
 _IN_THE_TABLE = re.compile(
     rf"({'|'.join((*COUNTS, OTHER_EVENTS, accounting.PREFIX.strip()))}) |run-\d+ (started|finished)"
@@ -91,10 +91,10 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
         int | None, typer.Option(min=2, help="Workers for this run, including the driver.")
     ] = None,
     timeout: Annotated[
-        int | None, typer.Option(min=1, help="Minutes after which Glue ends this run.")
+        int | None, typer.Option(min=1, help="Stop the run after this many minutes.")
     ] = None,
     attach: Annotated[
-        bool, typer.Option("--attach", help="Follow the current run; start none.")
+        bool, typer.Option("--attach", help="Follow the current run instead of starting one.")
     ] = False,
 ) -> Answer:
     """Run the Glue job and follow it to its end.
@@ -108,7 +108,7 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
     account, environment = context.account, context.environment
     arguments = job_arguments(
         context.words,
-        job.argument_names(account, environment),
+        job_definition.arguments(account, environment),
         start_date=start_date,
         end_date=end_date,
         events=events,
@@ -122,11 +122,11 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
     if attach:
         if arguments or number_of_workers or timeout:
             raise WorkshopError(
-                "--attach starts no run, so it takes no arguments of one.", "Leave them out"
+                "--attach follows the current run, so it takes no job arguments.", "Leave them out"
             )
         current = job.current_run(account, environment)
         if not current:
-            raise WorkshopError("No run is under way.", "workshop run-job")
+            raise WorkshopError("No run is in progress.", "workshop run-job")
         run_id = current.id
     else:
         context.announce()
@@ -142,12 +142,12 @@ def logs(
     *,
     run: Run = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on until the run ends.")
+        bool, typer.Option("--follow", "-f", help="Keep showing the log until the run ends.")
     ] = False,
 ) -> Answer | None:
     """Show the log of a run.
 
-    It is what the script prints and, if the run failed, its errors.
+    It contains what the script printed and, if the run failed, the errors.
 
     Example: workshop logs --follow
     """
@@ -183,7 +183,7 @@ def logs(
 def stop(context: Context, run: Run = None) -> Answer:
     """Stop a run, and wait until it has stopped.
 
-    The CSV of the run before stays.
+    The previous CSV stays in place.
 
     Example: workshop stop
     """
@@ -238,3 +238,17 @@ def accounting_parts(run: job.JobRun | Log) -> Sequence[Table | Note]:
         title = "Most frequent other events: add them with --events"
         tables.append(Table(["event", "records"], others, title))
     return tables
+
+
+def fallback(context: Context) -> Answer:
+    """Use the ready-made CSV when the job fails.
+
+    Copy the CSV of the stack's own sample logs to where the job would have written it. The next run
+    that succeeds replaces it.
+
+    Example: workshop fallback
+    """
+    environment = context.environment
+    context.announce()
+    place = ready_made.use(context.account, environment)
+    return Answer({"csv": place}, [place, Note("Next: workshop verify")])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stacks import outputs
-from workshop import doctor, report
+from workshop import console_address, doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
 from workshop.commands.answer import Answer, Checks
 from workshop.commands.context import Context
@@ -35,10 +35,13 @@ def open_(
     context: Context,
     *,
     page: Annotated[
-        str, typer.Argument(help=f"report, or a page of the AWS console: {', '.join(PAGES)}.")
+        str,
+        typer.Argument(
+            help=f"report, console (the local one), or of the AWS console: {', '.join(PAGES)}."
+        ),
     ] = "report",
 ) -> Answer:
-    """Open the report, or a page of the AWS console, in the browser.
+    """Open the report, the local console, or a page of the AWS console, in the browser.
 
     Example: workshop open report
     """
@@ -46,17 +49,21 @@ def open_(
         if not report.REPORT.exists():
             raise WorkshopError("There is no report yet.", "Write it: workshop report")
         url = report.REPORT.as_uri()
+    elif page == "console":
+        url = console_address.running()
     elif page in PAGES:
         if context.account.embedded:
             raise WorkshopError(
-                "The embedded AWS has no console.",
-                f"Use the command line: {ON_THE_EMBEDDED_AWS[page]}",
+                "The embedded AWS has no AWS console.",
+                f"Use the local one: workshop console; or {ON_THE_EMBEDDED_AWS[page]}",
             )
         url = context.environment.outputs.get(PAGES[page], "")
     else:
-        raise WorkshopError(f"{page!r} is not a page.", f"Use one of: report, {', '.join(PAGES)}")
+        raise WorkshopError(
+            f"{page!r} is not a page.", f"Use one of: report, console, {', '.join(PAGES)}"
+        )
     # An output is whatever the stack's owner wrote; a file or a script must not open by it.
-    if not url.startswith(("https://", report.REPORT.as_uri())):
+    if not url.startswith(("https://", report.REPORT.as_uri(), console_address.ROOT)):
         raise WorkshopError(
             f"The stack {context.stack} has no link to the {page}.", "workshop status"
         )
@@ -82,10 +89,10 @@ def doctor_(context: Context) -> Answer:
 
 
 def env(_: Context) -> Answer:
-    """Print the variables by which other tools use the embedded AWS.
+    """Print the variables that other tools need to use the embedded AWS.
 
-    They are the endpoint, region and key, for a POSIX shell to evaluate. The key allows everything:
-    do not write it down.
+    They are the endpoint, the region and the key, for a POSIX shell to evaluate. The key gives
+    full access: do not store it.
 
     Example: eval "$(workshop env)" && aws s3 ls
     """

@@ -36,7 +36,7 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A saved query: its number, or words of its name. - reads a statement from "
+            help="Number of a saved query, or words of its name. Use - to read a statement from "
             "standard input.",
             autocompletion=_complete,
         ),
@@ -46,19 +46,22 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
         Path | None, typer.Option("--file", "-f", help="Run the statement in this file.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Run every saved query that reads.")
+        bool, typer.Option("--all", help="Run every saved query that only reads.")
     ] = False,
-    show: Annotated[bool, typer.Option("--show", help="Show the SQL; run nothing.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Show the SQL without running it.")] = False,
     limit: Annotated[
         int | None,
         typer.Option(
-            min=1, help=f"Number of rows at most; default {SHOWN_ROWS:,} in a table, else all."
+            min=1,
+            help=f"Maximum number of rows (default: {SHOWN_ROWS:,} in a table, otherwise all).",
         ),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Output CSV.")] = False,
     spreadsheet: Annotated[
         bool,
-        typer.Option("--spreadsheet", help="Output CSV with ' before what would be a formula."),
+        typer.Option(
+            "--spreadsheet", help="Output CSV with ' before values that would run as a formula."
+        ),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Run a query that is not the stack's without asking.")
@@ -66,8 +69,8 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
 ) -> Answer | None:
     """List the saved queries, or run one, all, or any statement.
 
-    The stack's own queries run by their numbers or words of their names, and with --all. One that
-    somebody added or changed runs by its whole name, once you have read its statement: it has your
+    Choose one of the stack's own queries by its number or by words of its name. A query that
+    somebody added or changed runs by its full name only, after you have read it: it runs with your
     rights.
 
     Example: workshop query 02
@@ -80,7 +83,10 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
     if sum((bool(name), sql is not None, bool(file), everything)) > 1:
         raise WorkshopError("Use only one of NAME, --sql, --file and --all.", "Leave out the rest")
     if as_csv and (context.as_json or everything):
-        raise WorkshopError("--csv is one table: not for --json or --all.", "Use --json for --all")
+        raise WorkshopError(
+            "--csv outputs one table: do not combine it with --json or --all.",
+            "Use --json for --all",
+        )
     statement = _statement(name, sql, file)
     if statement is not None:
         chosen = [SavedQuery("Statement", "", context.environment.database, statement)]
@@ -109,7 +115,7 @@ def _statement(name: str | None, sql: str | None, file: Path | None) -> str | No
             sql = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise WorkshopError(
-                f"{file} cannot be read: {error}", "Name a file with one SQL statement"
+                f"{file} cannot be read: {error}", "Choose a file with one SQL statement"
             ) from error
     if sql is not None and not sql.strip():
         raise WorkshopError("The statement is empty.", 'workshop query --sql "SELECT 1"')
@@ -168,13 +174,10 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
 
 
 def _cost(result: athena.Result) -> str:
-    """What a query took: its rows, its time, and what Athena bills."""
-    if not result.columns:
-        return f"Done in {result.seconds:.2f} s"
-    number = len(result.rows)
-    rows = f"{'the first ' if result.more else ''}{number:,} row{'' if number == 1 else 's'}"
-    rest = "; there are more: a higher --limit, or --csv for all" if result.more else ""
-    return f"{rows} in {result.seconds:.2f} s, {decimal(result.scanned_bytes)} scanned{rest}"
+    """What a query took, and how to have the rows that are missing."""
+    return result.cost + (
+        "; there are more: a higher --limit, or --csv for all" if result.more else ""
+    )
 
 
 def _print_csv(

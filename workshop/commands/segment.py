@@ -32,7 +32,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     _: Context,
     *,
     first: Annotated[str, typer.Option("--from", help="First UTC day, YYYY-MM-DD.")],
-    days: Annotated[int, typer.Option(min=1, help="How many days; all must be past.")] = 2,
+    days: Annotated[int, typer.Option(min=1, help="Number of days; all must be in the past.")] = 2,
     events: Annotated[
         int | None,
         typer.Option(
@@ -45,9 +45,9 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     write_key: Annotated[
         list[str] | None,
         typer.Option(
-            help="SOURCE=KEY, may be repeated. Without it the environment variable "
-            f"{credentials.variable('website-prod')} and its like, then the file. Others on this "
-            "machine can see a command's options: prefer those."
+            help="SOURCE=KEY; can be repeated. Default: variables such as "
+            f"{credentials.variable('website-prod')}, then the file. Prefer those: other users of "
+            "this machine can see a command's options."
         ),
     ] = None,
     keys_file: Annotated[
@@ -57,7 +57,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
         ),
     ] = None,
     rate: Annotated[
-        int, typer.Option(min=1, help="Events a second, at most. Segment's Unify takes 1,000.")
+        int, typer.Option(min=1, help="Maximum events a second; Segment's Unify accepts 1,000.")
     ] = 1000,
     retries: Annotated[
         int, typer.Option(min=0, help="Retries of one batch; 10 take about three minutes.")
@@ -65,11 +65,11 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     dry_run: Annotated[
         Path | None,
         typer.Option(
-            help="Send nothing; write a new folder as Segment's S3 destination would have."
+            help="Send nothing; write a new folder in the layout of Segment's S3 destination."
         ),
     ] = None,
 ) -> Answer:
-    """Send simulated days in the shop to Segment.
+    """Send simulated shop events for past days to Segment.
 
     The events are those that seed writes for the same days. They go to website-prod, android-prod
     and ios-prod; events of the shop's emails go to email-prod if that has a key. Run it again to
@@ -94,7 +94,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     if outcome.error:
         failure = WorkshopError(
             f"{outcome.error}. {_result(outcome)}; the rest was not sent.",
-            "Fix the cause, then run the same command again: Segment drops what it has already",
+            "Fix the cause, then run the same command again: Segment drops what it already has",
         )
     counts = {
         source: {"delivered": outcome.delivered[source], "failed": outcome.failed[source]}

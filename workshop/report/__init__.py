@@ -152,6 +152,8 @@ def _inline(path: Path | str) -> Markup:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise WorkshopError(f"What draws the charts is not at {file}.", "make setup") from error
+        raise WorkshopError(
+            f"The chart library is not installed at {file}.", "make setup"
+        ) from error
     # Within a script, the only text that would end it early.
     return Markup(text.replace("</script", "<\\/script"))  # noqa: S704 - project's own files

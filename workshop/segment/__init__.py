@@ -1,1 +1,1 @@
-"""Segment's side of the exercise: a workspace that sets itself up, and events that go into it."""
+"""Segment's side of the exercise: sending simulated events to a workspace."""

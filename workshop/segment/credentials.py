@@ -68,7 +68,7 @@ def write_keys(
 def _read(file: Path | None) -> dict[str, str | None]:
     """Read a file's variables; close the default file to others first."""
     if file and not file.is_file():
-        raise WorkshopError(f"There is no file {file}.", "Name one with NAME=value lines")
+        raise WorkshopError(f"There is no file {file}.", "Choose a file with NAME=value lines")
     path = file or KEYS_FILE
     if not file and FOLDER.is_dir():
         private.make_folder(FOLDER)
@@ -77,7 +77,7 @@ def _read(file: Path | None) -> dict[str, str | None]:
         return dotenv.dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError):
         raise WorkshopError(
-            f"{path} cannot be read as text.", "Write it as UTF-8, a NAME=value on each line"
+            f"{path} cannot be read as text.", "Write it as UTF-8, with one NAME=value per line"
         ) from None
 
 

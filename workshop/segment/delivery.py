@@ -166,7 +166,7 @@ class Delivery:
 
 
 class Pace:
-    """Lets `rate` messages a second pass, and no burst after a stop."""
+    """Limits the rate to `rate` messages a second, without a burst after a pause."""
 
     STEP = 50  # messages between two looks at the clock
 

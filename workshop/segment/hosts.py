@@ -39,7 +39,7 @@ def resolve(host: str) -> tuple[str, str]:
     if bare and url.scheme == "http" and port not in (-1, None) and url.hostname in LOOPBACK:
         return f"http://{url.netloc}", "this machine"
     raise WorkshopError(
-        f"--host {host} is not one of Segment's hosts.",
+        f"--host {host} is not a Segment host.",
         f"Use {' or '.join(f'{name} ({region})' for name, region in TRACKING.items())}, or a "
         "test server on this machine (http://127.0.0.1:PORT)",
     )

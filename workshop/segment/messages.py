@@ -55,7 +55,7 @@ class Composer:
         except RuntimeError as error:
             raise WorkshopError(
                 f"Message {record['messageId']} of {call.source} is larger than 32 KB.",
-                "Segment takes no larger one: make the simulated event smaller",
+                "Segment rejects larger ones: make the simulated event smaller",
             ) from error
         return dict(message)
 

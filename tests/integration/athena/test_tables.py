@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_named_by_the_queries_that_read_it(aws: Aws) -> Non
 
 
 def test_one_record_of_another_shape_is_null_alone(aws: Aws, segment: int) -> None:
-    """PHP writes an empty object as [], and a cart of one product is no array."""
+    """PHP writes an empty object as [], and a cart with one product is not an array."""
     assert segment
     key = "segment-logs/php/1790812800000/1.json"
     aws.put(

@@ -160,7 +160,7 @@ def test_a_line_of_gigabytes_does_not_stop_the_run(live_job: LiveJob, folders: F
 
 
 def test_lines_that_end_in_other_ways_are_not_missing(live_job: LiveJob, folders: Folders) -> None:
-    """Bytes that are not in a line are no reason to look for damage, nor to reject anything."""
+    """Bytes outside of any line must not make the job look for damage or reject anything."""
     records = [event(f"{n}") for n in range(50)]
     folders.put(f"{DAY}/crlf.gz", "\ufeff" + "\r\n".join(records))
     folders.put(f"{DAY}/blank.json", "\n\n\n".join(records))

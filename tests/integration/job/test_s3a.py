@@ -265,7 +265,7 @@ def test_a_run_that_is_ended_leaves_the_csv_and_uploads_that_the_bucket_aborts(
 ) -> None:
     """Personalize would import half a CSV, or S3 bill for uploads that nobody sees.
 
-    The next run deletes what was staged. Uploads that are not completed are no objects: they stay
+    The next run deletes what was staged. Incomplete uploads are not objects: they stay
     until the bucket's rule aborts them, see below.
     """
     bucket, rows = glue.bucket, csv_lines_of(expected.rows)

@@ -21,8 +21,9 @@ PAGES = (
         PROJECT / name
         for name in (
             "README.md",
-            *(f"docs/{name}.md" for name in ("command-line", "organizers", "segment")),
-            *(f"docs/{name}.md" for name in ("other-ways-in", "own-data")),
+            *(f"docs/{name}.md" for name in ("checklist", "command-line", "console")),
+            *(f"docs/{name}.md" for name in ("facilitator", "organizers", "other-ways-in")),
+            *(f"docs/{name}.md" for name in ("own-data", "personalize", "segment")),
         )
     ),
     *sorted((PROJECT / "docs" / "guide").rglob("*.en.md")),
@@ -33,13 +34,18 @@ SESSION = botocore.session.get_session()
 
 
 def commands(*pages: Path) -> Iterator[list[str]]:
-    """The words of each command in the pages' blocks of shell."""
+    """The words of each command in the pages' blocks of shell, and of `workshop` in their text."""
     for page in pages:
-        for block in re.findall(r"```bash\n(.+?)```", page.read_text(), re.DOTALL):
-            for line in block.replace("\\\n", "").splitlines():
-                words = shlex.split(re.sub(r"<[^>]*>", "placeholder", line), comments=True)
-                if words:
-                    yield words
+        text = page.read_text()
+        blocks = re.findall(r"^ *```bash\n(.+?)^ *```", text, re.DOTALL | re.MULTILINE)
+        lines = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
+        lines += re.findall(r"`(workshop [^`\n]+)`", text)
+        for line in lines:
+            # What is kept in a variable is a command, too.
+            command = re.sub(r"^ *[A-Z]+=\$\((.+)\)$", r"\1", line)
+            words = shlex.split(re.sub(r"<[^>]*>", "placeholder", command), comments=True)
+            if words:
+                yield words
 
 
 def of_program(*program: str) -> list[list[str]]:
@@ -60,7 +66,11 @@ def test_the_command_line_takes_it(words: list[str]) -> None:
     """An organizer would read a usage message on the morning of the event."""
     command = typer.main.get_command(app)
     words = with_port([*itertools.takewhile(lambda word: word not in {">", "|", "&&"}, words)])
+    if "--help" in words:  # taken, it would print the help
+        words.remove("--help")
     while isinstance(command, TyperGroup):
+        if not words:  # a group is named, none of its commands
+            return
         name, *words = words
         if name.startswith("-"):  # taken, it would be acted on
             assert name in {option for param in command.params for option in param.opts}

@@ -16,6 +16,7 @@ from release.event_template import body
 from stacks.bucket_contents.construct import GENERATOR
 from stacks.config import REGIONS, WorkshopConfig
 from stacks.etl import HELPER
+from tests.support.guide import blocks
 from tests.support.templates import event_template
 
 SCHEMA = Path(__file__).parent / "contentspec.schema.json"
@@ -23,10 +24,18 @@ TEMPLATE_NAME = "segment-personalize-workshop.template.json"
 # What the guide names and the template does not.
 ELSEWHERE = {
     "!= 1",  # what the reader writes into the script
+    "--host events.eu1.segmentapis.com",  # an option of `workshop send-events`
+    "--local",  # an option of every command
+    "1769817600000",  # a day, as Segment's folders are named
+    "<write key>",  # the reader's own
+    "MyJob",  # the reader's own
+    "arguments.json",  # the reader's own file
+    "dataLocation",  # an argument of Personalize's
+    "describe",  # the first word of several commands
+    "glue_scripts/segment_events_to_csv.py",  # a file of the repository
     "2026-03-01T12:00:00.000Z",  # a timestamp, as an example
     "DROP DATABASE default",  # what undoes a saved query
     "OperationAborted",  # what S3 answers while a bucket's name is not free yet
-    "docs/segment/",  # a folder of the repository
     "interactions.json",  # the reader's own file
     "personas-events-source",  # a source that the sample data has nothing of
     "primary",  # the workgroup that every account has
@@ -142,6 +151,8 @@ def test_every_name_in_the_guide_is_in_the_template(
     packed = (file.read_text(encoding="utf-8") for file in (GENERATOR, HELPER))
     known = " ".join((text, *packed, WorkshopConfig.stack_name, *REGIONS))
     named = {code for text in pages.values() for code in re.findall(r"`([^`\n]+)`", text)}
+    # Commands and options are held by test_commands_of_the_pages.py.
+    named = {code for code in named if not code.startswith(("workshop ", "make "))}
     assert len(named) > 40
     assert {name for name in named if name not in known} == ELSEWHERE
 
@@ -151,14 +162,39 @@ def test_the_guide_leads_to_everything(
 ) -> None:
     """Something that is deployed would never be shown, or a download be missing."""
     text = "\n".join(pages.values())
+    assert "<details" not in text
+    assert text.count("::::expand{header=") * 2 == text.count("::::")
     for resource in resolved(template)["Resources"].values():
         shown = resource["Properties"].get("Name", "")
         assert shown in text
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert links
     for link in links:
-        assert link.startswith("/static/")
-        assert (package / link[1:]).is_file()
+        path, _, _ = link.removeprefix("/").partition("#")
+        page = path.removesuffix("/") in pages
+        assert link.startswith("/")
+        assert page or (path.startswith("static/") and (package / path).is_file()), link
+    shown = {Path(link).name for link in links if link.startswith("/static/")}
+    brought = {path.name for path in (package / "static").iterdir()}
+    assert brought - shown == {"participant-policy.json"}
+
+
+def test_the_job_made_by_hand_is_the_stacks_job(template: dict[str, Any]) -> None:
+    """A run of it would fail for an argument that is missing, or write somewhere else."""
+    job = resolved(template)["Resources"]["EtlJob"]["Properties"]
+    given = json.dumps(job["DefaultArguments"])
+    given = re.sub(r'\{"Fn::Sub": ("[^"]+")\}', r"\1", given)
+    given = given.replace("${DataBucket}", "personalize-data-<account id>")
+    expected = json.loads(given.replace("${AWS::Region}", "<region>"))
+    (arguments,) = (block for block in map(json.loads, blocks("json")) if "--conf" in block)
+    assert arguments == expected
+    (command,) = (block for block in blocks("bash") if "create-job" in block)
+    options = ("GlueVersion", "WorkerType", "NumberOfWorkers", "Timeout")
+    assert all(f" {job[name]} " in command for name in options)
+    script = job["Command"]["ScriptLocation"]["Fn::Sub"].replace(
+        "${DataBucket}", "personalize-data-<account id>"
+    )
+    assert f"Name={job['Command']['Name']},PythonVersion=3,ScriptLocation={script} " in command
 
 
 def resolved(value: Any) -> Any:  # noqa: ANN401 - a template's value is anything

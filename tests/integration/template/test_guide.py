@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from release.event_package import DIAGRAMS
+from release.event_package import DIAGRAMS, GUIDE
+from release.pictures import PICTURES as TAKEN
 from stacks.bucket_contents.simulated_shop import log_files
 from stacks.etl import SCRIPT
 from tests.support import PROJECT, reference
@@ -110,7 +111,18 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
         f"{devices} devices came {sessions} times",
     ):
         assert said in explore
+    counted = Counter(verdict(record) for record in data.records)
+    messages = {
+        one: len({r.event["messageId"] for r in data.records if verdict(r) == one})
+        for one in counted
+    }
+    check = PAGES["70-check-the-csv"]
+    assert table(check, "verdict | records | messages") == [
+        [name, str(number), str(messages[name])] for name, number in counted.most_common()
+    ]
     visitors = answers.visitors_and_duplicates(data)
+    repeated = sum(int(str(duplicates)) for _, _, duplicates, _ in visitors)
+    assert f"duplicates of all kinds of events, {repeated} of" in check
     assert all(20 <= int(str(percent)) <= 30 for *_, percent in visitors)  # "a quarter"
     log, csv = blocks("text")
     assert accounting(log) == result.accounting
@@ -121,7 +133,6 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
             for one in data.interactions[:3]
         ),
     ]
-    check = PAGES["70-check-the-csv"]
     orders = answers.interactions_by_type(data)[-1][1]
     item, count, *_ = answers.top_items(data)[0]
     ((rows, users, enough, _, _),) = answers.enough_to_train(data)
@@ -133,6 +144,14 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     ):
         assert said in check
     assert len(answers.interactions_by_day(data)) == 30  # as the page says
+
+
+def verdict(record: answers.Record) -> str:
+    """What the guide's statement says of a record of the sample logs."""
+    event = record.event
+    if event.get("event") not in reference.EVENTS:
+        return "other event"
+    return "kept" if event["userId"] else "no userId"
 
 
 def accounting(log: str) -> dict[str, Any]:
@@ -152,7 +171,7 @@ def accounting(log: str) -> dict[str, Any]:
 
 def test_the_schema_is_the_csvs() -> None:
     """The import would fail on the last page. The types are those that Personalize documents."""
-    (schema,) = map(json.loads, blocks("json"))
+    (schema,) = (block for block in map(json.loads, blocks("json")) if "fields" in block)
     assert [field["name"] for field in schema["fields"]] == HEADER
     assert {field["name"]: field["type"] for field in schema["fields"]} == {
         **dict.fromkeys(HEADER, "string"),
@@ -160,6 +179,55 @@ def test_the_schema_is_the_csvs() -> None:
     }
     assert (schema["type"], schema["name"]) == ("record", "Interactions")
     assert (schema["namespace"], schema["version"]) == ("com.amazonaws.personalize.schema", "1.0")
+
+
+@pytest.mark.parametrize("sql", blocks("sql"))
+def test_sql_is_a_saved_query_as_it_is_or_is_run(sql: str) -> None:
+    """A participant would compare two statements that differ, or run one that nobody has tried."""
+    saved = [
+        re.sub(r"^-- .+\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE).replace(
+            "${DataBucket}", "personalize-data-<account id>"
+        )
+        for path in (PROJECT / "athena").glob("*.sql")
+    ]
+    # Those that a participant of tests/end_to_end runs.
+    own = ("default.two_traits", "default.segment_logs", "AS verdict", "products IS NOT NULL\n")
+    assert textwrap.dedent(sql) in saved or any(words in sql for words in own)
+
+
+def test_every_saved_query_is_on_a_page() -> None:
+    """Somebody who reads would have to open the console to see what a query does."""
+    pages = "\n".join(PAGES.values())
+    for path in (PROJECT / "athena").glob("*.sql"):
+        name = re.findall(r"^-- name: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert f"`{name[0]}`" in pages
+
+
+LESSON = [name for name in PAGES if name != "guide"]
+
+
+@pytest.mark.parametrize("name", LESSON)
+def test_a_page_has_its_parts(name: str) -> None:
+    """A participant would not know how long it takes, what to look for, or what to do if not."""
+    text = PAGES[name]
+    assert re.search(r"^\*\*Time:\*\* .+\*\*Goal:\*\* ", text, re.MULTILINE | re.DOTALL)
+    assert "**You should see**" in text or "You should see" in text
+    assert text.count("\n## Check yourself\n") == 1
+    question = text.partition("\n## Check yourself\n")[2]
+    assert '<details markdown="1">\n<summary>Answer</summary>\n\n' in question
+    assert text.count('<details markdown="1">') == text.count("\n\n</details>\n")
+
+
+def test_the_pages_lead_from_one_to_the_next() -> None:
+    """On a code host nothing else does."""
+    ways_in = LESSON[:3]
+    after = [*LESSON[3:], None]
+    for name in LESSON:
+        last = PAGES[name].rstrip().rpartition("\n\n")[2]
+        links = re.findall(r"\(\.\./([^)]*)index\.en\.md\)", last)
+        assert "" in links  # the overview
+        following = after[0] if name in ways_in else after[after.index(name) + 1]
+        assert following is None or f"{following}/" in links
 
 
 def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
@@ -195,3 +263,28 @@ def test_the_diagrams_are_drawn_from_their_source(source: Path) -> None:
     assert not re.search(r"""(href|src)=["'](?!#)|url\(["']?http""", drawn)
     pages = (PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md"))
     assert any(f"diagrams/{source.stem}.svg)" in page.read_text() for page in pages)
+
+
+PICTURES = sorted((GUIDE / "pictures").iterdir())
+MOST_BYTES, LEAST_POINTS = 80_000, 12
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.name)
+def test_a_picture_is_described_labelled_and_readable(picture: Path) -> None:
+    """Readers would take the local console for AWS's, or could not read a drawing on a phone."""
+    pattern = rf"!\[([^]]+)\]\(\.\./pictures/{re.escape(picture.name)}\)\n\n\*(.+?)\*\n"
+    shown = [found for page in PAGES.values() for found in re.findall(pattern, page, re.DOTALL)]
+    assert shown
+    label = "Drawing of" if picture.suffix == ".svg" else "The local console"
+    assert all(len(alt) > len(label) and caption.startswith(label) for alt, caption in shown)
+    assert picture.stat().st_size < MOST_BYTES
+    if picture.suffix == ".svg":
+        drawn = picture.read_text(encoding="utf-8")
+        assert "@media (prefers-color-scheme: dark)" in drawn
+        assert min(map(int, re.findall(r"font: (\d+)px", drawn))) >= LEAST_POINTS
+        assert re.findall(r"(?:href|src)=|url\(", drawn) == []
+
+
+def test_the_command_takes_every_picture_of_the_console() -> None:
+    """One that no command takes would age."""
+    assert {path.stem for path in PICTURES if path.suffix == ".webp"} == set(TAKEN)

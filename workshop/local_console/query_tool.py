@@ -1,0 +1,158 @@
+"""The saved queries, an editor, and what Athena answers."""
+
+import itertools
+from typing import TYPE_CHECKING
+
+from nicegui import run, ui
+
+from workshop import athena, queries
+from workshop.account import Account
+from workshop.athena import Execution, Result
+from workshop.environment import Environment
+from workshop.local_console import chart
+from workshop.local_console.parts import text
+from workshop.local_console.runner import Runner
+from workshop.queries import SavedQuery
+
+if TYPE_CHECKING:
+    from workshop.local_console.page import Page
+
+_SHOWN_ROWS, _SHOWN_OTHERS, _SHOWN_EXECUTIONS = 1000, 50, 20
+_LONGEST_CELL, _LONGEST_NAME = 500, 80
+_IS_DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
+# A button: Quasar's own header takes no key.
+_HEADER = '<q-th :props="props"><button type="button">{{ props.col.label }}</button></q-th>'
+_CELL = '<q-td :props="props" :title="props.value">{{ props.value }}</q-td>'
+
+
+async def show_queries(page: "Page", environment: Environment) -> None:
+    """Show the tool; a query that the page's address names goes on."""
+    account, run_id = page.place.account, page.params.get("run")
+    saved = await run.io_bound(_saved, account, environment)
+    shown = await run.io_bound(athena.look, account, run_id) if run_id else None
+    number = page.params.get("query") or min(page.step.queries, default="")
+    chosen = [q for q in saved.values() if (q.sql == shown.sql if shown else q.number == number)]
+    is_dark = await ui.run_javascript(_IS_DARK)
+    tool = _Queries(page, environment, saved, [*chosen, *saved.values()][0], is_dark=is_dark)
+    if shown:
+        await tool.reopen(shown)
+    await tool.show_past()
+
+
+def _saved(account: Account, environment: Environment) -> dict[str, SavedQuery]:
+    others = itertools.islice(queries.others(account, environment), _SHOWN_OTHERS)
+    return {query.name: query for query in [*queries.own(account, environment), *others]}
+
+
+class _Queries(Runner[Execution]):
+    pause = 0.3
+
+    def __init__(
+        self,
+        page: "Page",
+        environment: Environment,
+        saved: dict[str, SavedQuery],
+        chosen: SavedQuery,
+        *,
+        is_dark: bool,
+    ) -> None:
+        super().__init__(page, environment)
+        self._saved = saved
+        text("h2", "Queries")
+        self._choice = ui.select(
+            [*saved], label="Saved query", value=chosen.name, on_change=self._choose
+        )
+        self._about = text("p", chosen.description, "quiet")
+        theme = "vscodeDark" if is_dark else "vscodeLight"
+        keys = {"Mod-Enter": self.run}
+        self._editor = ui.codemirror(chosen.sql, language="SQL", theme=theme, keymap=keys)
+        self._editor.props('data-label="SQL statement"').line_wrapping = True
+        self.controls()
+        databases = sorted({environment.database, "default", chosen.database})
+        with self.bar:
+            self._database = ui.select(databases, label="Database", value=chosen.database)
+        text("p", "Ctrl+Enter runs the statement. Escape, then Tab leaves the editor.", "quiet")
+        self.past("Recent queries")
+
+    async def reopen(self, execution: Execution) -> None:
+        """Show a query that runs or ran, and its statement."""
+        self._editor.value, self._database.value = execution.sql, execution.database
+        await self.follow(execution.id)
+
+    def _choose(self) -> None:
+        query = self._saved[self._choice.value]
+        self._editor.value, self._database.value = query.sql, query.database
+        self._about.set_text(query.description)
+        self.page.remember(query=query.number)
+
+    async def start(self) -> str:
+        """Start the statement in the editor."""
+        sql, database = self._editor.value, self._database.value
+        return await run.io_bound(athena.start, self.account, self.environment, sql, database)
+
+    def stop(self, run_id: str) -> None:
+        """Stop it."""
+        athena.stop(self.account, run_id)
+
+    def look(self, run_id: str) -> Execution:
+        """Look at it."""
+        return athena.look(self.account, run_id)
+
+    async def show_progress(self, found: Execution) -> None:
+        """There is none but its state."""
+
+    async def show(self, found: Execution) -> None:
+        """Show the first rows."""
+        if found.state == "SUCCEEDED":
+            result = await run.io_bound(athena.fetch, self.account, found, _SHOWN_ROWS)
+            self.state.set_text(result.cost)
+            _draw(found, result)
+
+    async def show_past(self) -> None:
+        """List what ran last in the workgroup, and tick the saved queries that have succeeded."""
+        ran = await run.io_bound(athena.history, self.account, self.environment)
+        succeeded = {one.sql for one in ran if one.state == "SUCCEEDED"}
+        self._choice.set_options(
+            {
+                name: f"✓ {name}" if query.sql in succeeded else name
+                for name, query in self._saved.items()
+            },
+            value=self._choice.value,
+        )
+        names = {query.sql: name for name, query in self._saved.items()}
+        self.list_past(
+            (one, names.get(one.sql, " ".join(one.sql.split())[:_LONGEST_NAME]), one.submitted)
+            for one in ran[:_SHOWN_EXECUTIONS]
+        )
+
+
+def _draw(execution: Execution, result: Result) -> None:
+    """Show the rows as a table that a column's name sorts, and as a chart where they have one."""
+    if options := chart.of_result(result):
+        drawn = ui.echart(options, renderer="svg").classes("chart").props("role=img")
+        drawn.props["aria-label"] = f"Chart of {', '.join(result.columns)}, as in the table"
+    columns = [
+        {
+            "name": str(index),
+            "field": str(index),
+            "label": name,
+            "sortable": True,
+            "align": "right" if kind in chart.NUMBERS else "left",
+        }
+        for index, (name, kind) in enumerate(zip(result.columns, result.types, strict=True))
+    ]
+    rows = [
+        {"key": key, **{str(i): _shown(value) for i, value in enumerate(record.values())}}
+        for key, record in enumerate(result.records())
+    ]
+    if columns:
+        table = ui.table(columns=columns, rows=rows, row_key="key").classes("rows")
+        table.props('flat bordered dense virtual-scroll no-data-label="No rows"')
+        table.add_slot("header-cell", _HEADER)
+        table.add_slot("body-cell", _CELL)
+    if execution.location.endswith(".csv"):
+        ui.link("Download CSV", f"/answers/{execution.id}.csv")
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, int | float) else str(value or "")[:_LONGEST_CELL]
