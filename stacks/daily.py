@@ -69,7 +69,7 @@ class Daily(Construct):
                 mail,
                 "No dead-letter queue",
                 ["Serverless-SNSRedrivePolicy"],
-                "SNS tries a mail again for hours; a run that nobody hears of is among the job's runs",
+                "SNS tries for hours; a run that nobody hears of is among the job's runs",
             )
         job, state = (
             events.EventField.from_path(f"$.detail.{name}") for name in ("jobName", "state")
@@ -105,6 +105,6 @@ class Daily(Construct):
             failed,
             "No dead-letter queue",
             ["Serverless-EventBusDLQ"],
-            "EventBridge tries for a day to publish; the failed run stays among the job's runs, and "
+            "EventBridge tries for a day; the failed run stays among the job's runs, and "
             "nobody would look into a queue",
         )
