@@ -196,6 +196,13 @@ class SegmentEtl(Construct):
             "The job reads every raw log, and owns the folders that it writes: its output's, the "
             "staging folder beside it, and that of the records that it rejects",
         )
+        named = '{"Fn::Select":[1,{"Fn::Split":["s3://",{"Ref":"ExistingLogs"}]}]}'
+        acknowledge(
+            read_existing,
+            "Objects named by patterns",
+            [f"AwsSolutions-IAM5[Resource::{arn}{named}/*]"],
+            "The job reads every log of the folder that was named, and may do nothing else there",
+        )
         acknowledge(
             self.job,
             "No security configuration with a KMS key",
