@@ -37,8 +37,6 @@ ELSEWHERE = {
     "DROP DATABASE default",  # what undoes a saved query
     "OperationAborted",  # what S3 answers while a bucket's name is not free yet
     "interactions.json",  # the reader's own file
-    "workshop personalize import",  # of the project, for who is on their own
-    "workshop personalize teardown",  # likewise
     "personas-events-source",  # a source that the sample data has nothing of
     "primary",  # the workgroup that every account has
     "rejected/run-<number>/accounting.json",  # what a run of the job writes
