@@ -76,12 +76,10 @@ class Console:
         self.process.communicate(timeout=30)
 
     @contextmanager
-    def opened(
-        self, path: str = "", *, scheme: Scheme = "light", width: int = WIDE
-    ) -> Iterator[Page]:
+    def opened(self, path: str = "", *, scheme: Scheme = "light") -> Iterator[Page]:
         """Open a tab of a browser that has the key."""
         context = self.browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}
+            color_scheme=scheme, viewport={"width": WIDE, "height": 900}
         )
         context.set_default_timeout(30_000)
         context.on("request", lambda request: self.requests.append(request.url))
