@@ -223,6 +223,15 @@ def test_a_console_that_was_restarted_is_found_again(console: Console) -> None:
         run_saved(page, "02")
 
 
+def test_it_is_found_by_its_address(console: Console) -> None:
+    """A second console on the same port, or a lost address, would end in a traceback."""
+    command = console.checkout.run
+    assert command("open", "console").stdout.strip() == console.url
+    refused = command("console", "--listen", str(console.port), code=1).stderr
+    assert f"Port {console.port} is in use" in refused
+    assert "open console" in refused
+
+
 @pytest.mark.usefixtures("console")
 def test_on_an_account_it_says_which_and_asks(
     checkout: Checkout,
