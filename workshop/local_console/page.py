@@ -1,10 +1,11 @@
 """One page of the console: the guide at one side, what its step needs at the other."""
 
+from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from nicegui import run, ui
+from nicegui import ui
 
 from workshop import progress
 from workshop.environment import Environment, InProgressError, MissingError
@@ -85,7 +86,7 @@ class Page:
 
     async def mark(self, environment: Environment) -> None:
         """Tick the steps that are done, by what is in the account."""
-        done = await run.io_bound(progress.look, self.place.account, environment)
+        done = await to_thread(progress.look, self.place.account, environment)
         for step in self._steps:
             if step.is_done(done):
                 self._tick(step)
@@ -113,11 +114,11 @@ class Page:
     async def _load(self) -> None:
         """Fill the page in: what is slow is not waited for before it is shown."""
         try:
-            where = await run.io_bound(str, self.place.account)
+            where = await to_thread(str, self.place.account)
             is_real = not self.place.account.embedded
             self._where.set_text(f"You are working on {where}" if is_real else where)
             self._where.classes("danger" if is_real else "")
-            environment = await run.io_bound(self.place.environment)
+            environment = await to_thread(self.place.environment)
             self.panel.clear()
             with self.panel:
                 await TOOLS[self._tool](self, environment)
@@ -141,7 +142,7 @@ class Page:
         """Say when the account does not answer any more; load the page again when it does."""
         was_away = bool(self._alert.default_slot.children)
         try:
-            await run.io_bound(self.place.look)
+            await to_thread(self.place.look)
         except ERRORS as error:
             self._alert.clear()
             with self._alert:

@@ -1,9 +1,10 @@
 """The saved queries, an editor, and what Athena answers."""
 
 import itertools
+from asyncio import to_thread
 from typing import TYPE_CHECKING
 
-from nicegui import run, ui
+from nicegui import ui
 
 from workshop import athena, queries
 from workshop.account import Account
@@ -28,8 +29,8 @@ _CELL = '<q-td :props="props" :title="props.value">{{ props.value }}</q-td>'
 async def show_queries(page: "Page", environment: Environment) -> None:
     """Show the tool; a query that the page's address names goes on."""
     account, run_id = page.place.account, page.params.get("run")
-    saved = await run.io_bound(_saved, account, environment)
-    shown = await run.io_bound(athena.look, account, run_id) if run_id else None
+    saved = await to_thread(_saved, account, environment)
+    shown = await to_thread(athena.look, account, run_id) if run_id else None
     number = page.params.get("query") or min(page.step.queries, default="")
     chosen = [q for q in saved.values() if (q.sql == shown.sql if shown else q.number == number)]
     is_dark = await ui.run_javascript(_IS_DARK)
@@ -63,9 +64,12 @@ class _Queries(Runner[Execution]):
             [*saved], label="Saved query", value=chosen.name, on_change=self._choose
         )
         self._about = text("p", chosen.description, "quiet")
-        theme = "vscodeDark" if is_dark else "vscodeLight"
-        keys = {"Mod-Enter": self.run}
-        self._editor = ui.codemirror(chosen.sql, language="SQL", theme=theme, keymap=keys)
+        self._editor = ui.codemirror(
+            chosen.sql,
+            language="SQL",
+            theme="vscodeDark" if is_dark else "vscodeLight",
+            keymap={"Mod-Enter": self.run},
+        )
         self._editor.props('data-label="SQL statement"').line_wrapping = True
         self.controls()
         databases = sorted({environment.database, "default", chosen.database})
@@ -88,7 +92,7 @@ class _Queries(Runner[Execution]):
     async def start(self) -> str:
         """Start the statement in the editor."""
         sql, database = self._editor.value, self._database.value
-        return await run.io_bound(athena.start, self.account, self.environment, sql, database)
+        return await to_thread(athena.start, self.account, self.environment, sql, database)
 
     def stop(self, run_id: str) -> None:
         """Stop it."""
@@ -104,13 +108,13 @@ class _Queries(Runner[Execution]):
     async def show(self, found: Execution) -> None:
         """Show the first rows."""
         if found.state == "SUCCEEDED":
-            result = await run.io_bound(athena.fetch, self.account, found, _SHOWN_ROWS)
+            result = await to_thread(athena.fetch, self.account, found, _SHOWN_ROWS)
             self.state.set_text(result.cost)
             _draw(found, result)
 
     async def show_past(self) -> None:
         """List what ran last in the workgroup, and tick the saved queries that have succeeded."""
-        ran = await run.io_bound(athena.history, self.account, self.environment)
+        ran = await to_thread(athena.history, self.account, self.environment)
         succeeded = {one.sql for one in ran if one.state == "SUCCEEDED"}
         self._choice.set_options(
             {
