@@ -59,6 +59,7 @@ class _Job(Runner[JobRun]):
         self.state.set_text("It has not run yet.")
         self._log = ui.log(_SHOWN_LINES).props("role=log tabindex=0")
         self._log.props["aria-label"] = "Log of the run"
+        self._log.set_visibility(False)
         self.past("Past runs")
 
     async def start(self) -> str:
@@ -84,6 +85,7 @@ class _Job(Runner[JobRun]):
         if found.id != self._shown:
             self._shown, self._printed = found.id, Log()
             self._log.clear()
+            self._log.set_visibility(True)
             self._tails = [
                 LogTail(self.account, job.log_group(self.environment, stream), found.id)
                 for stream in ("output", "error")
