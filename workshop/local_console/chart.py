@@ -63,7 +63,7 @@ def _bars(
             "containLabel": True,
         },
         "tooltip": {"trigger": "axis"},
-        "legend": {"show": len(series) > 1},
+        "legend": {"show": len(series) > 1, "top": 0},
         "series": [
             {"type": "bar", "name": name, "data": data, "stack": stack}
             for name, data in series.items()
