@@ -1,8 +1,8 @@
 -- name: 06 Events a day by source
 -- description: A file's path names its source and UTC day. Duplicates count once.
 SELECT
-  split_part("$path", '/', 5) AS source,
-  date(from_unixtime(TRY_CAST(split_part("$path", '/', 6) AS bigint) / 1000)) AS day,
+  element_at(split("$path", '/'), -3) AS source,
+  date(from_unixtime(TRY_CAST(element_at(split("$path", '/'), -2) AS bigint) / 1000)) AS day,
   count(DISTINCT messageId) AS events
 FROM segment_logs
 WHERE "$path" LIKE '%00000/%'

@@ -2,7 +2,7 @@
 -- description: Devices that clicked a product; of those, who added one; of those, who ordered.
 WITH devices AS (
   SELECT
-    split_part("$path", '/', 5) AS source,
+    element_at(split("$path", '/'), -3) AS source,
     bool_or(event = 'Product Clicked') AS clicked,
     bool_or(event = 'Product Added') AS added,
     bool_or(event = 'Order Completed') AS ordered

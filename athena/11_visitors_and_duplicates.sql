@@ -1,7 +1,7 @@
 -- name: 11 Visitors and duplicates
 -- description: Messages that came twice, and the share of records without a userId.
 SELECT
-  split_part("$path", '/', 5) AS source,
+  element_at(split("$path", '/'), -3) AS source,
   count(*) AS records,
   count(*) - count(DISTINCT messageId) AS duplicates,
   100 * count_if(userId IS NULL) / count(*) AS anonymous_percent

@@ -8,7 +8,6 @@ policies decide here what they would decide on AWS.
 
 import contextvars
 import json
-import os
 import secrets
 import subprocess
 import tempfile
@@ -19,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded_aws import hooks, role_session
@@ -263,6 +260,27 @@ class _Run:
                 **({"ErrorMessage": message} if message else {}),
             }
             self._record["JobRunState"] = state  # last: who waits for it reads the rest
+        self._tell(state, message)
+
+    def _tell(self, state: str, message: str) -> None:
+        """Send EventBridge the event of a run that has ended.
+
+        Source: AWS Glue Developer Guide, "Automating AWS Glue with EventBridge events".
+        """
+        detail = {
+            "jobName": self._job["Name"],
+            "severity": "INFO" if state == "SUCCEEDED" else "ERROR",
+            "state": state,
+            "jobRunId": self._record["Id"],
+            "message": message or f"Job run {state.lower()}",
+        }
+        entry = {
+            "Source": "aws.glue",
+            "DetailType": "Glue Job State Change",
+            "Detail": json.dumps(detail),
+            "Resources": [],
+        }
+        hooks.eventbridge.put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 @dataclass(frozen=True)
@@ -277,13 +295,9 @@ def _role_session(role: str) -> _RoleSession:
     Args:
         role: the job's role, its name or its ARN.
     """
-    made = role_session.assume(hooks.responses.get_account_id(), role, "GlueJobRunnerSession")
-    as_role = boto3.session.Session(*made, hooks.responses.get_region())
-    endpoint = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
-    config = Config(proxies={}, s3={"addressing_style": "path"})
+    name = "GlueJobRunnerSession"
     return _RoleSession(
-        s3=as_role.client("s3", endpoint_url=endpoint, config=config),
-        logs=as_role.client("logs", endpoint_url=endpoint, config=config),
+        s3=role_session.client("s3", role, name), logs=role_session.client("logs", role, name)
     )
 
 

@@ -42,7 +42,7 @@ class Names:
         yield from (f"{self.module}.{it}" for it in self.names.values() if not hasattr(module, it))
 
 
-app = Names("app", "AUTH app _credential_failure _request_account_scope")
+app = Names("app", "AUTH SERVICE_HANDLERS app _credential_failure _request_account_scope")
 athena = Names(
     "services.athena",
     "_Cursor _CreateTable _create_named_query _delete_named_query _delete_workgroup "
@@ -55,17 +55,21 @@ cloudformation = Names(
     "_RESOURCE_HANDLERS _custom_resource_create _custom_resource_delete _delete_predecessor",
 )
 cloudwatch = Names("services.cloudwatch", "_store_datum")
+eventbridge = Names("services.eventbridge", "_put_events")
+firehose = Names("services.firehose", "_deliver_to_s3")
 glue = Names(
     "services.glue",
     "_batch_stop_job_run _create_database _create_table _databases _delete_database _delete_table "
     "_get_job_runs _job_runs _jobs _start_job_run _tables",
 )
-iam = Names("services.iam", "_attach_role_policy _create_role")
-iam_actions = Names("core.iam_actions", "extract_resource_arn identity_denial_message")
+iam = Names("services.iam", "_attach_role_policy _create_role _roles")
+iam_actions = Names(
+    "core.iam_actions", "SERVICE_TO_IAM_NAMESPACE extract_resource_arn identity_denial_message"
+)
 iam_evaluator = Names(
     "core.iam_evaluator",
-    "AuthError CredentialResolutionError _conditions_met _resolve_condition_key enforce "
-    "pin_request_caller resolve_credential",
+    "AuthError CredentialResolutionError EvalContext _conditions_met _resolve_condition_key "
+    "enforce evaluate_resource_policy pin_request_caller resolve_credential",
 )
 lambda_functions = Names(
     "services.lambda_svc", "execution_credentials invalidate_worker release_worker"
@@ -78,10 +82,11 @@ responses = Names(
     "error_response_json get_account_id get_region json_response request_scope "
     "set_request_account_id",
 )
-router = Names("core.router", "_KNOWN_AWS_SERVICE_NAMES extract_access_key_id")
+router = Names("core.router", "SERVICE_PATTERNS _KNOWN_AWS_SERVICE_NAMES extract_access_key_id")
 s3 = Names(
     "services.s3",
-    "_bucket_owner_account _buckets _delete_bucket _get_object_data _put_object",
+    "_bucket_owner_account _buckets _delete_bucket _get_object_data _put_object "
+    "bucket_policy_for_arn",
 )
 sigv4 = Names(
     "core.sigv4",

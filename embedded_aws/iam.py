@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.session import Session
 
-from embedded_aws import hooks
+from embedded_aws import hooks, personalize_model
 
 Request = Mapping[str, Any]
 
@@ -33,16 +33,33 @@ def require(action: str, resource: str, **context: str) -> None:
     Raises:
         AccessDeniedError: the caller's policies do not allow it, or a policy denies it.
     """
-    if not hooks.app.AUTH:
-        return
     service = action.partition(":")[0]
     keys: dict[str, Any] = {f"{service}:{name}": value for name, value in context.items()}
     # Source: Amazon Athena User Guide, "Use CalledVia context keys for Athena".
     keys["aws:CalledVia"] = ["athena.amazonaws.com"]
+    _require(action, resource, keys)
+
+
+def require_pass_role(role: str, service: str) -> None:
+    """Evaluate whether the caller may hand a role to a service.
+
+    Args:
+        role: its ARN.
+        service: the service's principal, such as `personalize.amazonaws.com`.
+
+    Raises:
+        AccessDeniedError: as `require`.
+    """
+    _require("iam:PassRole", role, {"iam:PassedToService": service})
+
+
+def _require(action: str, resource: str, keys: dict[str, Any]) -> None:
+    if not hooks.app.AUTH:
+        return
     denied = hooks.iam_evaluator.enforce(
         _access_key.get(),
         action,
-        service,
+        action.partition(":")[0],
         hooks.responses.get_region(),
         resource_arn=resource,
         service_context=keys,
@@ -84,8 +101,9 @@ def _name_resources() -> None:
     Source: docs.aws.amazon.com, CloudWatch Logs API reference, LogGroup, `arn`.
 
     Athena calls that name a query by its id are evaluated on the query's workgroup, those that
-    name a data catalog on it; Glue calls on the table, database or job that they name.
-    Source: docs.aws.amazon.com, service authorization reference, Amazon Athena and AWS Glue.
+    name a data catalog on it; Glue calls on the table, database or job that they name, and
+    Personalize calls on what they name or make.
+    Source: docs.aws.amazon.com, service authorization reference, of these services.
 
     A bucket's account is the one that it is in, not the caller's (`aws:ResourceAccount`), and a
     condition may compare with the caller's account (`${aws:PrincipalAccount}`).
@@ -167,4 +185,4 @@ def _in_glue(operation: str, request: Request) -> str | None:
     return f"job/{jobs[0]}" if jobs else None
 
 
-_NAMED = {"athena": _in_athena, "glue": _in_glue}
+_NAMED = {"athena": _in_athena, "glue": _in_glue, "personalize": personalize_model.resource}

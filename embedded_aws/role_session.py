@@ -1,7 +1,11 @@
 """The credentials by which a service of the embedded AWS acts as a role."""
 
+import os
 import secrets
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
 
 from embedded_aws import hooks
 
@@ -36,3 +40,18 @@ def assume(account: str, role: str, name: str) -> RoleCredentials:
         },
     )
     return made
+
+
+def client(service: Any, role: str, name: str) -> Any:
+    """Make a client of the embedded AWS that acts as a role of the caller's account.
+
+    Args:
+        service: such as `s3`.
+        role: the role, its name or its ARN.
+        name: what the session is called in the caller's ARN.
+    """
+    made = assume(hooks.responses.get_account_id(), role, name)
+    session = boto3.session.Session(*made, hooks.responses.get_region())
+    endpoint = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
+    config = Config(proxies={}, s3={"addressing_style": "path"})
+    return session.client(service, endpoint_url=endpoint, config=config)

@@ -33,6 +33,8 @@ from workshop.processes import inherited_environment
 HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 10
+# What its user can set, besides the port.
+SETTINGS = ("PERSONALIZE_STAGE_SECONDS",)
 LEAST_FREE_BYTES = 50 * 1024**2  # less than it writes until it answers
 
 
@@ -128,13 +130,14 @@ class EmbeddedAws:
         for file in (self.log, self._state):
             file.unlink(missing_ok=True)
             file.touch(mode=0o600)
+        given = {name: os.environ[name] for name in SETTINGS if name in os.environ}
         with self.log.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", self.module, str(self.folder), str(self.port)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env=inherited_environment(),
+                env=inherited_environment() | given,
                 start_new_session=True,
                 cwd=Path(__file__).parent.parent,
             )
@@ -230,11 +233,13 @@ async def _serve(port: int) -> None:
         athena,
         cloudformation,
         cloudwatch,
+        firehose,
         glue,
         hooks,
         iam,
         lambda_functions,
         organizations,
+        personalize,
     )
     from embedded_aws.gate import Gate
 
@@ -242,10 +247,12 @@ async def _serve(port: int) -> None:
     athena.install()
     cloudformation.install()
     cloudwatch.install()
+    firehose.install()
     glue.install()
     iam.install()
     lambda_functions.install()
     organizations.install()
+    personalize.install()
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.graceful_timeout = 1

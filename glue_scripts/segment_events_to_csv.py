@@ -27,8 +27,8 @@ FILTERED = (OTHER_EVENT, NO_USER, NO_SKU)
 NOT_JSON, BAD_TIME, BAD_IDENTIFIER = "not JSON", "unusable timestamp", "unusable identifier"
 REJECTED = (NOT_JSON, BAD_TIME, BAD_IDENTIFIER, *segment_io.FILE_PROBLEMS)
 
-EVENT_SCHEMA = """messageId STRING, userId STRING, event STRING, timestamp STRING,
-    properties STRUCT<sku: STRING, products: ARRAY<STRING>>"""
+EVENT_SCHEMA = """messageId STRING, {user_fields}, event STRING, timestamp STRING,
+    properties STRUCT<{product_fields}, products: ARRAY<STRING>>"""
 # Without this check, a cast would also accept "2024" and "T10:00" (today!).
 ISO_8601 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?\z"
 YEAR_2000 = 946_684_800  # seconds since 1970
@@ -41,8 +41,8 @@ def main() -> None:
     args = segment_io.arguments(sys.argv)
 
     def judge(lines: DataFrame, latest: int) -> DataFrame:
-        events = parse(lines)
-        records = decide(events, args.supported_events, latest)
+        events = parse(lines, args)
+        records = decide(events, args, latest)
         return count_once(records)
 
     with segment_io.Run(args) as run:
@@ -55,17 +55,18 @@ def main() -> None:
 # Step 1: parse
 
 
-def parse(lines: DataFrame) -> DataFrame:
+def parse(lines: DataFrame, args: segment_io.Arguments) -> DataFrame:
     """Add the column `json`: the fields that the CSV needs; null if the line is not JSON."""
-    return lines.withColumn("json", segment_io.one_json_object("line", EVENT_SCHEMA))
+    schema = EVENT_SCHEMA.format(**args.schemas)  # "userId STRING" and "sku STRING", usually
+    return lines.withColumn("json", segment_io.one_json_object("line", schema))
 
 
 # Step 2: decide whether to keep a record
 
 
-def decide(events: DataFrame, supported_events: list[str], latest: int) -> DataFrame:
+def decide(events: DataFrame, args: segment_io.Arguments, latest: int) -> DataFrame:
     """Add the column `verdict`: the first rule that applies decides."""
-    is_supported = sf.coalesce(sf.col("json.event").isin(supported_events), sf.lit(False))
+    is_supported = sf.coalesce(sf.col("json.event").isin(args.supported_events), sf.lit(False))
 
     def read(value: Column, name: str) -> Column:  # in other events nothing else is looked at
         return sf.when(is_supported, value).alias(name)
@@ -74,27 +75,27 @@ def decide(events: DataFrame, supported_events: list[str], latest: int) -> DataF
         "*",
         is_supported.alias("is_supported"),
         read(segment_io.text_at("messageId"), "message_id"),
-        read(segment_io.text_at("userId"), "user"),
-        read(segment_io.text_at("properties.sku"), "sku"),
-        read(segment_io.texts_at("properties.products", "sku"), "product_skus"),
+        read(segment_io.texts_at("", args.user_fields), "user"),
+        read(segment_io.texts_at("properties.", args.product_fields), "own"),
+        read(segment_io.texts_of_each("properties.products", args.product_fields), "products"),
         read(seconds("json.timestamp"), "seconds"),
     )
     records = texts.withColumns(
         {
             "message_id": sf.nullif(identifier("message_id"), sf.lit(segment_io.UNREADABLE)),
-            "user": identifier("user"),
-            "skus": skus("sku", "product_skus"),
+            "user": identifier(*(f"user.{name}" for name in args.user_fields)),
+            "items": items(sf.col("own"), "products", args),
         }
     )
     in_time = sf.coalesce(sf.col("seconds").between(YEAR_2000, latest), sf.lit(False))
-    identifiers = sf.array_append("skus", sf.col("user"))
+    identifiers = sf.array_append("items.id", sf.col("user"))
     verdict = (
         sf.when(sf.isnotnull("problem"), sf.col("problem"))
         .when(sf.isnull("json") & segment_io.is_blank("line"), None)  # not a record
         .when(sf.isnull("json"), NOT_JSON)
         .when(~sf.col("is_supported"), OTHER_EVENT)
         .when(sf.isnull("user"), NO_USER)
-        .when(sf.size("skus") == 0, NO_SKU)
+        .when(sf.size("items") == 0, NO_SKU)
         .when(~in_time, BAD_TIME)
         .when(sf.exists(identifiers, lambda text: text.rlike(UNUSABLE)), BAD_IDENTIFIER)
         .otherwise(KEPT)
@@ -102,19 +103,23 @@ def decide(events: DataFrame, supported_events: list[str], latest: int) -> DataF
     return records.withColumn("verdict", verdict)
 
 
-def identifier(text: Column | str) -> Column:
-    """A text without the blanks around it; null if it is empty, a JSON object or an array."""
-    text = sf.trim(text)
-    return sf.when((text != "") & ~segment_io.is_nested_json(text), text)
+def identifier(*texts: Column | str) -> Column:
+    """The first text that is not empty, a JSON object or an array; without blanks around it."""
+    trimmed = [sf.trim(text) for text in texts]
+    return sf.coalesce(*(sf.when((t != "") & ~segment_io.is_nested_json(t), t) for t in trimmed))
 
 
-def skus(own: str, listed: str) -> Column:
-    """The event's own SKU or, for an order of several products, those of its products."""
-    of_products = sf.filter(sf.transform(listed, identifier), sf.isnotnull)
-    own_sku = identifier(own)
-    return sf.when(own_sku.isNotNull(), sf.array(own_sku)).otherwise(
-        sf.coalesce(of_products, sf.array())
-    )
+def items(own: Column, listed: str, args: segment_io.Arguments) -> Column:
+    """The event's own item or, for an order of several products, those of its products."""
+
+    def item(fields: Column) -> Column:  # its id, and its value or the event's, if one is wanted
+        value = sf.coalesce(*(segment_io.number(each, args.value_field) for each in (fields, own)))
+        id_ = identifier(*(fields[name] for name in args.item_fields))
+        return sf.struct(id_.alias("id"), value.alias("value"))
+
+    has_id = sf.filter(sf.transform(listed, item), lambda each: each["id"].isNotNull())
+    one = item(own)
+    return sf.coalesce(sf.when(one["id"].isNotNull(), sf.array(one)), has_id, sf.array())
 
 
 def seconds(timestamp: str) -> Column:
@@ -136,7 +141,7 @@ def count_once(records: DataFrame) -> DataFrame:
         "verdict": verdict,
         "message_id": sf.when(is_kept, sf.col("message_id")),
         "row_id": sf.when(unmatched, sf.monotonically_increasing_id()),
-        "interaction": sf.when(is_kept, sf.struct("seconds", "user", "json.event", "skus")),
+        "interaction": sf.when(is_kept, sf.struct("seconds", "user", "json.event", "items")),
         "other_event": sf.when(verdict == OTHER_EVENT, sf.left("json.event", sf.lit(99))),
         "file": sf.when(is_rejected, sf.col("file")),
         "text": sf.when(is_rejected, sf.col("line")),
@@ -152,7 +157,7 @@ def count_once(records: DataFrame) -> DataFrame:
 
 def count(records: DataFrame) -> dict[str, object]:
     """The counts: records_read = kept + duplicates + filtered + rejected."""
-    rows = sf.sum(sf.when(sf.col("is_first"), sf.size("interaction.skus")))
+    rows = sf.sum(sf.when(sf.col("is_first"), sf.size("interaction.items")))
     by_verdict = records.groupBy("verdict").agg(sf.sum("records"), sf.count_if("is_first"), rows)
     numbers = {verdict: numbers for verdict, *numbers in by_verdict.collect() if verdict}
     records_of = {verdict: number for verdict, (number, *_) in numbers.items()}
@@ -178,11 +183,11 @@ def rejected(records: DataFrame) -> DataFrame:
 
 
 def interactions(records: DataFrame) -> DataFrame:
-    """One row per kept message and SKU, with the column names that Personalize expects."""
+    """One row per kept message and item, with the column names that Personalize expects."""
     kept = records.where((sf.col("verdict") == KEPT) & sf.col("is_first"))
     return kept.select(
         sf.col("interaction.user").alias("USER_ID"),
-        sf.explode("interaction.skus").alias("ITEM_ID"),
+        sf.inline("interaction.items").alias("ITEM_ID", "EVENT_VALUE"),
         sf.col("interaction.event").alias("EVENT_TYPE"),
         sf.col("interaction.seconds").alias("TIMESTAMP"),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any, Self
 
@@ -27,12 +27,18 @@ OPTIONAL = {
     "SUPPORTED_EVENTS": "Product Clicked,Product Added,Order Completed",
     "START_DATE": "1970-01-01",  # the first and the last UTC day
     "END_DATE": "9999-12-31",
+    "ITEM_FIELDS": "sku",  # the first that is there, of the event or of each of its products
+    "USER_FIELDS": "userId",
+    "EVENT_VALUE_FIELD": "",
     "MAX_ROWS_PER_FILE": "10000000",
 }
 DAYS = ("START_DATE", "END_DATE")
+FIELDS, FIELD = ("ITEM_FIELDS", "USER_FIELDS"), "[a-zA-Z][a-zA-Z0-9_]*"
 VALID = {
     **dict.fromkeys(PATHS, (r"(?s)(\w+://[^/]*)?/.+", "a folder like s3://bucket/folder")),
-    **dict.fromkeys(DAYS, (r"\d{4}-\d\d-\d\d", "a day like 2019-02-26")),
+    **dict.fromkeys(DAYS, (r"\d{4}-\d\d-\d\d", "a day like 2019-02-26, or yesterday")),
+    **dict.fromkeys(FIELDS, (rf"{FIELD}(,{FIELD})*", "names of fields with commas between them")),
+    "EVENT_VALUE_FIELD": (rf"({FIELD})?", "the name of a field"),
     "SUPPORTED_EVENTS": (r"(?s)(\s*[^\s,][^,]*(,(?!$)|$))+", "names with commas between them"),
     "MAX_ROWS_PER_FILE": (r"[1-9]\d{0,8}", "1 to 999999999"),
 }
@@ -57,6 +63,7 @@ STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # How Spark writes a JSON number that Java shows with an exponent, or cannot hold.
 NOT_DIGITS = r'^(-?\d\.\d+E-?\d+|"-?Infinity")\z'
 UNREADABLE = "\ufffd"
+NUMBER = r"^-?\d{1,15}(\.\d{1,15})?\z"
 # RFC 4180: a quote is doubled. Spark would also quote a leading "#", its mark of a comment.
 CSV = {
     "header": "true",
@@ -65,6 +72,7 @@ CSV = {
     "ignoreLeadingWhiteSpace": "false",
     "ignoreTrailingWhiteSpace": "false",
 }
+COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")  # and EVENT_VALUE, if asked for
 NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 Counts = dict[str, Any]
 
@@ -80,6 +88,20 @@ class Arguments:
     supported_events: list[str]
     first_day: float
     last_day: float
+    user_fields: list[str]
+    item_fields: list[str]
+    value_field: str  # or empty
+
+    @property
+    def product_fields(self) -> list[str]:
+        """What is read of an event's properties, and of each of its products."""
+        return [*self.item_fields, *([self.value_field] if self.value_field else [])]
+
+    @property
+    def schemas(self) -> dict[str, str]:
+        """The fields as Spark has them in a schema."""
+        fields = {"user_fields": self.user_fields, "product_fields": self.product_fields}
+        return {key: ", ".join(f"{n} STRING" for n in names) for key, names in fields.items()}
 
 
 def arguments(argv: list[str]) -> Arguments:
@@ -91,7 +113,10 @@ def arguments(argv: list[str]) -> Arguments:
     passed = {word.partition("=")[0] for word in argv}
     names = ["JOB_NAME", *PATHS, *(name for name in OPTIONAL if f"--{name}" in passed)]
     given = OPTIONAL | getResolvedOptions(argv, names)
+    yesterday = f"{datetime.now(UTC) - timedelta(1):%Y-%m-%d}"
+    given |= {name: yesterday for name in DAYS if given[name] == "yesterday"}
     given |= {name: given[name].rstrip("/") for name in PATHS}
+    given[OUTPUT] = given[OUTPUT].replace("{END_DATE}", given["END_DATE"])
     for name, (pattern, what) in VALID.items():
         if not re.fullmatch(pattern, given[name]):
             raise ValueError(f"{name} must be {what}, not {given[name]!r}")
@@ -103,7 +128,15 @@ def arguments(argv: list[str]) -> Arguments:
     first, last = (_midnight(name, given[name]) for name in DAYS)
     if first > last:
         raise ValueError(f"START_DATE {given['START_DATE']} is after END_DATE {given['END_DATE']}")
-    return Arguments(given, events, first, last)
+    users, items = (given[name].split(",") for name in ("USER_FIELDS", "ITEM_FIELDS"))
+    args = Arguments(given, events, first, last, users, items, given["EVENT_VALUE_FIELD"])
+    for names in (
+        ["messageId", "event", "timestamp", "properties", *users],
+        ["products", *args.product_fields],
+    ):
+        if len({name.lower() for name in names}) < len(names):
+            raise ValueError(f"a field is there twice, or cannot be chosen: {', '.join(names)}")
+    return args
 
 
 def _midnight(name: str, day: str) -> float:
@@ -170,14 +203,28 @@ def text_at(path: str, json: Column | str = "json", source: Column | str = "line
     return sf.when(is_number, sf.coalesce(digits, sf.lit(UNREADABLE))).otherwise(text)
 
 
-def texts_at(array: str, name: str) -> Column:
-    """`text_at` of each object in an array of JSON texts."""
+def texts_at(
+    at: str, names: list[str], json: Column | str = "json", source: Column | str = "line"
+) -> Column:
+    """`text_at` of some fields."""
+    return sf.struct(*(text_at(f"{at}{name}", json, source).alias(name) for name in names))
+
+
+def texts_of_each(array: str, names: list[str]) -> Column:
+    """`texts_at` of each object in an array of JSON texts."""
+    schema = ", ".join(f"{name} STRING" for name in names)
 
     def parsed(text: Column) -> Column:
-        return sf.struct(text.alias("source"), json_object(text, f"{name} STRING").alias("json"))
+        return sf.struct(text.alias("source"), json_object(text, schema).alias("json"))
 
     objects = sf.transform(f"json.{array}", parsed)
-    return sf.transform(objects, lambda each: text_at(name, each["json"], each["source"]))
+    return sf.transform(objects, lambda each: texts_at("", names, each["json"], each["source"]))
+
+
+def number(fields: Column, name: str) -> Column:
+    """A field's text if it is a plain decimal number; null otherwise, and for no field."""
+    text = sf.trim(fields[name]) if name else sf.lit(None).cast("string")
+    return sf.when(text.rlike(NUMBER), text)
 
 
 def most_frequent(records: DataFrame, column: str) -> dict[str, int]:
@@ -265,7 +312,7 @@ class Run:
         for source in files.listStatus(self._path(self._input)):
             if source.isDirectory() and source.getPath().getName()[0] not in "_.":
                 found = [day.getPath() for day in files.listStatus(source.getPath())]
-                days += [day for day in found if re.fullmatch("[0-9]{1,14}", day.getName())]
+                days += [day for day in found if re.fullmatch("[0-9]{13}", day.getName())]
         self._days = sorted(_day(int(day.getName())) for day in days)
         first, end = self._args.first_day, self._args.last_day + 1000 * DAY_SECONDS
         return [str(day) for day in days if first <= int(day.getName()) < end]
@@ -356,7 +403,8 @@ class Run:
 
     def write_csv(self, rows: DataFrame, counts: Counts) -> None:
         """Write the CSV beside its place, oldest row first over all files; then move it there."""
-        folder, order = f"{self._staging}/{self._name}", ("TIMESTAMP", *rows.columns[:3])
+        rows = rows.select(*COLUMNS, *(["EVENT_VALUE"] if self._args.value_field else []))
+        folder, order = f"{self._staging}/{self._name}", ("TIMESTAMP", *rows.columns)
         max_rows = int(self._args.given["MAX_ROWS_PER_FILE"])
         (
             rows.repartitionByRange(math.ceil(counts["rows_written"] / max_rows), *order)

@@ -12,6 +12,9 @@
 -- list of products and no sku of its own: where order_completed has no sku column, take that SELECT
 -- out or expand its products first.
 --
+-- For the optional column EVENT_VALUE, add `price` to each SELECT within, and as the last column of
+-- the first one: CAST(price AS FLOAT) AS "EVENT_VALUE".
+--
 -- Redshift lower-cases names unless told otherwise, and Personalize wants these in upper case.
 SET enable_case_sensitive_identifier TO true;
 

@@ -122,13 +122,16 @@ TRAIT_MAPPINGS = {
     "referrering_domain": "Referrering Domain",
 }
 
-# USER_ID, ITEM_ID, EVENT_TYPE, TIMESTAMP of the CSV. The time stays in Personalize's seconds: this
-# SerDe would read a `timestamp` as milliseconds.
+# USER_ID, ITEM_ID, EVENT_TYPE, TIMESTAMP of the CSV, and EVENT_VALUE, which is NULL where a file
+# does not have the column. The time stays in Personalize's seconds: this SerDe would read a
+# `timestamp` as milliseconds. Nor does it take an empty field as a number, as a value may be.
+# Source: Amazon Athena User Guide, "Open CSV SerDe for processing CSV".
 INTERACTIONS_COLUMNS: dict[str, GlueType] = {
     "user_id": "string",
     "item_id": "string",
     "event_type": "string",
     "timestamp": "bigint",
+    "event_value": "string",
 }
 
 
@@ -186,8 +189,11 @@ class Catalog(Construct):
             data_format=glue.DataFormat.JSON,
             compressed=True,
         )
-        # S3Table has no way to the SerDe's own parameters, where Athena looks for these.
-        cast("glue.CfnTable", logs.node.default_child).add_property_override(
+        # S3Table has no way to a location that is decided at deployment, nor to the SerDe's own
+        # parameters, where Athena looks for these.
+        resource = cast("glue.CfnTable", logs.node.default_child)
+        resource.add_property_override("TableInput.StorageDescriptor.Location", data_bucket.logs)
+        resource.add_property_override(
             "TableInput.StorageDescriptor.SerdeInfo.Parameters",
             {
                 **{f"mapping.{column}": key for column, key in TRAIT_MAPPINGS.items()},

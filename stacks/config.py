@@ -40,11 +40,16 @@ class WorkshopConfig:
         retain_data: whether the bucket and everything in it stays when the stack is deleted.
         target: one of TARGETS; decides how the job's script gets into the account, and whether
             there is a dashboard.
+        schedule: when the job runs every day for the day before, as Glue writes it:
+            `cron(15 1 * * ? *)` is 01:15 UTC; empty for not at all.
+        alarm_email: who gets a mail when a run of the job has failed; empty for nobody.
     """
 
     stack_name: str = "SegmentPersonalizeWorkshop"
     retain_data: bool = False
     target: str = "account"
+    schedule: str = ""
+    alarm_email: str = ""
 
     def __post_init__(self) -> None:
         # Resource names that CloudFormation makes up begin with the stack's name; beyond 60
@@ -56,6 +61,18 @@ class WorkshopConfig:
             )
         if self.target not in TARGETS:
             raise ValueError(f"context value target={self.target!r}: use {' or '.join(TARGETS)}")
+        # Source: AWS Glue Developer Guide, "Time-based schedules for jobs and crawlers".
+        if self.schedule and not re.fullmatch(r"cron\(\S+( \S+){5}\)", self.schedule):
+            raise ValueError(
+                f"context value schedule={self.schedule!r}: use six fields, like "
+                "cron(15 1 * * ? *) for 01:15 UTC every day"
+            )
+        if self.alarm_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.alarm_email):
+            raise ValueError(f"context value alarm_email={self.alarm_email!r}: use one address")
+        if self.alarm_email and not self.schedule:
+            raise ValueError("context value alarm_email: give a schedule, too")
+        if self.schedule and self.target == "event":
+            raise ValueError("context value schedule: only cdk deploy has it, not the event target")
 
     @classmethod
     def from_context(cls, context: _Context) -> "WorkshopConfig":
@@ -68,6 +85,8 @@ class WorkshopConfig:
             stack_name=str(context.try_get_context("stackName") or cls.stack_name),
             retain_data=_flag(context, "retainData", default=cls.retain_data),
             target=str(context.try_get_context("target") or cls.target),
+            schedule=str(context.try_get_context("schedule") or ""),
+            alarm_email=str(context.try_get_context("alarm_email") or ""),
         )
 
 

@@ -1,8 +1,9 @@
 """The Glue job that turns Segment logs into the interactions CSV."""
 
 from pathlib import Path
+from typing import cast
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Aws, CfnResource, Duration, Fn, RemovalPolicy
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -11,6 +12,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, acknowledge_objects, acknowledge_own_key
+from stacks.config import WorkshopConfig
 from stacks.own_account import FROM_OWN_ACCOUNT, OWN_ACCOUNT
 from stacks.parameters import WorkshopParameters
 from stacks.storage import REJECTED, SCRIPTS, SEGMENT_LOGS, TRANSFORMED, DataBucket
@@ -39,7 +41,7 @@ class SegmentEtl(Construct):
         *,
         parameters: WorkshopParameters,
         data_bucket: DataBucket,
-        target: str,
+        config: WorkshopConfig,
     ) -> None:
         super().__init__(scope, construct_id)
         bucket = data_bucket.bucket
@@ -49,7 +51,7 @@ class SegmentEtl(Construct):
         # Where the job finds its script is decided here and nowhere else.
         self.objects: dict[str, str] = {}
         self.modules: dict[str, str] = {}
-        if target == "event":
+        if config.target == "event":
             script_bucket: s3.IBucket = bucket
             script_key, helper_key = SCRIPTS + SCRIPT.name, SCRIPTS + HELPER.name
             self.objects[script_key] = SCRIPT.read_text(encoding="utf-8")
@@ -128,6 +130,28 @@ class SegmentEtl(Construct):
             assumed_by=iam.ServicePrincipal("glue.amazonaws.com", conditions=FROM_OWN_ACCOUNT),
             managed_policies=[policy],
         )
+        # These logs may be another account's: a role may read them only where their bucket's own
+        # policy lets it, and nothing is allowed but to read.
+        folder = Fn.select(1, Fn.split("s3://", parameters.existing_logs))
+        arn = "arn:aws:s3:::"
+        read_existing = iam.ManagedPolicy(
+            self,
+            "ExistingLogs",
+            roles=[role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=["s3:GetObject", "s3:ListBucket"],
+                    resources=[
+                        arn + Fn.select(2, Fn.split("/", parameters.existing_logs)),
+                        f"{arn}{folder}",  # the folder's own name, as above
+                        f"{arn}{folder}/*",
+                    ],
+                )
+            ],
+        )
+        cast(
+            "CfnResource", read_existing.node.default_child
+        ).cfn_options.condition = parameters.has_existing_logs
         self.output_log = log_groups[0]
         self.job = glue.PySparkEtlJob(
             self,
@@ -144,6 +168,8 @@ class SegmentEtl(Construct):
             ),
             timeout=Duration.minutes(15),
             max_concurrent_runs=1,
+            # A trigger's run is lost while another one is under way, unless it is queued.
+            job_run_queuing_enabled=bool(config.schedule),
             max_retries=0,
             # They would need a right on every resource; what the dashboard shows is in the log.
             enable_metrics=False,
@@ -152,7 +178,7 @@ class SegmentEtl(Construct):
             # switch only names groups of older versions.
             continuous_logging=glue.ContinuousLoggingProps(enabled=False),
             default_arguments={
-                "--S3_JSON_INPUT_PATH": bucket.s3_url_for_object(SEGMENT_LOGS),
+                "--S3_JSON_INPUT_PATH": data_bucket.logs,
                 "--S3_CSV_OUTPUT_PATH": bucket.s3_url_for_object(output),
                 "--S3_REJECTED_PATH": bucket.s3_url_for_object(rejected),
                 # Without it S3A's first calls go to us-east-2, which a policy may deny. Source: AWS

@@ -1,6 +1,14 @@
 """What is decided at deployment: the template's parameters and the names that follow from them."""
 
-from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, Stack
+from aws_cdk import (
+    Aws,
+    CfnCondition,
+    CfnParameter,
+    CfnRule,
+    CfnRuleAssertion,
+    Fn,
+    Stack,
+)
 from constructs import Construct
 
 
@@ -15,6 +23,11 @@ class WorkshopParameters(Construct):
             appended where one is given so that two copies can live in one account and region.
         segment_workspace_id: the external id of Segment's role; empty when not given.
         has_segment_workspace: the condition that it is given.
+        existing_logs: the S3 URL of logs that are there already, without a slash at its end.
+        has_existing_logs: the condition that they are given.
+        has_sample_data: the condition that sample logs are written when the stack is made: where
+            `SampleData` is "yes" or, left blank, where no real logs are expected. Simulated and
+            real events are mixed only for who asks for both.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -37,16 +50,59 @@ class WorkshopParameters(Construct):
             constraint_description="letters and digits",
             description="Optional: the Segment workspace that may write into segment-logs/.",
         )
-        self.segment_workspace_id = workspace.value_as_string
-        self.has_segment_workspace = CfnCondition(
+        sample_data = CfnParameter(
             stack,
-            "HasSegmentWorkspace",
-            expression=Fn.condition_not(Fn.condition_equals(workspace, "")),
+            "SampleData",
+            default="",
+            allowed_values=["", "yes", "no"],
+            description="Optional: write sample logs? Left blank: where no real ones come.",
         )
-        has_suffix = CfnCondition(
+        existing_logs = CfnParameter(
             stack,
-            "HasSuffix",
-            expression=Fn.condition_not(Fn.condition_equals(suffix, "")),
+            "ExistingLogs",
+            default="",
+            # The environments' own buckets are emptied when they are deleted.
+            allowed_pattern="^(s3://(?!personalize-data-)[a-z0-9][a-z0-9.-]+(/[^/*?$]+)+)?$",
+            constraint_description="s3://bucket/prefix, no slash at its end",
+            description="Optional: logs to read instead of segment-logs/.",
+        )
+
+        def given(name: str, parameter: CfnParameter) -> CfnCondition:
+            is_blank = Fn.condition_equals(parameter, "")
+            return CfnCondition(stack, name, expression=Fn.condition_not(is_blank))
+
+        self.segment_workspace_id = workspace.value_as_string
+        self.existing_logs = existing_logs.value_as_string
+        self.has_segment_workspace = given("HasSegmentWorkspace", workspace)
+        self.has_existing_logs = given("HasExistingLogs", existing_logs)
+        has_suffix = given("HasSuffix", suffix)
+        self.has_sample_data = CfnCondition(
+            stack,
+            "HasSampleData",
+            expression=Fn.condition_or(
+                Fn.condition_equals(sample_data, "yes"),
+                Fn.condition_and(
+                    Fn.condition_equals(sample_data, ""),
+                    Fn.condition_not(self.has_existing_logs),
+                    Fn.condition_not(self.has_segment_workspace),
+                ),
+            ),
+        )
+        CfnRule(
+            stack,
+            "ExistingLogsAlone",
+            assertions=[
+                CfnRuleAssertion(
+                    assert_=Fn.condition_or(
+                        Fn.condition_equals(existing_logs, ""),
+                        Fn.condition_and(
+                            Fn.condition_not(Fn.condition_equals(sample_data, "yes")),
+                            Fn.condition_equals(workspace, ""),
+                        ),
+                    ),
+                    assert_description="ExistingLogs excludes SampleData=yes, SegmentWorkspaceId",
+                )
+            ],
         )
 
         def named(name: str, separator: str = "-") -> str:

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, Fn, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -24,6 +24,7 @@ class DataBucket(Construct):
         bucket: the bucket; encrypted, private, TLS only, versioned so that what a participant
             overwrites by mistake is there for a day.
         policy: the bucket's policy.
+        logs: the S3 URL of the raw logs: the bucket's own, or those of `ExistingLogs`.
     """
 
     def __init__(
@@ -52,6 +53,11 @@ class DataBucket(Construct):
             removal_policy=removal_policy,
             versioned=True,
         )
+        self.logs = Fn.condition_if(
+            parameters.has_existing_logs.logical_id,
+            f"{parameters.existing_logs}/",
+            self.bucket.s3_url_for_object(SEGMENT_LOGS),
+        ).to_string()
         # On deletion, BucketContents closes the bucket for writing by a statement in this policy.
         # Were the policy deleted before the bucket, a late writer could fill the bucket between
         # the two; kept, it goes with the bucket itself.

@@ -9,6 +9,7 @@ from stacks import outputs
 from stacks.bucket_contents.construct import BucketContents
 from stacks.catalog import Catalog
 from stacks.config import WorkshopConfig
+from stacks.daily import Daily
 from stacks.etl import SegmentEtl
 from stacks.exploration import Exploration
 from stacks.monitoring import Monitoring
@@ -35,9 +36,7 @@ class WorkshopStack(Stack):
         personalize = PersonalizeAccess(self, "Personalize", data_bucket=data_bucket)
         segment = SegmentAccess(self, "Segment", parameters=parameters, data_bucket=data_bucket)
         catalog = Catalog(self, "Catalog", parameters=parameters, data_bucket=data_bucket)
-        etl = SegmentEtl(
-            self, "Etl", parameters=parameters, data_bucket=data_bucket, target=config.target
-        )
+        etl = SegmentEtl(self, "Etl", parameters=parameters, data_bucket=data_bucket, config=config)
         exploration = Exploration(
             self,
             "Athena",
@@ -48,6 +47,7 @@ class WorkshopStack(Stack):
         contents = BucketContents(
             self,
             "Contents",
+            parameters=parameters,
             data_bucket=data_bucket,
             objects=etl.objects,
             modules=etl.modules,
@@ -57,6 +57,9 @@ class WorkshopStack(Stack):
         # else would write is refused while it still is there. (CloudFormation's policy for the
         # bucket must come first: it would replace the one that refuses.)
         contents.resource.node.add_dependency(data_bucket.policy, etl.job, exploration.workgroup)
+
+        if config.schedule:
+            Daily(self, "Daily", config=config, data_bucket=data_bucket, etl=etl)
 
         bucket = data_bucket.bucket.bucket_name
         console = f"https://{Aws.REGION}.console.aws.amazon.com"

@@ -46,7 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Fai
     folder.mkdir(mode=0o755)
     server = Failing(folder, free_port())
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**TERMINAL, "HOME": str(home)}.items():
+        stages = {"PERSONALIZE_STAGE_SECONDS": "0.2"}
+        for name, value in {**TERMINAL, **stages, "HOME": str(home)}.items():
             patch.setenv(name, value)
         server.start()
     yield server

@@ -12,6 +12,7 @@ from workshop import cloudformation, inventory
 from workshop.account import Account
 from workshop.environment import describe
 from workshop.inventory import Inventory
+from workshop.personalize import state as personalize
 from workshop.seeding import PREFIX
 
 # As the simulated shop names its files, and the CSV that is made of them.
@@ -66,10 +67,21 @@ def contents_of(account: Account, stack: str) -> list[Contents]:
     return found
 
 
+def imported(account: Account, stack: str) -> list[str]:
+    """List what `personalize import` made, which stays; and what could not be looked up."""
+    parts, unchecked = personalize.leftovers(account, inventory.workgroups(account, stack))
+    return [*map(str, parts), *unchecked]
+
+
 def question(account: Account, stack: str) -> str:
     """The question to ask before a stack is deleted."""
     places = [str(one) for one in contents_of(account, stack)]
-    return f"Delete the stack {stack} on {account}" + "".join(f", with {place}" for place in places)
+    stays = imported(account, stack)
+    return (
+        f"Delete the stack {stack} on {account}"
+        + "".join(f", with {place}" for place in places)
+        + (f", but not what is in Personalize: {', '.join(stays)}" if stays else "")
+    )
 
 
 def delete(account: Account, stack: str, say: Callable[[str], None]) -> Inventory:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,7 +12,9 @@ from workshop.account import Account
 from workshop.errors import WorkshopError
 
 DEFAULT_STACK = "SegmentPersonalizeWorkshop"
-SUFFIX = "BucketSuffix"  # the template's parameter
+# The template's parameters.
+SUFFIX, SAMPLE_DATA, EXISTING_LOGS = "BucketSuffix", "SampleData", "ExistingLogs"
+SEGMENT_WORKSPACE = "SegmentWorkspaceId"
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 # A change set of a new stack was made, and not executed: nothing is under way.
 UNDER_REVIEW = "REVIEW_IN_PROGRESS"
@@ -29,17 +31,35 @@ class InProgressError(WorkshopError):
 
 @dataclass(frozen=True)
 class Environment:
-    """A deployed stack: its name, its id (an ARN), its state, and its outputs by their keys."""
+    """A deployed stack: its name, its id (an ARN), its state, outputs and parameters by name."""
 
     stack: str
     stack_id: str
     status: str
     outputs: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
 
     @property
     def bucket(self) -> str:
         """The data bucket's name."""
         return self.outputs[outputs.BUCKET]
+
+    @property
+    def existing_logs(self) -> bool:
+        """Whether it reads logs that are not its own, and must stay as they are."""
+        return bool(self.parameters.get(EXISTING_LOGS))
+
+    @property
+    def logs(self) -> str:
+        """The S3 URL of the raw logs."""
+        logs = self.parameters.get(EXISTING_LOGS) or f"s3://{self.bucket}/segment-logs"
+        return f"{logs}/"
+
+    @property
+    def sample_data(self) -> bool:
+        """Whether sample logs were asked for, as the template's `HasSampleData` has it."""
+        real = self.existing_logs or self.parameters.get(SEGMENT_WORKSPACE)
+        return (self.parameters.get(SAMPLE_DATA) or ("no" if real else "yes")) == "yes"
 
     @property
     def database(self) -> str:
@@ -99,9 +119,11 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
             f"{', '.join(sorted(missing))}.",
             f"Use the name that it was deployed with: --stack {DEFAULT_STACK}",
         )
-    return Environment(
-        stack=found["StackName"], stack_id=found["StackId"], status=status, outputs=values
-    )
+    return Environment(found["StackName"], found["StackId"], status, values, _parameters(found))
+
+
+def _parameters(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
 
 
 def deployed(account: Account) -> list[str]:
@@ -210,7 +232,7 @@ def require_same_suffix(stack: Mapping[str, Any] | None, parameters: Mapping[str
     given = parameters.get(SUFFIX)
     if stack is None or given is None or stack["StackStatus"] not in COMPLETE:
         return  # what failed is deleted, and made again
-    values = {p["ParameterKey"]: p["ParameterValue"] for p in stack.get("Parameters", [])}
+    values = _parameters(stack)
     if given != values.get(SUFFIX, ""):
         raise WorkshopError(
             f"The stack {stack['StackName']} has the {SUFFIX} {values.get(SUFFIX, '')!r}, which "

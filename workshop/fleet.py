@@ -108,12 +108,13 @@ def deploy(stack: str, template: cloudformation.Template) -> Work:
     return work
 
 
-def count(stack: str, counted: dict[str, list[Contents]]) -> Work:
-    """Count what would be deleted with the stack, by account."""
+def count(stack: str, counted: dict[str, list[Contents]], stays: dict[str, list[str]]) -> Work:
+    """Count what would be deleted with the stack, and list what would stay, by account."""
 
     def work(account: Account, say: Say) -> str:
         say("counts the objects")
         counted[account.id] = deletion.contents_of(account, stack)
+        stays[account.id] = deletion.imported(account, stack)
         return ", ".join(map(str, counted[account.id])) or "no bucket"
 
     return work

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.job import JobRun, last_run
-from workshop.seeding import PREFIX as LOGS
 from workshop.verification import PREFIX as CSV
 
 # The script names its files by the moment at which its run began, in epoch milliseconds.
@@ -47,13 +46,19 @@ class Data:
 
 def look(account: Account, environment: Environment) -> Data:
     """Look at what is in the bucket."""
+    logs = [modified for _, modified in _objects(account, environment.logs)]
+    return Data(csv_begun(account, environment), max(logs, default=0), len(logs))
+
+
+def csv_begun(account: Account, environment: Environment) -> int:
+    """When the run began that wrote the CSV, in epoch milliseconds; 0 without a CSV."""
     written = [
-        int(named[1]) if (named := _CSV_NAME.fullmatch(key)) else modified
-        for key, modified in _objects(account, environment, CSV)
-        if key.endswith(".csv")
+        # The ready-made CSV is of no run, and has the number 0.
+        int(named[1]) or modified if (named := _CSV_NAME.fullmatch(key)) else modified
+        for key, modified in _objects(account, f"s3://{environment.bucket}/{CSV}")
+        if key.endswith(".csv") and "/" not in key.removeprefix(CSV)  # days have theirs
     ]
-    logs = [modified for _, modified in _objects(account, environment, LOGS)]
-    return Data(min(written, default=0), max(logs, default=0), len(logs))
+    return min(written, default=0)
 
 
 def complaint(account: Account, environment: Environment) -> str:
@@ -61,9 +66,10 @@ def complaint(account: Account, environment: Environment) -> str:
     return look(account, environment).complaint(last_run(account, environment))
 
 
-def _objects(account: Account, environment: Environment, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yield each object's key, and when it was written."""
+def _objects(account: Account, folder: str) -> Iterator[tuple[str, int]]:
+    """Yield the key of each object below an S3 URL, and when it was written."""
+    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
     pages = account.session.client("s3").get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=environment.bucket, Prefix=prefix):
+    for page in pages.paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):
             yield entry["Key"], int(entry["LastModified"].timestamp() * 1000)

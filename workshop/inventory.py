@@ -16,14 +16,17 @@ from botocore.exceptions import ClientError
 from workshop import causes
 from workshop.account import Account
 from workshop.errors import WorkshopError
+from workshop.personalize import state as personalize
 
 _SHOWN = 20
 _STACK = "AWS::CloudFormation::Stack"
+# Whose name is that of the dataset group in Personalize, if `personalize import` made one.
+_WORKGROUP = "AWS::Athena::WorkGroup"
 _PATIENCE_SECONDS, _PAUSE_SECONDS = 60, 5
 # How a resource is looked up: what it is called here, the service, the operation, its argument.
 # What is in a workgroup or a bucket goes with it, as a log group takes its metric filters along.
 _LOOKUPS: dict[str, tuple[str, Any, str, str]] = {
-    "AWS::Athena::WorkGroup": ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
+    _WORKGROUP: ("Athena workgroup", "athena", "get_work_group", "WorkGroup"),
     _STACK: ("CloudFormation stack", "cloudformation", "describe_stacks", "StackName"),
     "AWS::CloudWatch::Dashboard": ("dashboard", "cloudwatch", "get_dashboard", "DashboardName"),
     "AWS::Glue::Database": ("Glue database", "glue", "get_database", "Name"),
@@ -80,12 +83,14 @@ class Inventory:
         left: what is there and was the stack's.
         unchecked: what could not be looked up, and why.
         participants: what participants made by the lesson's own queries, and how to remove it.
+        imported: what `personalize import` made, and how to remove it.
     """
 
     known: bool
     left: list[Item] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
     participants: dict[str, str] = field(default_factory=dict)
+    imported: dict[str, str] = field(default_factory=dict)
 
     def summary(self, account: Account, stack: str) -> str:
         """Say in one line what was found."""
@@ -99,6 +104,8 @@ class Inventory:
             texts.append(f"{len(self.unchecked)} could not be looked up")
         if self.participants:
             texts.append("participants made " + ", ".join(self.participants))
+        if self.imported:
+            texts.append("in Personalize there are " + ", ".join(self.imported))
         return "; ".join(texts)
 
     def facts(self) -> dict[str, object]:
@@ -107,6 +114,7 @@ class Inventory:
             "left": [str(item) for item in self.left],
             "unchecked": self.unchecked,
             "participants": self.participants,
+            "imported": self.imported,
         }
 
     def require_nothing(self, account: Account) -> None:
@@ -147,9 +155,25 @@ def take(account: Account, stack: str) -> Inventory:
     if present:
         present -= _of_other_stacks(account, {*ids})
     buckets = {item.name for item in items if item.kind == "AWS::S3::Bucket"}
+    imported, hidden = personalize.leftovers(account, _workgroups(account, {*ids}, items))
     return Inventory(
-        bool(ids), sorted(present), sorted(unchecked), _made_by_lesson(account, buckets)
+        bool(ids),
+        sorted(present),
+        sorted([*unchecked, *hidden]),
+        _made_by_lesson(account, buckets),
+        dict.fromkeys(map(str, imported), "workshop personalize teardown"),
     )
+
+
+def workgroups(account: Account, stack: str) -> list[str]:
+    """The names of the workgroups that a stack has or had, and no other stack has now."""
+    ids = set(_ids(account, stack))
+    return _workgroups(account, ids, {item for one in ids for item in _made(account, one)})
+
+
+def _workgroups(account: Account, ids: set[str], items: set[Item]) -> list[str]:
+    own = {item for item in items if item.kind == _WORKGROUP}
+    return sorted(item.name for item in own - _of_other_stacks(account, ids)) if own else []
 
 
 def _ids(account: Account, stack: str) -> Iterator[str]:

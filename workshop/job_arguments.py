@@ -14,6 +14,9 @@ SCRIPT = {
     "SUPPORTED_EVENTS": "events",
     "START_DATE": "start_date",
     "END_DATE": "end_date",
+    "ITEM_FIELDS": "item_fields",
+    "USER_FIELDS": "user_fields",
+    "EVENT_VALUE_FIELD": "event_value_field",
     "MAX_ROWS_PER_FILE": "max_rows_per_file",
 }
 # Options of a run that are not arguments of it.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from workshop import causes, job_definition, queries, seeding
+from workshop import causes, job_definition, queries
 from workshop.account import Account
 from workshop.environment import Environment, resources
 from workshop.verification import Check
@@ -34,16 +34,18 @@ def check(account: Account, environment: Environment) -> list[Check]:
         return Check(rule, not missing, "; ".join(missing) or found, advice)
 
     tables, saved = made["AWS::Glue::Table"], made[queries.NAMED_QUERY]
-    logs = f"s3://{environment.bucket}/{seeding.PREFIX}"
+    logs, are_expected = environment.logs, environment.sample_data or environment.existing_logs
     return [
         Check(
             "Stack", passed=True, found=f"{environment.stack} is {environment.status}", advice=""
         ),
         held(
-            "Sample logs",
-            lambda: [] if _has_logs(account, environment) else [f"none in {logs}"],
-            f"present in {logs}",
-            "Write them again: workshop seed",
+            "Logs",
+            lambda: [f"none in {logs}"] if are_expected and not _has_logs(account, logs) else [],
+            f"{'present' if are_expected else 'expected from Segment'} in {logs}",
+            "Correct the parameter ExistingLogs: its logs are never written here"
+            if environment.existing_logs
+            else "Write them again: workshop seed",
         ),
         held(
             "Tables",
@@ -86,10 +88,9 @@ def _lake_formation(account: Account) -> Check:
     return Check("Lake Formation", not missing, found, advice)
 
 
-def _has_logs(account: Account, environment: Environment) -> bool:
-    found = account.session.client("s3").list_objects_v2(
-        Bucket=environment.bucket, Prefix=seeding.PREFIX, MaxKeys=1
-    )
+def _has_logs(account: Account, logs: str) -> bool:
+    bucket, _, prefix = logs.removeprefix("s3://").partition("/")
+    found = account.session.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     return bool(found["KeyCount"])
 
 

@@ -51,8 +51,14 @@ def to_bucket(
     The ready-made CSV is removed: it belongs to the logs that the stack brought.
 
     Raises:
-        WorkshopError: there are logs already and `replace` is not set.
+        WorkshopError: there are logs already and `replace` is not set; or the environment reads
+            logs that are not its own.
     """
+    if environment.existing_logs:
+        raise WorkshopError(
+            f"The environment reads {environment.logs}, which is never written or deleted.",
+            "Write sample logs to a folder: workshop seed --to FOLDER",
+        )
     s3 = account.session.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=environment.bucket, Prefix=PREFIX)
     for page in pages:

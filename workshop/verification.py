@@ -12,18 +12,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from workshop import csv_files
 from workshop.account import Account
+from workshop.csv_files import File
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
 PREFIX = "transformed/"
 HEADER = ["USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"]
+# The optional column EVENT_VALUE is the last one.
+HEADERS = (",".join(HEADER), ",".join([*HEADER, "EVENT_VALUE"]))
 MAX_ID_LENGTH = 256
 # Ten "distinct event types and metadata columns in all", and the column EVENT_TYPE is one.
 MAX_EVENT_TYPES = 9
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
 MAX_BYTES = 100 * 1024**3
+# A scheduled run's CSV, in a folder of its own below PREFIX, and to be imported by itself.
+_CSV_OF_A_DAY = re.compile(r"\d{4}-\d\d-\d\d/[^/]+\.csv")
 # 2000-01-01 and 2100-01-01 in seconds: a time in milliseconds is far beyond the second one.
 _FIRST_SECOND, _LAST_SECOND = 946_684_800, 4_102_444_800
 _EXAMPLES = 3
@@ -35,6 +41,7 @@ _LONGEST_NUMBER = 20  # digits
 _NOBODY = re.compile(
     r"undefined|null|none|nan|\[object \w+\]|[\s\u200b-\u200d\u2060\ufeff]+", re.IGNORECASE
 )
+_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _NOT_UTF_8 = re.compile("[\udc80-\udcff]")  # bytes that are not, as Python keeps them in a text
 
 
@@ -63,6 +70,7 @@ class Interactions:
         first, last: the earliest and latest time, in epoch seconds.
         problems: by rule, the places (`file, line`) that break it; the first few of each.
         broken: how many places break each rule.
+        header: the first file's; the others must have the same.
     """
 
     rows: int = 0
@@ -76,6 +84,7 @@ class Interactions:
     last: int | None = None
     problems: dict[str, list[str]] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
+    header: str = ""
 
     def complain(self, rule: str, place: str) -> None:
         """Count a place that breaks a rule."""
@@ -105,11 +114,15 @@ class Interactions:
 
         try:
             header = next(lines, "").rstrip("\r\n")
-            if header != ",".join(HEADER):
+            self.header = self.header or header
+            if header not in HEADERS:
                 self.complain("Header", f"{name} begins with {header[:_SHOWN]!r}")
+            elif header != self.header:
+                self.complain("Header", f"{name} has other columns than the first file")
+            columns = len(HEADER) + (header == HEADERS[1])
             number = first = 1
             for row in csv.reader(fed(), strict=True):
-                self._record(row, f"{name}, line {number}")
+                self._record(row, columns, f"{name}, line {number}")
                 first = number
         except _LongLineError:
             self.unread = True
@@ -119,14 +132,16 @@ class Interactions:
             self.unread = True
             self.complain("One record a line", f"{name}, line {number}: {error}")
 
-    def _record(self, row: list[str], place: str) -> None:
-        if len(row) != len(HEADER):
+    def _record(self, row: list[str], columns: int, place: str) -> None:
+        if len(row) != columns:
             self.complain("Columns", f"{place} has {len(row)} values")
             return
         if any("\n" in value or "\r" in value for value in row):
             self.complain("One record a line", place)
             return
-        user, item, event_type, timestamp = row
+        user, item, event_type, timestamp, *value = row
+        if any(value) and not _NUMBER.fullmatch(value[0]):
+            self.complain("Types", f"{place}: EVENT_VALUE {value[0][:40]!r} is not a number")
         for column, value in (("USER_ID", user), ("ITEM_ID", item)):
             if not 1 <= len(value) <= MAX_ID_LENGTH:
                 self.complain("Lengths", f"{place}: {column} has {len(value)} characters")
@@ -202,7 +217,7 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
             "No stray files",
             not stray,
             ", ".join(stray[:_EXAMPLES]) or "none",
-            f"Delete them: Personalize reads everything in s3://.../{PREFIX}",
+            "Delete them: Personalize reads everything in the folder",
         ),
         Check(
             "Size",
@@ -211,10 +226,12 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
             "Import in parts: a full import is limited to 100 GB",
         ),
         clean("UTF-8", "every byte", rerun),
-        clean("Header", ",".join(HEADER), rerun),
-        clean("Columns", f"{len(HEADER)} in every record", rerun),
+        clean("Header", data.header or HEADERS[0], rerun),
+        clean("Columns", f"{data.header.count(',') + 1} in every record", rerun),
         clean("One record a line", f"{data.rows:,} records", rerun),
-        clean("Types", "TIMESTAMP is a whole number everywhere", rerun),
+        clean("Types", "whole numbers in TIMESTAMP, numbers in EVENT_VALUE", rerun)
+        if data.header == HEADERS[1]
+        else clean("Types", "TIMESTAMP is a whole number everywhere", rerun),
         clean("Seconds", _span(data), "TIMESTAMP is in epoch seconds, not milliseconds: " + rerun),
         clean(
             "Lengths", f"ids of 1 to {MAX_ID_LENGTH} characters", "Shorten these ids at the source"
@@ -253,21 +270,20 @@ def require(checks: Sequence[Check], what: str = "rules") -> None:
 
 def verify(account: Account, environment: Environment) -> tuple[list[Check], Interactions]:
     """Read what is in the bucket's `transformed/` and check it."""
-    s3 = account.session.client("s3")
+    return verify_files(csv_files.in_bucket(account, environment.bucket, PREFIX))
+
+
+def verify_files(found: Iterable[File]) -> tuple[list[Check], Interactions]:
+    """Read the CSV files of a folder and check them; day folders are left out."""
     data, files, stray = Interactions(), dict[str, int](), list[str]()
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=environment.bucket, Prefix=PREFIX)
-    for page in pages:
-        for entry in page.get("Contents", []):
-            name = entry["Key"].removeprefix(PREFIX)
-            # Spark's S3 client may leave an empty object for the folder itself.
-            if not name and entry["Size"] == 0:
-                continue
-            if not name.endswith(".csv") or "/" in name:
-                stray.append(name)
-                continue
-            files[name] = entry["Size"]
-            body = s3.get_object(Bucket=environment.bucket, Key=entry["Key"])["Body"]
-            data.read(name, body.iter_chunks(1024**2))
+    for file in found:
+        if _CSV_OF_A_DAY.fullmatch(file.name):
+            continue
+        if not file.name.endswith(".csv") or "/" in file.name:
+            stray.append(file.name)
+            continue
+        files[file.name] = file.size
+        data.read(file.name, file.chunks())
     return checks(data, files, stray), data
 
 

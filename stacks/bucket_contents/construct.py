@@ -22,28 +22,37 @@ from stacks.acknowledgements import (
 )
 from stacks.bucket_contents.handler import READY_MADE
 from stacks.own_account import FROM_OWN_ACCOUNT, OWN_ACCOUNT
+from stacks.parameters import WorkshopParameters
 from stacks.storage import SCRIPTS, SEGMENT_LOGS, DataBucket
 
 _HERE = Path(__file__).parent
 HANDLER, GENERATOR = _HERE / "handler.py", _HERE / "simulated_shop.py"
-# The line of handler.py for which the generator stands when both become the one `index.py`.
-_IMPORT = "from stacks.bucket_contents.simulated_shop import log_files\n"
-_UNPACK = """\
-# stacks/bucket_contents/simulated_shop.py
-exec(bz2.decompress(base64.b85decode("${Generator}")))
+# What handler.py has as a module of its own, and not where both are one.
+_OWN_LINES = (
+    "from stacks.bucket_contents.simulated_shop import log_files\n",
+    'BUCKET = "${DataBucket}"  # CloudFormation puts its name here\n',
+)
+# All that the Lambda's code says in words: which bucket it works on.
+INLINE_SOURCE = """\
+import base64, bz2
+BUCKET = "${DataBucket}"
+# handler.py and simulated_shop.py of stacks/bucket_contents, minified. docs/security.md reads them.
+exec(bz2.decompress(base64.b85decode("${Code}")))
 """
 
 
-def inline_source() -> str:
-    """The Lambda's code: the handler, minified; `${Generator}` is where the generator comes in.
+def source() -> str:
+    """The generator and the handler as one module, minified, without the bucket's name.
 
-    Inline code is a single file, and needs no asset bucket: the same on every target. What deletes
-    is in the template as text, for whoever reviews it.
+    Inline code is a single file, and needs no asset bucket: the same on every target.
     """
-    handler = minified(HANDLER)
-    if handler.count(_IMPORT) != 1:
-        raise ValueError(f"handler.py must contain this line once: {_IMPORT!r}")
-    return handler.replace(_IMPORT, _UNPACK)
+    handler = HANDLER.read_text(encoding="utf-8")
+    for line in _OWN_LINES:
+        if handler.count(line) != 1:
+            raise ValueError(f"handler.py must contain this line once: {line!r}")
+        handler = handler.replace(line, "")
+    text = GENERATOR.read_text(encoding="utf-8") + handler
+    return minify(text, remove_literal_statements=True, hoist_literals=False)
 
 
 def compressed(text: str) -> str:
@@ -51,18 +60,13 @@ def compressed(text: str) -> str:
     return base64.b85encode(bz2.compress(text.encode())).decode()
 
 
-def minified(module: Path) -> str:
-    """A module without its comments and docstrings; all names stay, as tracebacks show them."""
-    text = module.read_text(encoding="utf-8")
-    return minify(text, remove_literal_statements=True, rename_locals=False, hoist_literals=False)
-
-
 class BucketContents(Construct):
-    """Writes the sample logs when the stack is made; empties the bucket when it is deleted.
+    """Writes sample logs when the stack is made; empties the bucket when it is deleted.
 
-    It also writes `objects` and `modules`, texts by their keys, and writes them again when they
-    change; the modules travel compressed. CDK's own `auto_delete_objects` and `BucketDeployment`
-    would bring file assets, and a log group that stays; see docs/decisions/0001.
+    There are none where real logs are expected. It also writes `objects` and `modules`, texts by
+    their keys, and writes them again when they change; the modules travel compressed. CDK's own
+    `auto_delete_objects` and `BucketDeployment` would bring file assets, and a log group that
+    stays; see docs/decisions/0001.
 
     Attributes:
         resource: the custom resource; whatever it depends on comes before it and goes after it.
@@ -73,6 +77,7 @@ class BucketContents(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        parameters: WorkshopParameters,
         data_bucket: DataBucket,
         objects: Mapping[str, str],
         modules: Mapping[str, str],
@@ -145,11 +150,8 @@ class BucketContents(Construct):
             # configured with, can name another one.
             code=lambda_.Code.from_inline(
                 Fn.sub(
-                    inline_source(),
-                    {
-                        "DataBucket": bucket.bucket_name,
-                        "Generator": compressed(minified(GENERATOR)),
-                    },
+                    INLINE_SOURCE,
+                    {"DataBucket": bucket.bucket_name, "Code": compressed(source())},
                 )
             ),
             log_group=log_group,
@@ -168,6 +170,7 @@ class BucketContents(Construct):
             properties={
                 # With another name (BucketSuffix) CloudFormation calls the function, which refuses.
                 "Bucket": bucket.bucket_name,
+                "SampleData": Fn.condition_if(parameters.has_sample_data.logical_id, "yes", "no"),
                 **({"Objects": dict(objects)} if objects else {}),
                 **({"Packed": {k: compressed(v) for k, v in modules.items()}} if modules else {}),
             },

@@ -32,16 +32,19 @@ def handler(event: dict[str, Any], _context: object) -> None:
     try:
         bucket = boto3.resource("s3").Bucket(BUCKET)
         properties: Any = event.get("ResourceProperties")
+        before: Any = event.get("OldResourceProperties", {})
         if event["RequestType"] == "Delete":
             clear(bucket)
         elif answer["PhysicalResourceId"] != f"{properties.get('Bucket', BUCKET)}/contents":
             answer |= {"Status": "FAILED", "Reason": "BucketSuffix cannot change"}
+        elif before and before.get("SampleData", "yes") > properties.get("SampleData", "yes"):
+            reason = "there are sample logs: give SampleData=yes, or make another stack"
+            answer |= {"Status": "FAILED", "Reason": reason}
         else:
-            if event["RequestType"] == "Create":
+            if event["RequestType"] == "Create" and properties.get("SampleData") == "yes":
                 answer["Data"] = fill(bucket)
             # An update leaves what others have put there.
-            before = texts(event.get("OldResourceProperties", {}))
-            write(bucket, texts(properties), before)
+            write(bucket, texts(properties), texts(before))
     except Exception as error:  # noqa: BLE001 - whatever it is, CloudFormation must hear of it
         # CloudFormation takes 4,096 bytes.
         reason = f"bucket {BUCKET}: {type(error).__name__}: {error}"[:500]

@@ -32,7 +32,12 @@ from tests.support.rehearsal import (
     sku_of,
 )
 
-GIVEN = ("--cdk=--parameters", "--cdk=SegmentWorkspaceId=workspace1")
+# Simulated and real events are mixed for who asks for both.
+GIVEN = [
+    f"--cdk={word}"
+    for parameter in ("SegmentWorkspaceId=workspace1", "SampleData=yes")
+    for word in ("--parameters", parameter)
+]
 SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
 
 

@@ -244,7 +244,7 @@ def test_a_check_names_what_is_missing_and_where(organization: Organization) -> 
 
     assert states(outcomes) == {plundered: "broken", broken: "broken", missing: "missing"}
     found = outcomes[plundered]["found"]
-    assert "Sample logs (none in s3://" in found
+    assert "Logs (none in s3://" in found
     assert "Tables (no segment_logs)" in found
     assert re.search(r"Saved queries \(no Athena\d\d\)", found)
     assert "Job (HeadObject says Not Found)" in found

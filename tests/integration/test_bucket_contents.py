@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from pytest_httpserver import HTTPServer
 
 from stacks.bucket_contents import handler, simulated_shop
-from stacks.bucket_contents.construct import compressed, inline_source
+from stacks.bucket_contents.construct import INLINE_SOURCE, compressed, source
 from stacks.bucket_contents.simulated_shop import log_files
 
 # SHA-256 of 3 days and 2,000 events that end on END: their keys and their lines. Not of the gzipped
@@ -91,9 +91,11 @@ def test_create_fills_the_bucket_and_says_how_much(
     cloudformation: HTTPServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Participants find 30 days of logs of three sources."""
+    """Participants find 30 days of logs of three sources; where real ones come, there are none."""
     monkeypatch.setattr(handler, "log_files", partial(log_files, events=5_000))
-    answer = ask(cloudformation, "Create")
+    assert "Data" not in ask(cloudformation, "Create", {"SampleData": "no"})
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    answer = ask(cloudformation, "Create", {"SampleData": "yes"})
     assert answer["Status"] == "SUCCESS"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     keys = [entry["Key"] for page in pages for entry in page["Contents"]]
@@ -153,7 +155,7 @@ def test_update_leaves_what_participants_put_there(
 ) -> None:
     """A newer template must not cost anybody's work."""
     s3.put_object(Bucket=bucket, Key="notes/mine", Body=b"x")
-    assert ask(cloudformation, "Update")["Status"] == "SUCCESS"
+    assert ask(cloudformation, "Update", {"SampleData": "yes"})["Status"] == "SUCCESS"
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
 
 
@@ -222,6 +224,27 @@ def test_another_bucket_is_refused_and_the_way_back_is_not(
         assert answer["PhysicalResourceId"] == "first/contents"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "status"),
+    [
+        ({"SampleData": "yes"}, {"SampleData": "yes"}, "SUCCESS"),
+        ({"SampleData": "no"}, {"SampleData": "yes"}, "SUCCESS"),  # also the way back
+        ({"SampleData": "no"}, {"SampleData": "no"}, "SUCCESS"),
+        ({"SampleData": "yes"}, {"SampleData": "no"}, "FAILED"),
+        ({}, {"SampleData": "yes"}, "SUCCESS"),  # a stack from before the parameter
+        ({}, {"SampleData": "no"}, "FAILED"),
+    ],
+)
+@pytest.mark.usefixtures("bucket")
+def test_real_logs_do_not_come_to_sample_logs_unless_asked_for(
+    cloudformation: HTTPServer, before: dict[str, str], after: dict[str, str], status: str
+) -> None:
+    """An update that lets Segment write would mix its events with simulated ones."""
+    answer = ask(cloudformation, "Update", after, OldResourceProperties={"Bucket": "b", **before})
+    assert answer["Status"] == status
+    assert ("SampleData=yes" in answer.get("Reason", "")) == (status == "FAILED")
+
+
 def test_an_update_never_answers_with_another_id(
     cloudformation: HTTPServer,
     s3: Any,  # noqa: ANN401
@@ -253,7 +276,7 @@ def test_a_failure_is_answered_with_its_reason(
 ) -> None:
     """A resource that never answers blocks its stack for hours."""
     s3.delete_bucket(Bucket=bucket)
-    answer = ask(cloudformation, "Create")
+    answer = ask(cloudformation, "Create", {"SampleData": "yes"})
     assert answer["Status"] == "FAILED"
     assert "NoSuchBucket" in answer["Reason"]
     assert bucket in answer["Reason"]
@@ -261,9 +284,13 @@ def test_a_failure_is_answered_with_its_reason(
 
 def test_the_lambdas_code_is_one_module_that_compiles() -> None:
     """Inline code is one file: neither part may need the other's module."""
-    source = inline_source()
-    compile(source, "index.py", "exec")
-    assert "from stacks" not in source
+    code = INLINE_SOURCE.replace("${Code}", compressed(source()))
+    index: dict[str, Any] = {}
+    exec(compile(code, "index.py", "exec"), index)  # noqa: S102 - as Lambda does
+    assert index["BUCKET"] == "${DataBucket}"
+    assert callable(index["handler"])
+    assert "stacks" not in source()
+    assert "BUCKET =" not in source()
 
 
 def test_lambda_and_command_line_write_the_same_data(tmp_path: Path) -> None:

@@ -220,6 +220,37 @@ def test_no_permission_is_left_over(
     assert left == []
 
 
+def test_existing_logs_are_read_and_nothing_else(target: str) -> None:
+    """A company's only copy of its events would be at the mercy of a workshop's job."""
+    existing = Environment(synthesize_for_events(target), "s3://company-logs/segment/segment-logs")
+    bucket = "arn:aws:s3:::company-logs"
+    there = f"{bucket}/segment/segment-logs"
+    context = {"aws:ResourceAccount": "444455556666"}
+    allowed = [
+        Call(ETL, "s3:ListBucket", bucket, context),
+        Call(ETL, "s3:GetObject", there, context),
+        Call(ETL, "s3:GetObject", f"{there}/website/1700000000000/1.gz", context),
+    ]
+    denied = [
+        Call(ETL, "s3:GetObject", f"{there}-of-others/1.gz", context),
+        *(
+            Call(role, action, resource, context)
+            for role in (ETL, CONTENTS, PERSONALIZE)
+            for action in ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+            for resource in (f"{there}/website/1700000000000/1.gz", f"{bucket}/other")
+        ),
+        Call(CONTENTS, "s3:GetObject", f"{there}/1.gz", context),
+        Call(CONTENTS, "s3:PutBucketPolicy", bucket, context),
+    ]
+    decided = decide([(existing, call) for call in [*allowed, *denied]])
+    assert [decision.allowed for decision in decided] == [True] * len(allowed) + [False] * len(
+        denied
+    )
+    policy = existing.identity[ETL]
+    left = unneeded(policy, ETL, decided)
+    assert not [line for line in left if f"statement {len(policy['Statement'])}:" in line]
+
+
 def test_a_permission_too_many_is_noticed(
     environment: Environment, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,10 @@ from tests.support import PROJECT
 from tests.support.loopback import listening
 
 PACKS = {"AwsSolutions", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321", "Serverless"}
+# The targets, and what `cdk deploy` adds where it is asked to.
+VARIANTS = {target: {"target": target} for target in TARGETS} | {
+    "daily": {"schedule": "cron(15 1 * * ? *)", "alarm_email": "somebody@example.com"}
+}
 Finding = tuple[str, str]  # the rule, and the logical id of the resource
 
 
@@ -40,11 +44,11 @@ class Synthesized:
         }
 
 
-def synthesize(target: str, folder: Path) -> Synthesized:
-    """Run the app as the CDK CLI does."""
+def synthesize(given: dict[str, str], folder: Path) -> Synthesized:
+    """Run the app as the CDK CLI does, with this context."""
     settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
     paths = {"aws:cdk:enable-path-metadata": True}
-    context = {**settings["context"], **paths, "target": target}
+    context = {**settings["context"], **paths, **given}
     subprocess.run(
         [sys.executable, "app.py"],
         cwd=PROJECT,
@@ -52,7 +56,7 @@ def synthesize(target: str, folder: Path) -> Synthesized:
         check=True,
     )
     app = App()
-    config = WorkshopConfig(target=target)
+    config = WorkshopConfig(**given)
     WorkshopStack(app, config.stack_name, config=config)
     return Synthesized(
         folder / f"{config.stack_name}.template.json",
@@ -62,15 +66,17 @@ def synthesize(target: str, folder: Path) -> Synthesized:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesized]:
-    """Both targets, by their names."""
-    return {target: synthesize(target, tmp_path_factory.mktemp(target)) for target in TARGETS}
+def every(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesized]:
+    """What can be deployed, by its name."""
+    return {
+        name: synthesize(given, tmp_path_factory.mktemp(name)) for name, given in VARIANTS.items()
+    }
 
 
-@pytest.fixture(params=TARGETS)
-def synthesized(request: pytest.FixtureRequest, both: dict[str, Synthesized]) -> Synthesized:
-    """One of the targets."""
-    return both[request.param]
+@pytest.fixture(params=VARIANTS)
+def synthesized(request: pytest.FixtureRequest, every: dict[str, Synthesized]) -> Synthesized:
+    """One of them."""
+    return every[request.param]
 
 
 def test_every_synthesis_is_held_against_every_pack(synthesized: Synthesized) -> None:
@@ -106,7 +112,7 @@ def test_a_finding_that_is_not_acknowledged_stops_the_synthesis(tmp_path: Path) 
     assert failed == PACKS - {"Serverless"}  # it has no rules about buckets
 
 
-def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Synthesized]) -> None:
+def test_checkov_finds_what_is_acknowledged_and_nothing_else(every: dict[str, Synthesized]) -> None:
     """Checkov is a second opinion on the same templates."""
     checkov = Path(sys.prefix) / "checkov" / "bin" / "checkov"
     assert checkov.exists(), "Checkov is not installed: make setup-test"
@@ -120,7 +126,7 @@ def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Syn
     ]
     with listening() as proxy:
         answered = subprocess.run(
-            [checkov, *options, "--file", *(one.template for one in both.values())],
+            [checkov, *options, "--file", *(one.template for one in every.values())],
             # Without this it asks the package index for a newer version at every run.
             env={**os.environ, "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true", "HTTPS_PROXY": proxy.url},
             capture_output=True,
@@ -131,7 +137,7 @@ def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Syn
     answer = json.loads(answered)
     assert answer["summary"]["passed"] > 80
     assert answer["summary"]["parsing_errors"] == 0
-    for one in both.values():
+    for one in every.values():
         found = {
             (check["check_id"], check["resource"].rpartition(".")[2])
             for check in answer["results"]["failed_checks"]
@@ -140,10 +146,10 @@ def test_checkov_finds_what_is_acknowledged_and_nothing_else(both: dict[str, Syn
         assert found == one.acknowledged(checkov=True)
 
 
-def test_cfn_lint_finds_nothing(both: dict[str, Synthesized]) -> None:
+def test_cfn_lint_finds_nothing(every: dict[str, Synthesized]) -> None:
     """CloudFormation would refuse the templates; the event file is linted for each region."""
     linted = subprocess.run(
-        ["cfn-lint", "--template", *(one.template for one in both.values())],
+        ["cfn-lint", "--template", *(one.template for one in every.values())],
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ import boto3
 from release.event_template import body
 from tests.support.everything import everything
 from tests.support.failing_aws import Failing
-from tests.support.stack import DEFAULT_VOLUME, LITTLE, ended
+from tests.support.stack import LITTLE, ended, with_volume
 
 Template = dict[str, Any]
 DATABASE, WORKGROUP = "segment_personalize", "segment-personalize"
@@ -34,7 +34,8 @@ class Cloud:
 
     def create(self, template: Template, stack: str = "Event", **parameters: str) -> str:
         """Create the stack and return the status that it ends in."""
-        given = {"BucketSuffix": "", "SegmentWorkspaceId": "", **parameters}
+        blank = {"BucketSuffix": "", "SegmentWorkspaceId": ""}  # as a platform passes them
+        given = {**blank, **parameters}
         stack_id = self.client("cloudformation").create_stack(
             StackName=stack,
             TemplateBody=text_of(template),
@@ -51,12 +52,17 @@ class Cloud:
             TemplateBody=text_of(template),
             Parameters=[
                 {"ParameterKey": name, "UsePreviousValue": True}
-                for name in template["Parameters"].keys() - parameters.keys()
+                for name in self.parameters(stack) - parameters.keys()
             ]
             + [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
             Capabilities=["CAPABILITY_IAM"],
         )["StackId"]
         return ended(self.session, stack_id)
+
+    def parameters(self, stack: str = "Event") -> set[str]:
+        """The names of the stack's parameters."""
+        (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        return {one["ParameterKey"] for one in found.get("Parameters", [])}
 
     def delete(self, stack: str = "Event") -> str:
         """Delete the stack and return the status that it ends in."""
@@ -141,4 +147,4 @@ class Cloud:
 
 def text_of(template: Template) -> str:
     """The template's text, with few sample logs for each day."""
-    return body(template).decode().replace(DEFAULT_VOLUME, f"{DEFAULT_VOLUME}{LITTLE}")
+    return with_volume(body(template).decode(), LITTLE)

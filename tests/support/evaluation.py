@@ -78,7 +78,9 @@ class Decision:
 
 
 class Environment:
-    """The policies of a template as they are once it is deployed, with a Segment workspace.
+    """The policies of a template as they are once it is deployed.
+
+    It has a Segment workspace or, where there are any, existing logs.
 
     Attributes:
         identity: the identity policies by principal.
@@ -86,10 +88,19 @@ class Environment:
         bucket: the bucket policy.
     """
 
-    def __init__(self, template: dict[str, Any]) -> None:
+    def __init__(self, template: dict[str, Any], existing_logs: str = "") -> None:
         self._resources = template["Resources"]
-        self._conditions = {"HasSegmentWorkspace": True, "HasSuffix": False}
-        self._parameters = {"SegmentWorkspaceId": WORKSPACE, "BucketSuffix": ""}
+        self._conditions = {
+            "HasExistingLogs": bool(existing_logs),
+            "HasSampleData": False,
+            "HasSegmentWorkspace": not existing_logs,
+            "HasSuffix": False,
+        }
+        self._parameters = {
+            "BucketSuffix": "",
+            "ExistingLogs": existing_logs,
+            "SegmentWorkspaceId": WORKSPACE,
+        }
         self.identity: dict[str, Policy] = {
             PARTICIPANT: json.loads(POLICY.read_text(encoding="utf-8")),
             ADMINISTRATOR: {"Version": "2012-10-17", "Statement": [_EVERYTHING]},
@@ -102,6 +113,12 @@ class Environment:
             document = self._resources[policy["Ref"]]["Properties"]["PolicyDocument"]
             self.identity[name] = self.resolve(document)
             self.trust[name] = self.resolve(resource["AssumeRolePolicyDocument"])
+        for name, policy in self._of_type("AWS::IAM::ManagedPolicy"):
+            if self._conditions.get(self._resources[name].get("Condition", ""), True):
+                for role in policy.get("Roles", []):
+                    self.identity[role["Ref"]]["Statement"] += self.resolve(
+                        policy["PolicyDocument"]
+                    )["Statement"]
         ((_, bucket_policy),) = self._of_type("AWS::S3::BucketPolicy")
         self.bucket: Policy = self.resolve(bucket_policy["PolicyDocument"])
         ((_, job),) = self._of_type("AWS::Glue::Job")
@@ -127,6 +144,8 @@ class Environment:
                 return self._arn(name)
             case {"Fn::Join": [separator, parts]}:
                 return separator.join(self.resolve(part) for part in parts)
+            case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:
+                return self.resolve(text).split(separator)[int(number)]
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda name: self._named(name[1]), text)
             case {"Fn::If": [condition, one, other]}:

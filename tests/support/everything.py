@@ -24,6 +24,8 @@ def _items(session: boto3.Session) -> Iterator[tuple[str, str]]:
         ("IAM role", "iam", "list_roles", "Roles", "RoleName"),
         ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
         ("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+        ("dataset group", "personalize", "list_dataset_groups", "datasetGroups", "name"),
+        ("schema", "personalize", "list_schemas", "schemas", "name"),
     ):
         yield from ((kind, found) for found in _names(session, service, operation, key, name))
     for policy in _names(session, "iam", "list_policies", "Policies", "PolicyName", Scope="Local"):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from tests.support.live_job import Folders
-from tests.support.reference import EVENTS
+from tests.support.reference import EVENTS, Fields
 
 NOW = datetime.now(UTC)
 DAYS = [date(2016, 6, day) for day in (20, 21, 23)]
@@ -124,10 +124,18 @@ TIMESTAMPS = st.one_of(
     quoted(AROUND_TOMORROW),
     st.one_of(quoted(ODD_TEXTS), ANYTHING),
 )
+VALUES = st.one_of(
+    ANYTHING,
+    quoted(one_of("18.99", " 7 ", "7.", ".5", "1e5", "-0.50", "+1", "9" * 15, "9" * 16, "1,5")),
+)
 PRODUCTS = st.one_of(
     st.lists(
         st.one_of(
-            st.builds(objects, st.just({"sku": '"s3"', "price": "1"}), changes(sku=IDENTIFIERS)),
+            st.builds(
+                objects,
+                st.just({"sku": '"s3"', "price": "1"}),
+                changes(sku=IDENTIFIERS, product_id=IDENTIFIERS, price=VALUES),
+            ),
             ANYTHING,
         ),
         max_size=3,
@@ -138,9 +146,9 @@ PROPERTIES = st.one_of(
     st.builds(
         objects,
         st.just({"sku": '"s2"', "products": '[{"sku":"s1"},{"sku":"s2"}]'}),
-        changes(sku=IDENTIFIERS, products=PRODUCTS),
+        changes(sku=IDENTIFIERS, product_id=IDENTIFIERS, products=PRODUCTS, price=VALUES),
     ),
-    st.builds(objects, st.just({"products": "[]"}), changes(products=PRODUCTS)),
+    st.builds(objects, st.just({"products": "[]"}), changes(products=PRODUCTS, price=VALUES)),
     ANYTHING,
     one_of('"{\\"sku\\":\\"s1\\"}"'),
 )
@@ -151,14 +159,16 @@ OTHER_EVENTS = quoted(
 
 def fields(number: int, variant: int) -> dict[str, str]:
     """Make the fields of a message that is kept; its variants differ in one of them."""
-    product = {"sku": f"s{number % 5}", "quantity": 1}
-    properties = product if number % 3 else {"products": [product, {"sku": f"s{variant}"}]}
+    product = {"sku": f"s{number % 5}", "product_id": number % 4, "price": variant / 4}
+    order = {"products": [product, {"sku": f"s{variant}", "quantity": 2}], "price": "9.90"}
+    properties = product if number % 3 else order
     record = {
         "messageId": f"m{number}",
         "event": EVENTS[(number + variant // 3) % 3],
         "context": {"page": {"path": "/"}, "messageId": "x", "properties": {"sku": "y"}},
         "properties": properties,
         "userId": f"u{(number + variant) % 7}",
+        "anonymousId": f"a{number % 9}",
         "timestamp": f"2016-06-21T10:{number:02}:{variant % 2:02}.123Z",
     }
     return {name: json.dumps(value) for name, value in record.items()}
@@ -173,6 +183,7 @@ RECORDS = st.builds(
         context=ANYTHING,
         properties=PROPERTIES,
         userId=IDENTIFIERS,
+        anonymousId=IDENTIFIERS,
         timestamp=TIMESTAMPS,
     ),
     one_of("", " ", "\t  "),
@@ -265,6 +276,7 @@ class Options(NamedTuple):
     days: int | None
     events: tuple[str, ...] | None
     rows: int | None
+    fields: Fields = Fields()
 
     @property
     def end(self) -> date | None:
@@ -277,5 +289,12 @@ OPTIONS = st.builds(
     st.sampled_from([None, 1, 2]),
     st.sampled_from([None, None, EVENTS[:1], ("Product Viewed", "Order Completed")]),
     st.sampled_from([None, None, 7]),
+    st.sampled_from(
+        [
+            *[Fields()] * 3,
+            Fields(("product_id", "sku"), ("userId", "anonymousId"), "price"),
+            Fields(("sku", "product_id"), ("anonymousId",), "quantity"),
+        ]
+    ),
 )
 INPUTS = st.lists(INPUT_FILES, min_size=3, max_size=6, unique_by=lambda file: file.name)

@@ -23,6 +23,7 @@ from tests.support.reference import Rejected, Row
 SCRIPT = Path(__file__).parents[2] / "glue_scripts" / "segment_events_to_csv.py"
 HELPER = SCRIPT.with_name("segment_io.py")
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP"
+HEADERS = {HEADER, f"{HEADER},EVENT_VALUE"}
 DAY = "website-prod/1466467200000"  # 2016-06-21
 
 _RUNNER = Path(__file__).with_name("repeating.py")
@@ -75,7 +76,7 @@ class Folders:
         lines = []
         for file in self.csvs():
             header, *rows = file.read_bytes().decode().removesuffix("\n").split("\n")
-            assert header == HEADER
+            assert header in HEADERS
             lines += rows
         return lines
 
@@ -193,6 +194,6 @@ def csv_lines_of(rows: Iterable[Row]) -> list[str]:
         return '"' + text.replace('"', '""') + '"' if needed else text
 
     return [
-        ",".join([*map(quoted, (user, item, event)), str(seconds)])
-        for seconds, user, item, event in rows
+        ",".join([*map(quoted, (user, item, event)), str(seconds), *value])
+        for seconds, user, item, event, *value in rows
     ]

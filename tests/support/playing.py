@@ -23,7 +23,11 @@ from tests.support.participant import BUCKET, JOB, SCRIPT, do_the_exercise, part
 from tests.support.recording import Recording
 from tests.support.stack import STACK, create, ended, event_body
 from tests.support.templates import event_template
-from workshop.account import EMBEDDED_REGION
+from workshop.account import EMBEDDED_REGION, Account
+from workshop.environment import find
+from workshop.personalize import importing
+from workshop.personalize.state import Personalize
+from workshop.steps import Steps
 
 RECORDED = Path(__file__).parent / "calls.json"
 # What the job's role calls on Glue, through S3A: see tests/integration/job/test_s3a.py.
@@ -50,7 +54,7 @@ def play(folder: Path) -> Calls:
     """
     recording = Recording(folder, free_port())
     with owner_of(recording) as owner:
-        create(owner, event_body(), SegmentWorkspaceId=WORKSPACE)
+        create(owner, event_body(), SegmentWorkspaceId=WORKSPACE, SampleData="yes")
         _segment_writes(owner)
         for _ in range(2):  # the second run deletes what the first one wrote
             _run_the_job(owner)
@@ -143,14 +147,11 @@ def _run_the_job(owner: boto3.Session) -> None:
 
 
 def _personalize_reads(owner: boto3.Session) -> None:
-    """As a dataset import job does, by its documentation: with the role, list and read the CSVs.
-
-    Personalize is not on the embedded AWS.
-    """
-    s3 = _session(become(owner, "PersonalizeRole")).client("s3")
-    found = s3.list_objects_v2(Bucket=BUCKET, Prefix="transformed/")["Contents"]
-    for entry in found:
-        assert s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+    """An import into Personalize lists and reads the CSVs with the role."""
+    account = Account(owner, os.environ["AWS_ENDPOINT_URL"])
+    environment = find(account, STACK)
+    personalize = Personalize(account, environment.workgroup)
+    importing.run(personalize, environment, importing.csv_of(account, environment), Steps())
 
 
 def _update(owner: boto3.Session) -> None:
@@ -160,7 +161,10 @@ def _update(owner: boto3.Session) -> None:
     stack_id = owner.client("cloudformation").update_stack(
         StackName=STACK,
         TemplateBody=body(template).decode(),
-        Parameters=[{"ParameterKey": "SegmentWorkspaceId", "UsePreviousValue": True}],
+        Parameters=[
+            {"ParameterKey": name, "UsePreviousValue": True}
+            for name in ("SegmentWorkspaceId", "SampleData")
+        ],
         Capabilities=["CAPABILITY_IAM"],
     )["StackId"]
     assert ended(owner, stack_id) == "UPDATE_COMPLETE"

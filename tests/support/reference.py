@@ -23,9 +23,26 @@ ISO_8601 = re.compile(rf"({MINUTE})(?:(:\d\d)(?:\.\d{{1,9}})?)?(?:Z|{OFFSET})?",
 UNREADABLE = "\ufffd"
 UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]|.{257}")
 
-Row = tuple[int, str, str, str]  # TIMESTAMP, USER_ID, ITEM_ID, EVENT_TYPE: rows in their order
-Kept = tuple[int, str, str, list[str]]  # timestamp, userId, event, SKUs: of duplicates the least
+# An EVENT_VALUE: a plain decimal number, as it is written.
+NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
+
+# TIMESTAMP, USER_ID, ITEM_ID, EVENT_TYPE and, where there is that column, EVENT_VALUE or "": rows
+# in their order.
+Row = tuple[int, str, str, str] | tuple[int, str, str, str, str]
+Item = tuple[str, str]  # with the event's value or ""
+Kept = tuple[int, str, str, list[Item]]  # timestamp, user, event, items: of duplicates the least
 Rejected = tuple[str, Path, str | None]  # reason, file, text
+
+
+class Fields(NamedTuple):
+    """Where items and users are, the first that is there; and the value of an event, if anywhere.
+
+    An item and its value are those of the event or of one of its products.
+    """
+
+    item: tuple[str, ...] = ("sku",)
+    user: tuple[str, ...] = ("userId",)
+    value: str = ""
 
 
 class Result(NamedTuple):
@@ -36,12 +53,13 @@ class Result(NamedTuple):
     rejected: list[Rejected]
 
 
-def transform(
+def transform(  # noqa: PLR0913, PLR0917 - the job's arguments
     source: Path,
     now: datetime,
     events: Collection[str] = EVENTS,
     start: date | None = None,
     end: date | None = None,
+    fields: Fields = Fields(),  # noqa: B008 - it cannot change
 ) -> Result:
     """Say what the job makes of the files below the folder when it starts at that moment."""
     kept: list[tuple[str | None, Kept]] = []
@@ -50,7 +68,7 @@ def transform(
     for file in files(source, start, end):
         records, broken = lines(file)
         for record in records:
-            became = judge(record, events, now)
+            became = judge(record, events, now, fields)
             if isinstance(became, tuple):
                 kept.append(became)
             elif became in filtered:
@@ -67,7 +85,11 @@ def transform(
     least_last = sorted(kept, key=lambda each: each[1], reverse=True)
     unique = list({message: one for message, one in least_last if message is not None}.values())
     unique += [one for message, one in kept if message is None]
-    rows = sorted((at, user, sku, event) for at, user, event, skus in unique for sku in skus)
+    rows: list[Row] = sorted(
+        (at, user, item, event, value) if fields.value else (at, user, item, event)
+        for at, user, event, items in unique
+        for item, value in items
+    )
     reasons = [reason for reason, _, _ in rejected]
     accounting = {
         "records_read": len(kept) + sum(filtered.values()) + len(rejected),
@@ -85,7 +107,7 @@ def files(source: Path, start: date | None, end: date | None) -> Iterator[Path]:
     for file in filter(Path.is_file, source.rglob("*")):
         names = file.relative_to(source).parts
         in_range = not (start or end)
-        if not in_range and len(names) > 2 and re.fullmatch("[0-9]+", names[1]):
+        if not in_range and len(names) > 2 and re.fullmatch("[0-9]{13}", names[1]):
             day = datetime.fromtimestamp(int(names[1]) / 1000, UTC).date()
             in_range = (start or day) <= day <= (end or day)
         if in_range and not any(name.startswith(("_", ".")) for name in names):
@@ -108,26 +130,29 @@ def lines(file: Path) -> tuple[list[bytes], bool]:
     return [line for line in whole if line.strip(b" \t")], broken
 
 
-def judge(line: bytes, events: Collection[str], now: datetime) -> str | tuple[str | None, Kept]:
+def judge(
+    line: bytes, events: Collection[str], now: datetime, fields: Fields
+) -> str | tuple[str | None, Kept]:
     """Give the reason why the record is not kept or, when it is, its messageId and itself."""
     if len(line) + 1 >= MAX_LINE_BYTES:
         return TOO_LONG
     if (record := parsed(line)) is None:
         return NOT_JSON
-    event, user = record.get("event"), identifier(record.get("userId")) or ""
-    skus, at = skus_of(record.get("properties")), moment(record.get("timestamp"))
+    event, user = record.get("event"), first(record, fields.user) or ""
+    items, at = items_of(record.get("properties"), fields), moment(record.get("timestamp"))
     reasons = {
         OTHER_EVENT: not isinstance(event, str) or event not in events,
         NO_USER: not user,
-        NO_SKU: not skus,
+        NO_SKU: not items,
         BAD_TIMESTAMP: at is None or not EARLIEST <= at <= now + DAY,
-        BAD_IDENTIFIER: any(UNUSABLE.search(text) for text in (user, *skus)),
+        BAD_IDENTIFIER: any(UNUSABLE.search(text) for text in (user, *dict(items))),
     }
     if reason := next((reason for reason, applies in reasons.items() if applies), None):
         return reason
     assert at is not None
     message = identifier(record.get("messageId"))
-    return None if message == UNREADABLE else message, (int(at.timestamp()), user, str(event), skus)
+    kept = int(at.timestamp()), user, str(event), items
+    return None if message == UNREADABLE else message, kept
 
 
 def parsed(line: bytes) -> dict[str, Any] | None:
@@ -184,17 +209,29 @@ def is_nested(text: str) -> bool:
         return False
 
 
-def skus_of(properties: object) -> list[str]:
+def first(record: dict[str, Any], names: Collection[str]) -> str | None:
+    """The first identifier that is there."""
+    return next(filter(None, (identifier(record.get(name)) for name in names)), None)
+
+
+def items_of(properties: object, fields: Fields) -> list[Item]:
     if not isinstance(properties, dict):
         return []
-    if own := identifier(properties.get("sku")):
-        return [own]
+    value = value_of(properties, fields)
+    if own := first(properties, fields.item):
+        return [(own, value)]
     products = properties.get("products")
     elements = products if isinstance(products, list) else []
     # The text of an object is as good as the object.
     read = [parsed(each.encode()) if isinstance(each, str) else each for each in elements]
-    texts = [identifier(each.get("sku")) for each in read if isinstance(each, dict)]
-    return [text for text in texts if text]
+    objects = [each for each in read if isinstance(each, dict)]
+    items = [(first(each, fields.item), value_of(each, fields) or value) for each in objects]
+    return [(item, value) for item, value in items if item]
+
+
+def value_of(record: dict[str, Any], fields: Fields) -> str:
+    text = identifier(record.get(fields.value)) if fields.value else None
+    return text if text and NUMBER.fullmatch(text) else ""
 
 
 def moment(value: object) -> datetime | None:

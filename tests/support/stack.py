@@ -1,10 +1,12 @@
 """The event template's stack on the embedded AWS, as an event platform makes it."""
 
+import json
 import time
 
 import boto3
 
 from release.event_template import body
+from stacks.bucket_contents.construct import compressed, source
 from tests.support.templates import event_template
 
 STACK = "Event"
@@ -19,9 +21,16 @@ def event_body(volume: str = "") -> str:
     Args:
         volume: the days and the number of events of its sample logs, like LITTLE.
     """
-    text = body(event_template()).decode()
-    assert f"{DEFAULT_VOLUME})" in text
-    return text.replace(f"{DEFAULT_VOLUME})", f"{DEFAULT_VOLUME}{volume})")
+    return with_volume(body(event_template()).decode(), volume)
+
+
+def with_volume(template: str, volume: str) -> str:
+    """A template's text with other sample logs; that of an earlier template as well."""
+    code = source()
+    assert f"{DEFAULT_VOLUME})" in code
+    smaller = code.replace(DEFAULT_VOLUME, f"{DEFAULT_VOLUME}{volume}")
+    template = template.replace(DEFAULT_VOLUME, f"{DEFAULT_VOLUME}{volume}")
+    return template.replace(json.dumps(compressed(code)), json.dumps(compressed(smaller)))
 
 
 def create(owner: boto3.Session, template: str, stack: str = STACK, **parameters: str) -> None:

@@ -37,3 +37,11 @@ def _synthesized(target: str) -> str:
 def event_template() -> dict[str, Any]:
     """The template that is handed out for events."""
     return compact(synthesize_for_events())
+
+
+def text(value: object) -> str:
+    """A name made of CloudFormation's functions, as one text: the functions as JSON."""
+    if isinstance(value, dict) and "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator).join(text(part) for part in parts)
+    return value if isinstance(value, str) else json.dumps(value)

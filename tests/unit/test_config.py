@@ -41,6 +41,31 @@ def test_a_wrong_target_is_refused() -> None:
         WorkshopConfig.from_context(Context(target="events"))
 
 
+def test_a_schedule_and_an_address_come_from_the_command_line() -> None:
+    """The job would run on no day, or nobody hear of a day that failed."""
+    given = {"schedule": "cron(15 1 * * ? *)", "alarm_email": "somebody@example.com"}
+    config = WorkshopConfig.from_context(Context(given))
+    assert (config.schedule, config.alarm_email) == tuple(given.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"schedule": "rate(1 day)"}, "six fields"),  # Glue's triggers take no rates
+        ({"schedule": "cron(15 1 * * *)"}, "six fields"),
+        ({"schedule": "15 1 * * ? *"}, "six fields"),
+        ({"schedule": "cron(15 1 * * ? *)", "alarm_email": "somebody"}, "one address"),
+        ({"schedule": "cron(15 1 * * ? *)", "alarm_email": "a@b.example, c@d"}, "one address"),
+        ({"alarm_email": "somebody@example.com"}, "give a schedule"),
+        ({"schedule": "cron(15 1 * * ? *)", "target": "event"}, "only cdk deploy"),
+    ],
+)
+def test_a_schedule_that_would_not_work_is_refused(given: dict[str, str], named: str) -> None:
+    """Glue or SNS would refuse it in the middle of the deployment, or nobody notice."""
+    with pytest.raises(ValueError, match=named):
+        WorkshopConfig.from_context(Context(given))
+
+
 @pytest.mark.parametrize("name", ["2nd", "a_b", "x" * 61, "a b"])
 def test_a_wrong_stack_name_is_refused_before_synthesis(name: str) -> None:
     """CloudFormation would refuse it after minutes."""

@@ -1,6 +1,8 @@
 """What an organizer gives to `fleet`, and what cannot be tried on the embedded AWS."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -10,9 +12,10 @@ from workshop import accounts_file
 from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.cloudformation import Template
+from workshop.commands.fleet import _question
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet
-from workshop.visit import Say
+from workshop.visit import Say, Stop
 
 ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
 # As the console of AWS Organizations exports accounts.
@@ -115,3 +118,20 @@ def test_what_goes_wrong_is_told_apart(error: Exception, state: str) -> None:
     (outcome,) = fleet.run(work, "ready", lambda _visits, _outcomes: None)
     assert outcome.state == state
     assert outcome.next_step
+
+
+def test_the_question_names_what_stays_in_personalize(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The organizer would close accounts whose imports others still train on."""
+
+    def count(_stack: str, _counted: object, stays: dict[str, list[str]]) -> None:
+        stays[ONE] = ["dataset group segment-personalize"]
+
+    monkeypatch.setattr("workshop.fleet.count", count)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    members = [Member(ONE, "us-east-1")]
+    chosen: Any = SimpleNamespace(members=members, run=lambda *_: [], stop=Stop())
+    question = _question(chosen, "Stack", yes=False)
+    assert question.startswith("Delete the stack Stack in 1 account")
+    assert "dataset group segment-personalize" in " ".join(capsys.readouterr().out.split())

@@ -37,6 +37,30 @@ def test_a_good_file_passes_every_rule() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "rules"),
+    [
+        *((value, set()) for value in ("", "7", "-7.5", "0.001", "12345678.25")),
+        *((value, {"Types"}) for value in ("free", "7,5", "1e5", "NaN", " 7", ".5")),
+    ],
+)
+def test_an_event_value_is_a_number_or_missing(value: str, rules: set[str]) -> None:
+    """Personalize takes the column EVENT_VALUE as a float that may be null."""
+    lines = GOOD.splitlines()
+    rows = [f"{line},{n / 4}" for n, line in enumerate(lines[1:])]
+    quoted = f'"{value}"' if "," in value else value
+    csv = "\n".join([f"{lines[0]},EVENT_VALUE", *rows, f"u,i,e,1700000000,{quoted}", ""])
+    assert broken(csv) == rules
+
+
+def test_all_files_have_the_same_columns() -> None:
+    """A schema has the column EVENT_VALUE or does not."""
+    data = Interactions()
+    data.read("1.csv", [GOOD.encode()])
+    data.read("2.csv", [GOOD.replace("TIMESTAMP", "TIMESTAMP,EVENT_VALUE", 1).encode()])
+    assert "2.csv has other columns" in data.problems["Header"][0]
+
+
+@pytest.mark.parametrize(
     ("csv", "rule"),
     [
         (GOOD.replace("USER_ID", "user_id", 1), "Header"),

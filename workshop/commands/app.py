@@ -16,7 +16,16 @@ from typer._click.exceptions import UsageError
 from workshop import causes, console
 from workshop.account import DEFAULT_PORT
 from workshop.commands import console as console_command
-from workshop.commands import data, environment, fleet, job, machine, query, segment
+from workshop.commands import (
+    data,
+    environment,
+    fleet,
+    job,
+    machine,
+    personalize,
+    query,
+    segment,
+)
 from workshop.commands.answer import Answer
 from workshop.commands.context import add_command, group
 from workshop.errors import WorkshopError
@@ -46,6 +55,9 @@ for panel, functions in COMMANDS.items():
         add_command(app, function, rich_help_panel=panel, context_settings=settings)
 for function in (fleet.check, fleet.deploy, fleet.destroy):
     add_command(fleet.GROUP, function)
+for function in (personalize.import_, personalize.status, personalize.teardown):
+    add_command(personalize.GROUP, function)
+app.add_typer(personalize.GROUP, name="personalize", rich_help_panel="Amazon Personalize")
 app.add_typer(fleet.GROUP, name="fleet", rich_help_panel="Many accounts")
 
 

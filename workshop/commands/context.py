@@ -24,8 +24,8 @@ from workshop.errors import WorkshopError
 # Source: AWS CloudFormation API Reference, CreateStack, StackName.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _COMMAND = re.compile(
-    r"\bworkshop(?= "
-    r"(up|down|status|query|verify|report|run-job|logs|stop|seed|open|console|doctor|aws)\b)"
+    r"\bworkshop(?= (up|down|status|query|verify|report|run-job|logs|stop|fallback|seed|open|"
+    r"console|doctor|aws|personalize)\b)"
 )
 _TARGET = re.compile(r"\bmake (up|down|deploy|destroy|status)\b(?! \w+=)")
 _CLOSED_PIPE = 141  # the exit code that a shell expects: 128 + SIGPIPE

@@ -1,5 +1,6 @@
 """The commands for data: `seed`, `transform`, `verify`, `report`."""
 
+import shlex
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 from workshop import (
     console,
+    csv_files,
     deletion,
     deployment,
     freshness,
@@ -23,8 +25,11 @@ from workshop.commands.environment import checks_table
 from workshop.commands.job import (
     EndDate,
     Events,
+    EventValueField,
+    ItemFields,
     MaxRows,
     StartDate,
+    UserFields,
     accounting_parts,
 )
 from workshop.errors import WorkshopError
@@ -33,11 +38,27 @@ from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
 
-def verify(context: Context) -> Answer:
+def verify(
+    context: Context,
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="A folder or s3://bucket/prefix with the CSV; by default the environment's.",
+        ),
+    ] = None,
+) -> Answer:
     """Check the CSV against every documented rule of Personalize.
 
     Example: workshop verify
+
+    Example: workshop verify build/interactions
     """
+    if path is not None:
+        found = csv_files.of_place(path, lambda: context.account)
+        with console.progress.status(f"Reading {path}"):
+            checks, _ = verification.verify_files(found)
+        return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
     environment = context.environment
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
         checks, _ = verification.verify(context.account, environment)
@@ -87,7 +108,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     volume = seeding.Volume(end.date() if end else _today(), days, events)
     if not to:
         environment = context.environment
-        if replace:
+        if replace and not environment.existing_logs:
             logs = deletion.contents(context.account, environment.bucket, seeding.PREFIX)
             console.confirm(f"Delete {logs} on {context.account}", yes=yes or not logs.objects)
         context.announce()
@@ -121,6 +142,9 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     start_date: StartDate = None,
     end_date: EndDate = None,
     events: Events = None,
+    item_fields: ItemFields = None,
+    user_fields: UserFields = None,
+    event_value_field: EventValueField = None,
     max_rows_per_file: MaxRows = None,
 ) -> Answer:
     """Run the job's own script, unchanged, on local folders.
@@ -144,6 +168,9 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
             start_date=start_date,
             end_date=end_date,
             events=events,
+            item_fields=item_fields,
+            user_fields=user_fields,
+            event_value_field=event_value_field,
             max_rows_per_file=max_rows_per_file,
         ),
     }
@@ -169,7 +196,8 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
             "\n".join(errors.tail),
         )
     parts = accounting_parts(output) if output.accounting or not failure else []
-    return Answer(output.accounting, parts, failure)
+    offer = [] if failure else [Note(f"Check it: workshop verify {shlex.quote(str(output_dir))}")]
+    return Answer(output.accounting, [*parts, *offer], failure)
 
 
 def _today() -> date:

@@ -143,7 +143,10 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
         step.passed = not taken.left
         step.result = taken.summary(account, context.stack)
     failure = failure_of(taken.require_nothing, account)
-    statements = Facts([(f"theirs: {name}", sql) for name, sql in taken.participants.items()])
+    statements = Facts(
+        [(f"theirs: {name}", sql) for name, sql in taken.participants.items()]
+        + [(f"imported: {name}", context.hint(how)) for name, how in taken.imported.items()]
+    )
     if server and not failure and not deployed(account):
         with steps.step("Embedded AWS") as step:
             server.stop()

@@ -126,9 +126,9 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     question = f"Delete the stack {stack} in {_accounts(len(chosen.members))}"
     if yes or not sys.stdin.isatty():
         return question
-    counted = dict[str, list[Contents]]()
+    counted, stays = dict[str, list[Contents]](), dict[str, list[str]]()
     with shown(len(chosen.members)) as watch:
-        chosen.run(fleet.count(stack, counted), COUNTED, watch)
+        chosen.run(fleet.count(stack, counted, stays), COUNTED, watch)
     if chosen.stop.event.is_set():
         raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
     rows = [
@@ -140,6 +140,14 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     if rows:
         columns = ["account", "name", "region", "bucket", "objects", "not sample logs"]
         console.table(columns, rows, "What is more than the sample logs")
+    imported = [
+        (member.id, member.name, member.region, name)
+        for member in chosen.members
+        for name in stays.get(member.id, [])
+    ]
+    if imported:
+        columns = ["account", "name", "region", "made by personalize import"]
+        console.table(columns, imported, "What stays in Personalize")
     places = [place for places in counted.values() for place in places]
     objects, others = sum(p.objects for p in places), sum(p.others for p in places)
     unknown = len(chosen.members) - len(counted)

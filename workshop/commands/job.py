@@ -31,6 +31,26 @@ Events = Annotated[
     str | None,
     typer.Option(metavar="NAME,...", help="Names of the events to keep.", rich_help_panel=_PANEL),
 ]
+ItemFields = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="Fields with a product's id; the first that is there.",
+        rich_help_panel=_PANEL,
+    ),
+]
+UserFields = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="Fields with a user's id; the first that is there.",
+        rich_help_panel=_PANEL,
+    ),
+]
+EventValueField = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Field for the column EVENT_VALUE.", rich_help_panel=_PANEL),
+]
 MaxRows = Annotated[
     int | None,
     typer.Option(
@@ -51,6 +71,9 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
     start_date: StartDate = None,
     end_date: EndDate = None,
     events: Events = None,
+    item_fields: ItemFields = None,
+    user_fields: UserFields = None,
+    event_value_field: EventValueField = None,
     max_rows_per_file: MaxRows = None,
     input_path: Annotated[
         str | None,
@@ -89,6 +112,9 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
         start_date=start_date,
         end_date=end_date,
         events=events,
+        item_fields=item_fields,
+        user_fields=user_fields,
+        event_value_field=event_value_field,
         max_rows_per_file=max_rows_per_file,
         input=input_path,
         output=output_path,

@@ -1,13 +1,13 @@
 -- How many people of each source clicked a product, added one, and ordered; visitors count, too.
 WITH people AS (
   SELECT
-    split_part("$path", '/', 5) AS source,
+    element_at(split("$path", '/'), -3) AS source,
     coalesce(userId, anonymousId) AS person,
     bool_or(event = 'Product Clicked') AS clicked,
     bool_or(event = 'Product Added') AS added,
     bool_or(event = 'Order Completed') AS ordered
   FROM segment_logs
-  GROUP BY split_part("$path", '/', 5), coalesce(userId, anonymousId)
+  GROUP BY element_at(split("$path", '/'), -3), coalesce(userId, anonymousId)
 )
 
 SELECT

@@ -13,7 +13,15 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 from tests.support.generated import FILLERS, INPUTS, OPTIONS, InputFile, Options
 from tests.support.live_job import Folders, LiveJob, csv_lines_of
-from tests.support.reference import EVENTS, NOT_JSON, OTHER_EVENT, Rejected, Result, transform
+from tests.support.reference import (
+    EVENTS,
+    NOT_JSON,
+    OTHER_EVENT,
+    Fields,
+    Rejected,
+    Result,
+    transform,
+)
 
 REPLACED = "\ufffd+"  # stands for bytes that are not UTF-8
 
@@ -24,13 +32,15 @@ def agree(job: LiveJob, base: Path, inputs: list[InputFile], options: Options) -
     for each in inputs:
         each.write(folders)
     start, end, events = options.start, options.end, options.events
-    expected = transform(folders.source, datetime.now(UTC), events or EVENTS, start, end)
+    fields = options.fields
+    expected = transform(folders.source, datetime.now(UTC), events or EVENTS, start, end, fields)
     outcome = job.run(
         folders,
         START_DATE=start,
         END_DATE=end,
         SUPPORTED_EVENTS=events and ",".join(events),
         MAX_ROWS_PER_FILE=options.rows,
+        **arguments_of(fields),
     )
     assert outcome.error.partition(":")[0] == ("" if expected.rows else "ValueError"), outcome
     rows = csv_lines_of(expected.rows)
@@ -40,6 +50,15 @@ def agree(job: LiveJob, base: Path, inputs: list[InputFile], options: Options) -
     assert all(size <= (options.rows or size) for size in sizes)
     compare_counts(folders, expected, {folders.source / f.name for f in inputs if f.broken})
     shutil.rmtree(base)
+
+
+def arguments_of(fields: Fields) -> dict[str, str | None]:
+    """The arguments for fields; none for the default ones."""
+    return {
+        "ITEM_FIELDS": ",".join(fields.item) if fields.item != Fields().item else None,
+        "USER_FIELDS": ",".join(fields.user) if fields.user != Fields().user else None,
+        "EVENT_VALUE_FIELD": fields.value or None,
+    }
 
 
 def compare_counts(folders: Folders, expected: Result, broken: set[Path]) -> None:

@@ -14,15 +14,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 from pyspark.testing import assertDataFrameEqual
 
+from tests.support.script_arguments import arguments
+
 EVENTS = ["Product Clicked", "Order Completed"]
 LATEST = 2_000_000_000
 LINES = "line STRING, file STRING, problem STRING"
-INTERACTION = "STRUCT<seconds: BIGINT, user: STRING, event: STRING, skus: ARRAY<STRING>>"
+ITEMS = "ARRAY<STRUCT<id: STRING, value: STRING>>"
+INTERACTION = f"STRUCT<seconds: BIGINT, user: STRING, event: STRING, items: {ITEMS}>"
 RECORDS = (
     f"verdict STRING, message_id STRING, row_id BIGINT, interaction {INTERACTION}, "
     "other_event STRING, file STRING, text STRING, records BIGINT, is_first BOOLEAN"
 )
-ANNA = (1466503245, "anna", "Product Clicked", ["shoe"])
+ANNA = (1466503245, "anna", "Product Clicked", [("shoe", None)])
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +57,20 @@ def event(**fields: object) -> str:
     return json.dumps(record | fields)
 
 
+ARGS = arguments(SUPPORTED_EVENTS=",".join(EVENTS))
+
+
 def lines(spark: SparkSession, *texts: str) -> DataFrame:
     return spark.createDataFrame([(text, "a.gz", None) for text in texts], LINES)
 
 
 def decided(spark: SparkSession, *texts: str) -> DataFrame:
-    return job.decide(job.parse(lines(spark, *texts)), EVENTS, LATEST)
+    return job.decide(job.parse(lines(spark, *texts), ARGS), ARGS, LATEST)
 
 
 def test_parse_gives_the_fields_or_null(spark: SparkSession) -> None:
     """A line is an event only if it is exactly one JSON object."""
-    parsed = job.parse(lines(spark, event(), "{}", event() + "x", "[]", ""))
+    parsed = job.parse(lines(spark, event(), "{}", event() + "x", "[]", ""), ARGS)
     assertDataFrameEqual(
         parsed.select("json.userId", "json.properties.sku", sf.isnull("json").alias("no")),
         spark.createDataFrame(
@@ -100,7 +106,7 @@ def test_decide_gives_the_first_verdict_that_applies(spark: SparkSession) -> Non
 def test_a_problem_of_a_file_is_its_verdict(spark: SparkSession) -> None:
     """The reader's own rows need no rule in the lesson."""
     row = spark.createDataFrame([(None, "a.gz", "truncated gzip")], LINES)
-    (found,) = job.decide(job.parse(row), EVENTS, LATEST).collect()
+    (found,) = job.decide(job.parse(row, ARGS), ARGS, LATEST).collect()
     assert found.verdict == "truncated gzip"
 
 
@@ -132,14 +138,50 @@ IDENTIFIERS: dict[str, str | None] = {
 def test_an_identifier_is_a_text_or_the_digits_of_a_number(spark: SparkSession) -> None:
     """Two users whose ids are doubles from 2^53 on would become one."""
     texts = [f'{{"userId": {value}, "messageId": "{n}"}}' for n, value in enumerate(IDENTIFIERS)]
-    users = job.parse(lines(spark, *texts)).select(segment_io.text_at("userId").alias("user"))
+    parsed = job.parse(lines(spark, *texts), ARGS)
+    users = parsed.select(segment_io.text_at("userId").alias("user"))
     found = users.select(job.identifier("user").alias("user"))
     assertDataFrameEqual(
         found, spark.createDataFrame([(text,) for text in IDENTIFIERS.values()], "user STRING")
     )
 
 
-def test_skus_are_the_events_own_or_those_of_its_products(spark: SparkSession) -> None:
+# Of the fields userId and anonymousId, in this order; of product_id and sku, with the price.
+CHOSEN = {
+    "USER_FIELDS": "userId,anonymousId",
+    "ITEM_FIELDS": "product_id,sku",
+    "EVENT_VALUE_FIELD": "price",
+}
+USERS = {
+    '"userId": " anna ", "anonymousId": "x"': "anna",
+    '"userId": "{}", "anonymousId": 7': "7",
+    '"anonymousId": "x"': "x",
+    '"userid": "anna"': None,
+}
+PRODUCTS: dict[str, list[tuple[str, str | None]]] = {
+    '"sku": "a", "product_id": "p", "price": 7.50': [("p", "7.5")],
+    '"sku": "a", "product_id": " ", "price": "18.99"': [("a", "18.99")],
+    '"products": [{"sku": "a", "price": 2}, {"product_id": 5}, {}]': [("a", "2"), ("5", None)],
+    '"price": 9, "products": [{"sku": "a", "price": "x"}]': [("a", "9")],
+    '"sku": "a", "price": "free"': [("a", None)],
+    '"sku": "a", "price": "1e5"': [("a", None)],
+    '"sku": "a", "price": {"amount": 1}': [("a", None)],
+    '"price": 7': [],
+}
+
+
+def test_users_items_and_values_are_in_the_fields_that_are_chosen(spark: SparkSession) -> None:
+    """A shop without SKUs, or without accounts, would get an empty CSV."""
+    args = arguments(SUPPORTED_EVENTS="Page", **CHOSEN)
+    texts = [f'{{"event": "Page", {users}}}' for users in USERS]
+    texts += [f'{{"event": "Page", "properties": {{{products}}}}}' for products in PRODUCTS]
+    found = job.decide(job.parse(lines(spark, *texts), args), args, LATEST).collect()
+    assert [row.user for row in found[: len(USERS)]] == list(USERS.values())
+    items = [[tuple(item) for item in row["items"]] for row in found[len(USERS) :]]
+    assert items == list(PRODUCTS.values())
+
+
+def test_items_are_the_events_own_or_those_of_its_products(spark: SparkSession) -> None:
     """A number in a product is as good an SKU as one in the event."""
     cases: dict[str, list[str]] = {
         '{"sku": "own", "products": [{"sku": "a"}]}': ["own"],
@@ -151,13 +193,13 @@ def test_skus_are_the_events_own_or_those_of_its_products(spark: SparkSession) -
         "{}": [],
     }
     texts = [f'{{"properties": {properties}}}' for properties in cases]
-    read = job.parse(lines(spark, *texts)).select(
-        segment_io.text_at("properties.sku").alias("own"),
-        segment_io.texts_at("properties.products", "sku").alias("listed"),
+    read = job.parse(lines(spark, *texts), ARGS).select(
+        segment_io.texts_at("properties.", ["sku"]).alias("own"),
+        segment_io.texts_of_each("properties.products", ["sku"]).alias("listed"),
     )
-    found = read.select(job.skus("own", "listed").alias("skus"))
-    expected = spark.createDataFrame([(skus,) for skus in cases.values()], "skus ARRAY<STRING>")
-    assertDataFrameEqual(found, expected)
+    found = read.select(job.items(sf.col("own"), "listed", ARGS).alias("items"))
+    rows = [([(item, None) for item in items],) for items in cases.values()]
+    assertDataFrameEqual(found, spark.createDataFrame(rows, f"items {ITEMS}"))
 
 
 def test_seconds_are_whole_and_null_for_anything_else(spark: SparkSession) -> None:
@@ -218,7 +260,7 @@ def test_count_once_marks_the_first_of_each_message(spark: SparkSession) -> None
 
 def counted(spark: SparkSession) -> DataFrame:
     """Records as `count_once` leaves them."""
-    order = (1466503245, "bert", "Order Completed", ["hat", "sock"])
+    order = (1466503245, "bert", "Order Completed", [("hat", "7.5"), ("sock", None)])
     others = [
         ("other event", None, None, None, f"event {n:02}", None, None, 100 - n // 2, True)
         for n in range(12)
@@ -259,11 +301,12 @@ def test_what_is_written(spark: SparkSession) -> None:
         job.interactions(counted(spark)),
         spark.createDataFrame(
             [
-                ("anna", "shoe", "Product Clicked", 1466503245),
-                ("bert", "hat", "Order Completed", 1466503245),
-                ("bert", "sock", "Order Completed", 1466503245),
+                ("anna", "shoe", None, "Product Clicked", 1466503245),
+                ("bert", "hat", "7.5", "Order Completed", 1466503245),
+                ("bert", "sock", None, "Order Completed", 1466503245),
             ],
-            "USER_ID STRING, ITEM_ID STRING, EVENT_TYPE STRING, TIMESTAMP BIGINT",
+            "USER_ID STRING, ITEM_ID STRING, EVENT_VALUE STRING, EVENT_TYPE STRING, "
+            "TIMESTAMP BIGINT",
         ),
     )
     assertDataFrameEqual(
@@ -277,14 +320,7 @@ def test_what_is_written(spark: SparkSession) -> None:
 def run(spark: SparkSession, folder: Any, **options: str) -> segment_io.Run:  # noqa: ANN401
     """A run of segment_io by itself, in a folder."""
     del spark  # it runs
-    named = {
-        "JOB_NAME": "test",
-        "S3_JSON_INPUT_PATH": f"{folder}/in",
-        "S3_CSV_OUTPUT_PATH": f"{folder}/out",
-        "S3_REJECTED_PATH": f"{folder}/rejected",
-    } | options
-    words = [word for name, value in named.items() for word in (f"--{name}", value)]
-    return segment_io.Run(segment_io.arguments(["script", *words]))
+    return segment_io.Run(arguments(folder, **options))
 
 
 def test_only_data_is_published(spark: SparkSession, tmp_path: Any) -> None:  # noqa: ANN401

@@ -1,0 +1,166 @@
+"""Personalize in an account of the embedded AWS, and interactions as the job writes them."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from workshop.account import EMBEDDED_REGION
+
+SERVICE = "personalize.amazonaws.com"
+COLUMNS = {"USER_ID": "string", "ITEM_ID": "string", "EVENT_TYPE": "string", "TIMESTAMP": "long"}
+
+HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP"
+FIRST_SECOND = 1_700_000_000
+SECONDS = 30
+
+
+def interactions(records: int = 1200, header: str = HEADER, more: str = "") -> bytes:
+    """A CSV of records of forty users.
+
+    Args:
+        records: how many.
+        header: its first line.
+        more: what each record has behind its four values.
+    """
+    kinds = ("Product Clicked", "Product Added", "Order Completed")
+    lines = (
+        f"user{n % 40},item{n % 7},{kinds[n % 3]},{FIRST_SECOND + n}{more}" for n in range(records)
+    )
+    return "\n".join([header, *lines, ""]).encode()
+
+
+def settled(describe: Callable[[], Any]) -> Any:  # noqa: ANN401 - boto3's own
+    """Wait until a creation has ended; return what Personalize says then."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        (found,) = (value for key, value in describe().items() if key != "ResponseMetadata")
+        if found["status"] in {"ACTIVE", "CREATE FAILED"}:
+            return found
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def schema(name: str = "Interactions", version: str = "1.0", **types: Any) -> str:  # noqa: ANN401
+    """A schema's text; without types it is that of the job's CSV."""
+    fields = [{"name": column, "type": kind} for column, kind in (types or COLUMNS).items()]
+    heading = {"type": "record", "name": name, "version": version, "fields": fields}
+    return json.dumps(heading | {"namespace": "com.amazonaws.personalize.schema"})
+
+
+@dataclass(frozen=True)
+class Service:
+    """Personalize in one account, with a bucket and a role that it may read by."""
+
+    session: boto3.Session
+    account: str
+
+    @cached_property
+    def client(self) -> Any:  # noqa: ANN401 - boto3's own
+        """A client that leaves it to the service to look at requests."""
+        return self.session.client("personalize", config=Config(parameter_validation=False))
+
+    @property
+    def bucket(self) -> str:
+        return f"interactions-{self.account}"
+
+    @property
+    def role(self) -> str:
+        return f"arn:aws:iam::{self.account}:role/reader"
+
+    def arn(self, name: str) -> str:
+        return f"arn:aws:personalize:{EMBEDDED_REGION}:{self.account}:{name}"
+
+    def put_bucket_policy(self, *actions: str) -> None:
+        """Let Personalize do these, for this account, and everybody's plain HTTP be refused."""
+        here = [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"]
+        allow = {"Principal": {"Service": SERVICE}, "Effect": "Allow", "Condition": self.source()}
+        deny = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        statements = [deny | {"Action": "s3:*", "Resource": here}]
+        if actions:
+            statements.append(allow | {"Action": list(actions), "Resource": here})
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.session.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=policy)
+
+    def put_trust(self, **trust: Any) -> None:  # noqa: ANN401 - a statement's own
+        """Let Personalize take the role, for this account, unless the statement says else."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": SERVICE},
+            "Action": "sts:AssumeRole",
+            "Condition": self.source(),
+        }
+        document = {"Version": "2012-10-17", "Statement": [statement | trust]}
+        self.session.client("iam").update_assume_role_policy(
+            RoleName="reader", PolicyDocument=json.dumps(document)
+        )
+
+    def put_rights(self, *actions: str) -> None:
+        """Let the role do these in the bucket."""
+        statement = {
+            "Effect": "Allow",
+            "Action": list(actions) or "s3:GetBucketLocation",
+            "Resource": [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"],
+        }
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        self.session.client("iam").put_role_policy(
+            RoleName="reader", PolicyName="read", PolicyDocument=json.dumps(document)
+        )
+
+    def source(self) -> dict[str, Any]:
+        """The conditions against the confused deputy."""
+        return {
+            "StringEquals": {"aws:SourceAccount": self.account},
+            "ArnLike": {"aws:SourceArn": self.arn("*")},
+        }
+
+    def import_(self, name: str, **changes: Any) -> Any:  # noqa: ANN401 - boto3's own
+        """Import to the end; return the job."""
+        request = {
+            "jobName": name,
+            "datasetArn": self.arn("dataset/group/INTERACTIONS"),
+            "dataSource": {"dataLocation": f"s3://{self.bucket}/csv/"},
+            "roleArn": self.role,
+        }
+        arn = self.client.create_dataset_import_job(**{**request, **changes})["datasetImportJobArn"]
+        return settled(lambda: self.client.describe_dataset_import_job(datasetImportJobArn=arn))
+
+    def make_dataset(self) -> None:
+        """Make a dataset of interactions, `group`, unless it is there."""
+        client = self.client
+        if any(found["name"] == "group" for found in client.list_dataset_groups()["datasetGroups"]):
+            return
+        client.create_schema(name="schema", schema=schema())
+        client.create_dataset_group(name="group")
+        group = self.arn("dataset-group/group")
+        settled(lambda: client.describe_dataset_group(datasetGroupArn=group))
+        client.create_dataset(
+            name="dataset",
+            datasetType="Interactions",
+            datasetGroupArn=group,
+            schemaArn=self.arn("schema/schema"),
+        )
+        settled(lambda: client.describe_dataset(datasetArn=self.arn("dataset/group/INTERACTIONS")))
+
+    def wait_until_gone(self, describe: str, **arn: str) -> None:
+        """Wait until Personalize does not know it any more."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            try:
+                getattr(self.client, describe)(**arn)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                    return
+                raise
+            time.sleep(0.05)
+        raise TimeoutError(arn)

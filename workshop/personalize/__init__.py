@@ -1,0 +1,1 @@
+"""Amazon Personalize's side of the exercise: the CSV imported, looked at, and removed again."""
