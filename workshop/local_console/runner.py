@@ -70,14 +70,15 @@ class Runner(Generic[Found]):
 
     async def run(self) -> None:
         """Start it; the page's address names it from now on."""
-        self._answer.clear()
-        with self._answer:
-            try:
-                run_id = await self.start()
-            except ERRORS as error:
+        try:
+            run_id = await self.start()
+        except ERRORS as error:
+            self._answer.clear()
+            with self._answer:
                 self.page.problem(error)
-                return
+            return
         if run_id:
+            self._answer.clear()
             self.page.remember(run=run_id)
             await self.follow(run_id)
 
