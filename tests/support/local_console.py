@@ -120,7 +120,9 @@ def run_saved(page: Page, number: str) -> None:
 
 def write(page: Page, sql: str) -> None:
     """Replace the statement in the editor."""
-    page.get_by_role("textbox", name="SQL statement").fill(sql)
+    editor = page.get_by_role("textbox", name="SQL statement")
+    expect(editor).not_to_have_text("")  # it has its own statement first
+    editor.fill(sql)
 
 
 def violations(page: Page) -> list[str]:
