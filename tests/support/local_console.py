@@ -112,7 +112,8 @@ def state(page: Page) -> Locator:
 
 def run_saved(page: Page, number: str) -> None:
     """Open a saved query by its link in the guide, run it, and wait for its answer."""
-    page.locator(".nicegui-markdown").get_by_role("link", name=re.compile(f"^{number} ")).first.click()
+    guide = page.locator(".nicegui-markdown")
+    guide.get_by_role("link", name=re.compile(f"^{number} ")).first.click()
     expect(page.get_by_label("Saved query")).to_have_value(re.compile(number))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(state(page)).to_have_text(re.compile("rows? in|Done in"))
