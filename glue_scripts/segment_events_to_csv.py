@@ -72,13 +72,14 @@ def decide(events: DataFrame, args: segment_io.Arguments, latest: int) -> DataFr
         return sf.when(is_supported, value).alias(name)
 
     texts = events.select(
-        "*",
+        *("line", "file", "problem", "json.event"),
+        sf.isnotnull("json").alias("is_json"),
         is_supported.alias("is_supported"),
         read(segment_io.text_at("messageId"), "message_id"),
         read(segment_io.texts_at("", args.user_fields), "user"),
         read(segment_io.texts_at("properties.", args.product_fields), "own"),
         read(segment_io.texts_of_each("properties.products", args.product_fields), "products"),
-        read(seconds("json.timestamp"), "seconds"),
+        read(seconds(sf.col("json.timestamp")), "seconds"),
     )
     records = texts.withColumns(
         {
@@ -91,8 +92,8 @@ def decide(events: DataFrame, args: segment_io.Arguments, latest: int) -> DataFr
     identifiers = sf.array_append("items.id", sf.col("user"))
     verdict = (
         sf.when(sf.isnotnull("problem"), sf.col("problem"))
-        .when(sf.isnull("json") & segment_io.is_blank("line"), None)  # not a record
-        .when(sf.isnull("json"), NOT_JSON)
+        .when(~sf.col("is_json") & segment_io.is_blank("line"), None)  # not a record
+        .when(~sf.col("is_json"), NOT_JSON)
         .when(~sf.col("is_supported"), OTHER_EVENT)
         .when(sf.isnull("user"), NO_USER)
         .when(sf.size("items") == 0, NO_SKU)
@@ -122,11 +123,11 @@ def items(own: Column, listed: str, args: segment_io.Arguments) -> Column:
     return sf.coalesce(sf.when(one["id"].isNotNull(), sf.array(one)), has_id, sf.array())
 
 
-def seconds(timestamp: str) -> Column:
+def seconds(timestamp: Column) -> Column:
     """ISO 8601 as whole seconds since 1970; null for anything else. No offset means UTC."""
     with_seconds = sf.regexp_replace(timestamp, r"T(\d\d:\d\d)(?!:)", "T$1:00")
-    is_iso = sf.col(timestamp).rlike(ISO_8601)
-    return sf.when(is_iso, sf.unix_seconds(sf.try_to_timestamp(with_seconds)))
+    time = sf.coalesce(sf.try_to_timestamp(timestamp), sf.try_to_timestamp(with_seconds))
+    return sf.when(timestamp.rlike(ISO_8601), sf.unix_seconds(time))
 
 
 # Step 3: count a message that was delivered twice once
@@ -141,8 +142,8 @@ def count_once(records: DataFrame) -> DataFrame:
         "verdict": verdict,
         "message_id": sf.when(is_kept, sf.col("message_id")),
         "row_id": sf.when(unmatched, sf.monotonically_increasing_id()),
-        "interaction": sf.when(is_kept, sf.struct("seconds", "user", "json.event", "items")),
-        "other_event": sf.when(verdict == OTHER_EVENT, sf.left("json.event", sf.lit(99))),
+        "interaction": sf.when(is_kept, sf.struct("seconds", "user", "event", "items")),
+        "other_event": sf.when(verdict == OTHER_EVENT, sf.left("event", sf.lit(99))),
         "file": sf.when(is_rejected, sf.col("file")),
         "text": sf.when(is_rejected, sf.col("line")),
     }

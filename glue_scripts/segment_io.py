@@ -181,7 +181,8 @@ def is_blank(line: str) -> Column:
 
 def is_nested_json(text: Column) -> Column:
     """Whether a text is a JSON object or array."""
-    return text.rlike(r"^[{\[]") & sf.isnotnull(sf.get_json_object(text, "$"))
+    is_open = text.startswith("{") | text.startswith("[")
+    return is_open & sf.isnotnull(sf.get_json_object(text, "$"))
 
 
 def text_at(path: str, json: Column | str = "json", source: Column | str = "line") -> Column:

@@ -219,7 +219,7 @@ def test_seconds_are_whole_and_null_for_anything_else(spark: SparkSession) -> No
     texts = spark.createDataFrame([(text,) for text in cases], "timestamp STRING")
     expected = spark.createDataFrame(list(cases.items()), "timestamp STRING, seconds BIGINT")
     assertDataFrameEqual(
-        texts.select("timestamp", job.seconds("timestamp").alias("seconds")), expected
+        texts.select("timestamp", job.seconds(sf.col("timestamp")).alias("seconds")), expected
     )
 
 
