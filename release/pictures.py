@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error, Page, sync_playwright
 
-SIZE, QUALITY = {"width": 1200, "height": 760}, 80
+WIDTH, HEIGHT, QUALITY = 1200, 760, 80
 PORT = "4589"
 # Each picture: the step, its parameters, and what is there once it is complete.
 PICTURES = {
@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
         url = console.stdout.readline().strip() if console.stdout else ""
         program = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE)
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         _open(page, url)
         for name, (address, complete) in PICTURES.items():
             page.goto(f"{url.partition('?')[0]}{address}")

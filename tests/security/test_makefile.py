@@ -235,6 +235,19 @@ def test_a_target_installs_what_it_needs(scratch: Scratch, target: str, purpose:
     assert installed == ["python", "install.py", purpose]
 
 
+@pytest.mark.parametrize(
+    ("status", "called"), [(0, ["status", "console"]), (1, ["status", "up", "console"])]
+)
+def test_the_console_has_something_to_show(
+    scratch: Scratch, status: int, called: list[str]
+) -> None:
+    """Whoever learns offline begins with this command."""
+    python = scratch.folder / ".venv" / "bin" / "python"
+    python.write_text(f"{STUB}[ $3 != status ] || exit {status}\n")
+    assert scratch.make(*SET_UP, "console").returncode == 0
+    assert [call[3] for call in scratch.calls()] == called
+
+
 @pytest.mark.parametrize("target", ["synth", "event-template", "deploy"])
 def test_the_cdk_cli_reports_nothing_and_keeps_out_of_the_home(
     scratch: Scratch, target: str

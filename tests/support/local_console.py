@@ -76,12 +76,10 @@ class Console:
         self.process.communicate(timeout=30)
 
     @contextmanager
-    def opened(
-        self, path: str = "", *, scheme: Scheme = "light", width: int = WIDE
-    ) -> Iterator[Page]:
+    def opened(self, path: str = "", *, scheme: Scheme = "light") -> Iterator[Page]:
         """Open a tab of a browser that has the key."""
         context = self.browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}
+            color_scheme=scheme, viewport={"width": WIDE, "height": 900}
         )
         context.set_default_timeout(30_000)
         context.on("request", lambda request: self.requests.append(request.url))
@@ -114,7 +112,8 @@ def state(page: Page) -> Locator:
 
 def run_saved(page: Page, number: str) -> None:
     """Open a saved query by its link in the guide, run it, and wait for its answer."""
-    page.locator(".guide").get_by_role("link", name=re.compile(f"^{number} ")).first.click()
+    guide = page.locator(".nicegui-markdown")
+    guide.get_by_role("link", name=re.compile(f"^{number} ")).first.click()
     expect(page.get_by_label("Saved query")).to_have_value(re.compile(number))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(state(page)).to_have_text(re.compile("rows? in|Done in"))
@@ -122,7 +121,9 @@ def run_saved(page: Page, number: str) -> None:
 
 def write(page: Page, sql: str) -> None:
     """Replace the statement in the editor."""
-    page.get_by_role("textbox", name="SQL statement").fill(sql)
+    editor = page.get_by_role("textbox", name="SQL statement")
+    expect(editor).not_to_have_text("")  # it has its own statement first
+    editor.fill(sql)
 
 
 def violations(page: Page) -> list[str]:

@@ -30,7 +30,9 @@ def console_(
     sys.stdout.flush()
     if sys.stdout.isatty():
         webbrowser.open(url)
-    # To import what serves pages takes longer than anything else that a command does.
+    # To import what serves pages takes longer than anything else that a command does. A fifth of it
+    # is an HTTP client, which the websocket's library can do without.
+    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
     from workshop.local_console.server import serve  # noqa: PLC0415
 
     serve(context, url)

@@ -1,8 +1,9 @@
 """What is in the account: the bucket, the checks of the CSV, and everything of the stack."""
 
+from asyncio import to_thread
 from typing import TYPE_CHECKING
 
-from nicegui import run, ui
+from nicegui import ui
 from rich.filesize import decimal
 
 from workshop import bucket, deletion, inventory, progress
@@ -20,7 +21,7 @@ async def show_bucket(page: "Page", environment: Environment) -> None:
     account, key = page.place.account, page.params.get("key", "")
     *folders, name = key.split("/")
     prefix = key.removesuffix(name)
-    entries, is_cut = await run.io_bound(bucket.entries, account, environment, prefix)
+    entries, is_cut = await to_thread(bucket.entries, account, environment, prefix)
     text("h2", "Bucket")
     with box("nav", "path", "Folder"):
         ui.link(environment.bucket, page.url())
@@ -34,14 +35,14 @@ async def show_bucket(page: "Page", environment: Environment) -> None:
     if is_cut or not entries:
         text("p", f"Only the first {len(entries)} are listed." if entries else "It is empty.")
     if name:
-        lines = await run.io_bound(bucket.first_lines, account, environment, key, _LINES)
+        lines = await to_thread(bucket.first_lines, account, environment, key, _LINES)
         text("h3", f"The first lines of {name}, unpacked")
         text("pre", "\n".join(line[:_LINE_LENGTH] for line in lines), "code").props("tabindex=0")
 
 
 async def show_csv(page: "Page", environment: Environment) -> None:
     """Show each rule of Personalize with what was found, and what to do where it does not hold."""
-    checks, complaint = await run.io_bound(progress.checks, page.place.account, environment)
+    checks, complaint = await to_thread(progress.checks, page.place.account, environment)
     text("h2", "CSV for Amazon Personalize")
     status(f"{sum(check.passed for check in checks)} of {len(checks)} rules hold.")
     if complaint:
@@ -62,7 +63,7 @@ async def show_csv(page: "Page", environment: Environment) -> None:
 async def show_inventory(page: "Page", environment: Environment | None) -> bool:
     """Show everything of the stack, and offer to delete it; return whether nothing is left."""
     account, stack = page.place.account, page.place.stack
-    taken = await run.io_bound(inventory.take, account, stack)
+    taken = await to_thread(inventory.take, account, stack)
     text("h2", "Inventory")
     found = f"The stack {stack} has {len(taken.left)} things here."
     doing = status(found if environment else taken.summary(account, stack))
@@ -75,12 +76,12 @@ async def show_inventory(page: "Page", environment: Environment | None) -> bool:
             text("li", thing)
 
     async def delete() -> None:
-        question = await run.io_bound(deletion.question, account, stack)
+        question = await to_thread(deletion.question, account, stack)
         if await confirmed(f"{question}?", "Delete it"):
             delete_button.disable()
             doing.set_text("Deleting …")
             try:
-                await run.io_bound(deletion.delete, account, stack, lambda _: None)
+                await to_thread(deletion.delete, account, stack, lambda _: None)
                 ui.navigate.reload()
             except ERRORS as error:
                 page.problem(error)

@@ -10,6 +10,7 @@ NUMBERS = {"tinyint", "smallint", "integer", "int", "bigint", "float", "real", "
 _MOST_LABELS, _MOST_LYING = 2, 30
 _COLOURS = ["#3a7bd5", "#d9822b", "#3fa37c", "#a565c9"]
 Options = dict[str, Any]
+Series = Mapping[str, Sequence[float]]
 
 
 def of_result(result: Result) -> Options | None:
@@ -44,11 +45,7 @@ def of_counts(counts: Accounting) -> Options:
 
 
 def _bars(
-    names: Sequence[str],
-    series: Mapping[str, Sequence[float]],
-    *,
-    lying: bool = False,
-    stack: str | None = None,
+    names: Sequence[str], series: Series, *, lying: bool = False, stack: str | None = None
 ) -> Options:
     labels = {"type": "category", "data": names, "inverse": lying}
     values = {"type": "value", "splitLine": {"lineStyle": {"opacity": 0.3}}}
@@ -66,7 +63,7 @@ def _bars(
             "containLabel": True,
         },
         "tooltip": {"trigger": "axis"},
-        "legend": {"show": len(series) > 1},
+        "legend": {"show": len(series) > 1, "top": 0},
         "series": [
             {"type": "bar", "name": name, "data": data, "stack": stack}
             for name, data in series.items()

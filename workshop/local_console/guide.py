@@ -18,7 +18,6 @@ _PAGE = re.compile(r'\A---\ntitle: "([^"]+)"\n.*?---\n(.+)\Z', re.DOTALL)
 _QUERY = re.compile(r"`(\d\d) [A-Z][^`\n]*`")
 # What a page names, and the link that stands there in its place.
 _LINKS = (
-    (re.compile(r"\n\[(Previous: |Overview\])[^#]+\Z"), "\n"),  # the console has its own
     (re.compile(r"(?<=\]\()(?:\.\./)+(diagrams|pictures)/"), r"/\1/"),
     (re.compile(r"(?<=\]\()(?:\.\./)?(?:([0-9]{2}-[a-z-]+)/)?index\.en\.md"), r"/\1"),
     (re.compile(r"(?<!!)\[([^\]]+)\]\(\.\.[^)]+\)"), r"\1"),  # a page outside of the guide

@@ -1,9 +1,10 @@
 """The Glue job: its script, its arguments, a run's state, log and record counts, earlier runs."""
 
 import itertools
+from asyncio import to_thread
 from typing import TYPE_CHECKING
 
-from nicegui import run, ui
+from nicegui import ui
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -26,8 +27,8 @@ _SHOWN_RUNS, _SHOWN_LINES = 10, 500
 async def show_job(page: "Page", environment: Environment) -> None:
     """Show the tool: the run that the page's address names, or the newest."""
     account = page.place.account
-    defaults = await run.io_bound(job_definition.arguments, account, environment)
-    script = await run.io_bound(job_definition.script, account, environment)
+    defaults = await to_thread(job_definition.arguments, account, environment)
+    script = await to_thread(job_definition.script, account, environment)
     tool = _Job(page, environment, dict(defaults), script)
     await tool.show_past()
     if run_id := page.params.get("run") or tool.newest:
@@ -58,6 +59,7 @@ class _Job(Runner[JobRun]):
         self.state.set_text("It has not run yet.")
         self._log = ui.log(_SHOWN_LINES).props("role=log tabindex=0")
         self._log.props["aria-label"] = "Log of the run"
+        self._log.set_visibility(False)
         self.past("Past runs")
 
     async def start(self) -> str:
@@ -67,7 +69,7 @@ class _Job(Runner[JobRun]):
         given = job_arguments(words, self._defaults)
         if not self.account.embedded and not await confirmed(question, "Run it"):
             return ""
-        return await run.io_bound(job.start, self.account, self.environment, given)
+        return await to_thread(job.start, self.account, self.environment, given)
 
     def stop(self, run_id: str) -> None:
         """Stop it."""
@@ -83,13 +85,14 @@ class _Job(Runner[JobRun]):
         if found.id != self._shown:
             self._shown, self._printed = found.id, Log()
             self._log.clear()
+            self._log.set_visibility(True)
             self._tails = [
                 LogTail(self.account, job.log_group(self.environment, stream), found.id)
                 for stream in ("output", "error")
             ]
         is_failed = found.is_finished and found.state != "SUCCEEDED"
         for tail in self._tails if is_failed else self._tails[:1]:
-            lines = await run.io_bound(list, tail.new_lines())
+            lines = await to_thread(list, tail.new_lines())
             self._printed.add(lines)
             for line in lines[-_SHOWN_LINES:]:
                 self._log.push(line[: job.LINE_LENGTH])
@@ -108,6 +111,6 @@ class _Job(Runner[JobRun]):
     async def show_past(self) -> None:
         """List the newest runs."""
         found = job.runs(self.account, self.environment)
-        ran = await run.io_bound(list, itertools.islice(found, _SHOWN_RUNS))
+        ran = await to_thread(list, itertools.islice(found, _SHOWN_RUNS))
         self.newest = ran[0].id if ran else ""
         self.list_past((one, f"{one.id[:12]}…", one.started / 1000) for one in ran)

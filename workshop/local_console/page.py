@@ -1,13 +1,14 @@
 """One page of the console: the guide at one side, what its step needs at the other."""
 
+from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from nicegui import run, ui
+from nicegui import ui
 
 from workshop import progress
-from workshop.environment import Environment, InProgressError, MissingError
+from workshop.environment import Environment, MissingError, find
 from workshop.local_console.account_tools import show_bucket, show_csv, show_inventory
 from workshop.local_console.guide import BUCKET, CSV, INVENTORY, JOB, QUERIES, Step
 from workshop.local_console.job_tool import show_job
@@ -85,7 +86,7 @@ class Page:
 
     async def mark(self, environment: Environment) -> None:
         """Tick the steps that are done, by what is in the account."""
-        done = await run.io_bound(progress.look, self.place.account, environment)
+        done = await to_thread(progress.look, self.place.account, environment)
         for step in self._steps:
             if step.is_done(done):
                 self._tick(step)
@@ -103,21 +104,15 @@ class Page:
                     link.props("aria-current=step" if step is self.step else "")
         text("h1", self.step.title)
         ui.markdown(self.step.text, extras=_EXTRAS)
-        here = self._steps.index(self.step)
-        with box("nav", "turn", "Previous and next"):
-            for step in self._steps[max(here - 1, 0) : here]:
-                ui.link(f"← {step.title}", f"/{step.name}")
-            for step in self._steps[here + 1 : here + 2]:
-                ui.link(f"{step.title} →", f"/{step.name}").classes("next")
 
     async def _load(self) -> None:
         """Fill the page in: what is slow is not waited for before it is shown."""
         try:
-            where = await run.io_bound(str, self.place.account)
+            where = await to_thread(str, self.place.account)
             is_real = not self.place.account.embedded
             self._where.set_text(f"You are working on {where}" if is_real else where)
             self._where.classes("danger" if is_real else "")
-            environment = await run.io_bound(self.place.environment)
+            environment = await to_thread(find, self.place.account, self.place.stack)
             self.panel.clear()
             with self.panel:
                 await TOOLS[self._tool](self, environment)
@@ -129,8 +124,6 @@ class Page:
 
     async def _explain(self, error: Exception) -> None:
         """Show why there is nothing to show; without a stack, the inventory shows that."""
-        if isinstance(error, InProgressError):
-            ui.timer(_WATCH_SECONDS, ui.navigate.reload, once=True)
         if self._tool == INVENTORY and isinstance(error, MissingError):
             if await show_inventory(self, None):
                 self._tick(next(step for step in self._steps if step.tool == INVENTORY))
@@ -141,7 +134,7 @@ class Page:
         """Say when the account does not answer any more; load the page again when it does."""
         was_away = bool(self._alert.default_slot.children)
         try:
-            await run.io_bound(self.place.look)
+            await to_thread(self.place.look)
         except ERRORS as error:
             self._alert.clear()
             with self._alert:

@@ -6,7 +6,7 @@ import threading
 from workshop import account
 from workshop.account import Account
 from workshop.commands.context import Context
-from workshop.environment import Environment, describe, find
+from workshop.environment import describe
 
 
 class Place:
@@ -29,14 +29,6 @@ class Place:
         """
         with self._lock:
             return account.shared(self._context.account)
-
-    def environment(self) -> Environment:
-        """The deployed stack.
-
-        Raises:
-            WorkshopError: there is none, or nothing answers.
-        """
-        return find(self.account, self.stack)
 
     def look(self) -> None:
         """Find out whether the account answers; connect again where it does not.

@@ -1,10 +1,11 @@
 """What the tools for queries and for the job have in common: Run, Stop, and following what runs."""
 
+from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from nicegui import run, ui
+from nicegui import ui
 
 from workshop.athena import Execution
 from workshop.environment import Environment
@@ -27,6 +28,9 @@ class Runner(Generic[Found]):
         show_progress, show, show_past: show what is new, what came out, and what ran before.
     """
 
+    page: "Page"
+    environment: Environment
+    bar: ui.element
     pause: float
     start: Callable[[], Awaitable[str]]
     stop: Callable[[str], None]
@@ -42,8 +46,8 @@ class Runner(Generic[Found]):
     def controls(self) -> None:
         """Show the buttons, what is said about the run, and the place for what it answers."""
         with box("div", "bar") as self.bar:
-            self._run = button("Run", self.run, main=True)
-            self._stop = button("Stop", lambda: run.io_bound(self.stop, self._id))
+            self._run: ui.button = button("Run", self.run, main=True)
+            self._stop = button("Stop", lambda: to_thread(self.stop, self._id))
             self.state = status()
         self._stop.set_visibility(False)
         self._answer = box("div", "answer")
@@ -66,21 +70,22 @@ class Runner(Generic[Found]):
 
     async def run(self) -> None:
         """Start it; the page's address names it from now on."""
-        self._answer.clear()
-        with self._answer:
-            try:
-                run_id = await self.start()
-            except ERRORS as error:
+        try:
+            run_id = await self.start()
+        except ERRORS as error:
+            self._answer.clear()
+            with self._answer:
                 self.page.problem(error)
-                return
+            return
         if run_id:
+            self._answer.clear()
             self.page.remember(run=run_id)
             await self.follow(run_id)
 
     async def follow(self, run_id: str) -> None:
         """Show what runs or ran, until it has ended or something else is shown."""
         self._id = run_id
-        found = await run.io_bound(self.look, run_id)
+        found = await to_thread(self.look, run_id)
         self._run.set_enabled(found.is_finished)
         self._stop.set_visibility(not found.is_finished)
         self.state.set_text(found.state.title())

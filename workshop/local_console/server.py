@@ -45,7 +45,7 @@ def serve(context: Context, url: str) -> None:
 
     for name, folder in PICTURES.items():
         app.add_static_files(f"/{name}", folder)
-    app.add_middleware(Guard, port=where.port, key=where.query.removeprefix("key="))
+    app.add_middleware(Guard, port=where.port or 0, key=where.query.removeprefix("key="))
     ui.add_css(_STYLE.read_text("utf-8"), shared=True)
     ui.select.default_props("outlined dense options-dense")
     ui.input.default_props("outlined dense stack-label")

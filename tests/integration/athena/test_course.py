@@ -17,7 +17,7 @@ from embedded_aws.athena_errors import QueryStoppedError
 from embedded_aws.athena_queries import Queries
 from embedded_aws.athena_statement import Request
 from embedded_aws.server import EmbeddedAws
-from tests.support.athena import BUCKET, Aws, athena_of
+from tests.support.athena import BUCKET, WORKGROUP, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
 
 NEVER_ENDS = (
@@ -73,6 +73,15 @@ def test_more_queries_than_run_at_once_wait(aws: Aws) -> None:
     for query_id in running:
         aws.athena.stop_query_execution(QueryExecutionId=query_id)
     assert aws.ended(waiting).rows == [["1"]]
+
+
+def test_queries_are_listed_the_newest_first(aws: Aws) -> None:
+    """The local console would show the oldest ones, and never tick what was answered last."""
+    ran = [aws.start("SELECT 1") for _ in range(3)]
+    pages = aws.athena.get_paginator("list_query_executions").paginate(
+        WorkGroup=WORKGROUP, PaginationConfig={"PageSize": 2, "MaxItems": 3}
+    )
+    assert [query_id for page in pages for query_id in page["QueryExecutionIds"]] == ran[::-1]
 
 
 def test_stopping_what_is_not_there_is_an_error(aws: Aws) -> None:
