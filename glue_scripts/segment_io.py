@@ -34,7 +34,6 @@ OPTIONAL = {
 }
 DAYS = ("START_DATE", "END_DATE")
 FIELDS, FIELD = ("ITEM_FIELDS", "USER_FIELDS"), "[a-zA-Z][a-zA-Z0-9_]*"
-READ_ANYWAY = ("messageId", "event", "timestamp", "properties"), ("products",)
 VALID = {
     **dict.fromkeys(PATHS, (r"(?s)(\w+://[^/]*)?/.+", "a folder like s3://bucket/folder")),
     **dict.fromkeys(DAYS, (r"\d{4}-\d\d-\d\d", "a day like 2019-02-26, or yesterday")),
@@ -73,7 +72,7 @@ CSV = {
     "ignoreLeadingWhiteSpace": "false",
     "ignoreTrailingWhiteSpace": "false",
 }
-COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")  # and EVENT_VALUE, if asked for
+COLUMNS = ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP")
 NO_SUCCESS_FILE = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 Counts = dict[str, Any]
 
@@ -125,11 +124,11 @@ def arguments(argv: list[str]) -> Arguments:
     if first > last:
         raise ValueError(f"START_DATE {given['START_DATE']} is after END_DATE {given['END_DATE']}")
     users, items = (given[name].split(",") for name in ("USER_FIELDS", "ITEM_FIELDS"))
-    products = [*items, *filter(None, [given["EVENT_VALUE_FIELD"]])]
-    for names in [*READ_ANYWAY[0], *users], [*READ_ANYWAY[1], *products]:
-        if len({name.lower() for name in names}) < len(names):
-            raise ValueError(f"a field is there twice, or cannot be chosen: {', '.join(names)}")
     value = given["EVENT_VALUE_FIELD"]
+    products = [*items, value] if value else items
+    for names in ["messageId", "event", "timestamp", "properties", *users], ["products", *products]:
+        if len({name.lower() for name in names}) < len(names):
+            raise ValueError(f"a field is there twice: {', '.join(names)}")
     return Arguments(given, events, first, last, users, items, products, value)
 
 
@@ -220,7 +219,7 @@ def texts_of_each(array: str, names: list[str]) -> Column:
 
 
 def number(fields: Column, name: str) -> Column:
-    """A field's text if it is a plain decimal number; null otherwise, and for no field."""
+    """A field's text if it is a decimal number; null otherwise."""
     text = sf.trim(fields[name]) if name else sf.lit(None).cast("string")
     return sf.when(text.rlike(NUMBER), text)
 

@@ -47,7 +47,6 @@ class WorkshopParameters(Construct):
             "SegmentWorkspaceId",
             default="",
             allowed_pattern="^[A-Za-z0-9]{0,64}$",
-            constraint_description="letters and digits",
             description="Optional: the Segment workspace that may write into segment-logs/.",
         )
         sample_data = CfnParameter(
@@ -55,7 +54,7 @@ class WorkshopParameters(Construct):
             "SampleData",
             default="",
             allowed_values=["", "yes", "no"],
-            description="Optional: write sample logs? Left blank: where no real ones come.",
+            description="Write sample logs? Left blank: where no real ones come.",
         )
         existing_logs = CfnParameter(
             stack,

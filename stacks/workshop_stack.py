@@ -68,11 +68,7 @@ class WorkshopStack(Stack):
             (outputs.DATABASE, catalog.database.database_name, None),
             (outputs.JOB, etl.job.job_name, None),
             (outputs.WORKGROUP, exploration.workgroup.ref, None),
-            (
-                outputs.PERSONALIZE_ROLE,
-                personalize.role.role_arn,
-                "For Personalize's dataset import job",
-            ),
+            (outputs.PERSONALIZE_ROLE, personalize.role.role_arn, None),
             (
                 outputs.BUCKET_CONSOLE,
                 f"{console}/s3/buckets/{bucket}?region={Aws.REGION}",
@@ -103,7 +99,6 @@ class WorkshopStack(Stack):
             self,
             outputs.SEGMENT_ROLE,
             value=segment.role.role_arn,
-            description="For Segment's S3 destination",
             condition=parameters.has_segment_workspace,
         )
 

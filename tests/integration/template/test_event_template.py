@@ -57,7 +57,7 @@ def normalised(value: Any) -> Any:  # noqa: ANN401 - a template's value is anyth
         return [normalised(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() == {"Fn::Join"}:
+    if value.keys() == {"Fn::Join"} and isinstance(value["Fn::Join"][1], list):
         separator, parts = value["Fn::Join"]
         assert separator == ""
         flat = [normalised(part) for part in parts]
