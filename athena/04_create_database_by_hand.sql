@@ -1,3 +1,3 @@
 -- name: 04 Create the database by hand
--- description: Your own, beside segment_personalize. Deleting the stack does not delete it.
+-- description: Yours, beside segment_personalize: deleting the stack keeps it.
 CREATE DATABASE IF NOT EXISTS default;

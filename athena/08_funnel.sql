@@ -1,5 +1,5 @@
 -- name: 08 From click to order
--- description: Devices that clicked a product; of those, who added one; of those, who ordered.
+-- description: Devices that clicked a product, then added one, then ordered.
 WITH devices AS (
   SELECT
     element_at(split("$path", '/'), -3) AS source,

@@ -1,5 +1,5 @@
 -- name: 13 What did the job write
--- description: Twenty rows of the CSV. Until the Glue job has run, there are none.
+-- description: Twenty rows of the CSV; none until the job has run.
 SELECT user_id, item_id, event_type, "timestamp"
 FROM interactions
 LIMIT 20;

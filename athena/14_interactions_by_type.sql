@@ -1,5 +1,5 @@
 -- name: 14 Interactions by type
--- description: How often people did what. Personalize accepts at most nine types.
+-- description: Personalize accepts at most nine types.
 SELECT
   event_type,
   count(*) AS interactions,

@@ -34,6 +34,7 @@ OPTIONAL = {
 }
 DAYS = ("START_DATE", "END_DATE")
 FIELDS, FIELD = ("ITEM_FIELDS", "USER_FIELDS"), "[a-zA-Z][a-zA-Z0-9_]*"
+READ_ANYWAY = ("messageId", "event", "timestamp", "properties"), ("products",)
 VALID = {
     **dict.fromkeys(PATHS, (r"(?s)(\w+://[^/]*)?/.+", "a folder like s3://bucket/folder")),
     **dict.fromkeys(DAYS, (r"\d{4}-\d\d-\d\d", "a day like 2019-02-26, or yesterday")),
@@ -90,18 +91,13 @@ class Arguments:
     last_day: float
     user_fields: list[str]
     item_fields: list[str]
-    value_field: str  # or empty
-
-    @property
-    def product_fields(self) -> list[str]:
-        """What is read of an event's properties, and of each of its products."""
-        return [*self.item_fields, *([self.value_field] if self.value_field else [])]
+    product_fields: list[str]  # item_fields and, if there is one, value_field
+    value_field: str
 
     @property
     def schemas(self) -> dict[str, str]:
         """The fields as Spark has them in a schema."""
-        fields = {"user_fields": self.user_fields, "product_fields": self.product_fields}
-        return {key: ", ".join(f"{n} STRING" for n in names) for key, names in fields.items()}
+        return {name: _strings(getattr(self, name)) for name in ("user_fields", "product_fields")}
 
 
 def arguments(argv: list[str]) -> Arguments:
@@ -129,14 +125,16 @@ def arguments(argv: list[str]) -> Arguments:
     if first > last:
         raise ValueError(f"START_DATE {given['START_DATE']} is after END_DATE {given['END_DATE']}")
     users, items = (given[name].split(",") for name in ("USER_FIELDS", "ITEM_FIELDS"))
-    args = Arguments(given, events, first, last, users, items, given["EVENT_VALUE_FIELD"])
-    for names in (
-        ["messageId", "event", "timestamp", "properties", *users],
-        ["products", *args.product_fields],
-    ):
+    products = [*items, *filter(None, [given["EVENT_VALUE_FIELD"]])]
+    for names in [*READ_ANYWAY[0], *users], [*READ_ANYWAY[1], *products]:
         if len({name.lower() for name in names}) < len(names):
             raise ValueError(f"a field is there twice, or cannot be chosen: {', '.join(names)}")
-    return args
+    value = given["EVENT_VALUE_FIELD"]
+    return Arguments(given, events, first, last, users, items, products, value)
+
+
+def _strings(names: list[str]) -> str:
+    return ", ".join(f"{name} STRING" for name in names)
 
 
 def _midnight(name: str, day: str) -> float:
@@ -213,10 +211,9 @@ def texts_at(
 
 def texts_of_each(array: str, names: list[str]) -> Column:
     """`texts_at` of each object in an array of JSON texts."""
-    schema = ", ".join(f"{name} STRING" for name in names)
 
     def parsed(text: Column) -> Column:
-        return sf.struct(text.alias("source"), json_object(text, schema).alias("json"))
+        return sf.struct(text.alias("source"), json_object(text, _strings(names)).alias("json"))
 
     objects = sf.transform(f"json.{array}", parsed)
     return sf.transform(objects, lambda each: texts_at("", names, each["json"], each["source"]))

@@ -4,7 +4,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge, everywhere
@@ -59,12 +58,24 @@ class Daily(Construct):
         )
         self.topic = sns.Topic(self, "Failures", enforce_ssl=True)
         if config.alarm_email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(config.alarm_email))
+            mail = sns.Subscription(
+                self,
+                "Mail",
+                topic=self.topic,
+                protocol=sns.SubscriptionProtocol.EMAIL,
+                endpoint=config.alarm_email,
+            )
+            acknowledge(
+                mail,
+                "No dead-letter queue",
+                ["Serverless-SNSRedrivePolicy"],
+                "SNS tries for hours; a run that nobody hears of is among the job's runs",
+            )
         job, state = (
             events.EventField.from_path(f"$.detail.{name}") for name in ("jobName", "state")
         )
         message = events.EventField.from_path("$.detail.message")
-        events.Rule(
+        failed = events.Rule(
             self,
             "Failed",
             description="Runs of the Glue job that failed or took too long",
@@ -89,4 +100,11 @@ class Daily(Construct):
             [*everywhere("SNSEncryptedKMS"), "CKV_AWS_26"],
             "It carries the job's name and error message, no data. EventBridge can only publish to "
             "a topic with a key of the stack's own, which costs $1 a month and outlives the stack",
+        )
+        acknowledge(
+            failed,
+            "No dead-letter queue",
+            ["Serverless-EventBusDLQ"],
+            "EventBridge tries for a day; the failed run stays among the job's runs, and "
+            "nobody would look into a queue",
         )

@@ -10,7 +10,7 @@ from workshop.job import JobRun, last_run
 from workshop.verification import PREFIX as CSV
 
 # The script names its files by the moment at which its run began, in epoch milliseconds.
-_CSV_NAME = re.compile(f"{CSV}run-([0-9]{{1,15}})-part-r-[0-9]+[.]csv")
+_CSV_NAME = re.compile(r"run-([0-9]{1,15})-part-r-[0-9]+[.]csv")
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,17 @@ def look(account: Account, environment: Environment) -> Data:
     return Data(csv_begun(account, environment), max(logs, default=0), len(logs))
 
 
-def csv_begun(account: Account, environment: Environment) -> int:
-    """When the run began that wrote the CSV, in epoch milliseconds; 0 without a CSV."""
+def csv_begun(account: Account, environment: Environment, folder: str = CSV) -> int:
+    """When the run began that wrote the CSV in a folder, in epoch milliseconds; 0 without a CSV."""
+    files = [
+        (key.removeprefix(folder), modified)
+        for key, modified in _objects(account, f"s3://{environment.bucket}/{folder}")
+    ]
     written = [
         # The ready-made CSV is of no run, and has the number 0.
-        int(named[1]) or modified if (named := _CSV_NAME.fullmatch(key)) else modified
-        for key, modified in _objects(account, f"s3://{environment.bucket}/{CSV}")
-        if key.endswith(".csv") and "/" not in key.removeprefix(CSV)  # days have theirs
+        int(named[1]) or modified if (named := _CSV_NAME.fullmatch(name)) else modified
+        for name, modified in files
+        if name.endswith(".csv") and "/" not in name  # days have theirs
     ]
     return min(written, default=0)
 

@@ -27,6 +27,7 @@ MAX_ID_LENGTH = 256
 MAX_EVENT_TYPES = 9
 MIN_INTERACTIONS = 1000
 MIN_USERS = 25
+ENOUGH_USERS = "Users with two or more"  # the one rule that is for training only
 MAX_BYTES = 100 * 1024**3
 # A scheduled run's CSV, in a folder of its own below PREFIX, and to be imported by itself.
 _CSV_OF_A_DAY = re.compile(r"\d{4}-\d\d-\d\d/[^/]+\.csv")
@@ -239,7 +240,7 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
         few_types,
         Check("Identifiers", passed=True, found=_nobody(data), advice=_NOBODY_ADVICE),
         enough("Interactions", len(data.unique), MIN_INTERACTIONS),
-        enough("Users with two or more", regular, MIN_USERS),
+        enough(ENOUGH_USERS, regular, MIN_USERS),
     ]
 
 

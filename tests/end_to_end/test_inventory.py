@@ -184,14 +184,16 @@ def test_what_participants_made_by_the_lesson_is_theirs(
     glue.create_database(DatabaseInput={"Name": "default"})
     drop_table = {"Glue table default.segment_logs": "DROP TABLE default.segment_logs"}
     drop_all = drop_table | {"Glue database default": "DROP DATABASE default"}
+    drop_more = {"Glue table default.more": "DROP TABLE default.more"}
     for bucket, besides, participants in (
-        (BUCKET, False, drop_all),
-        (BUCKET, True, drop_table),
-        ("somebody-elses", False, {}),
+        (BUCKET, "", drop_all),
+        (BUCKET, "somebody-elses", drop_table),
+        (BUCKET, BUCKET, drop_all | drop_more),
+        ("somebody-elses", "", {}),
     ):
         glue.create_table(DatabaseName="default", TableInput=table(bucket))
         if besides:
-            glue.create_table(DatabaseName="default", TableInput={**table(bucket), "Name": "more"})
+            glue.create_table(DatabaseName="default", TableInput={**table(besides), "Name": "more"})
         taken = inventory.take(account, "Lesson")
         assert taken.participants == participants
         assert taken.left == []

@@ -106,12 +106,16 @@ def arn(account: str, name: str) -> str:
 
 
 def test_a_csv_is_imported_once_and_the_next_one_after_it(
-    command: Checkout, write_csv: WriteCsv, personalize: Boto3, account: str
+    command: Checkout,
+    write_csv: WriteCsv,
+    personalize: Boto3,
+    account: str,
 ) -> None:
     """Each run would cost an import, or a newer CSV would never come in."""
     write_csv()
     assert state(command)["csv_waits"]
-    assert "--incremental" in command.run("personalize", "import", "--incremental", code=1).stderr
+    error = command.run("personalize", "import", "--incremental", code=1).stderr
+    assert "An incremental import" in error
     first = run(command, "import")
     assert (first["status"], first["mode"], first["csv"]) == ("ACTIVE", "FULL", OLDER)
     assert run(command, "import") == first
@@ -131,7 +135,14 @@ def test_a_csv_is_imported_once_and_the_next_one_after_it(
     assert "is not imported" in command.run("personalize", "status").stdout
     second = run(command, "import", "--incremental")
     assert (second["mode"], second["csv"]) == ("INCREMENTAL", NEWER)
-    assert [job["csv"] for job in state(command)["imports"]] == [NEWER, OLDER]
+    key = f"transformed/2026-11-26/run-{NEWER + 1}-part-r-00000.csv"
+    bucket = f"personalize-data-{account}"
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=interactions())
+    third = run(command, "import", "--day", "2026-11-26")
+    assert (third["mode"], third["csv"]) == ("INCREMENTAL", NEWER + 1)
+    found = state(command)
+    assert [job["csv"] for job in found["imports"]] == [NEWER + 1, NEWER, OLDER]
+    assert not found["csv_waits"]
 
 
 def test_a_csv_with_values_has_a_schema_of_its_own(

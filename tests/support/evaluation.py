@@ -142,6 +142,8 @@ class Environment:
                 return self._reference(name)
             case {"Fn::GetAtt": [name, "Arn"]}:
                 return self._arn(name)
+            case {"Fn::Join": [separator, {"Fn::Split": [other, text]}]}:
+                return self.resolve(text).replace(other, separator)
             case {"Fn::Join": [separator, parts]}:
                 return separator.join(self.resolve(part) for part in parts)
             case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:

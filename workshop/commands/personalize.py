@@ -31,6 +31,14 @@ def import_(
         bool,
         typer.Option("--incremental", help="Add to what was imported before; replace nothing."),
     ] = False,
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="Add the CSV that the scheduled run wrote for this day.",
+        ),
+    ] = None,
     yes: Consent = False,
 ) -> Answer:
     """Import the CSV into Amazon Personalize, and follow it to its end.
@@ -43,7 +51,8 @@ def import_(
     account = context.account
     require_region(account)
     environment = context.environment
-    csv = importing.csv_of(account, environment)
+    csv = importing.csv_of(account, environment, f"{day:%Y-%m-%d}" if day else "")
+    incremental = incremental or day is not None
     personalize = Personalize(account, environment.workgroup)
     found = personalize.look()
     importing.require_mode(found, incremental=incremental)

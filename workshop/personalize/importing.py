@@ -14,7 +14,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from stacks.outputs import PERSONALIZE_ROLE
-from workshop import causes, freshness, verification
+from workshop import causes, csv_files, freshness, verification
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
@@ -79,24 +79,27 @@ class Csv:
         )
 
 
-def csv_of(account: Account, environment: Environment) -> Csv:
-    """Look at the CSV, and hold it against Personalize's rules.
+def csv_of(account: Account, environment: Environment, day: str = "") -> Csv:
+    """Look at the CSV, or at that of a scheduled run, and hold it against Personalize's rules.
+
+    Args:
+        account: where the bucket is.
+        environment: which bucket it is.
+        day: the day of the scheduled run, e.g. `2026-11-26`; empty for the CSV of everything.
 
     Raises:
         WorkshopError: there is none, or it breaks a rule.
     """
-    checks, _ = verification.verify(account, environment)
-    verification.require(checks)
-    s3, bucket, folder = account.session.client("s3"), environment.bucket, verification.PREFIX
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=folder, Delimiter="/"
-    )
-    files = [one for page in pages for one in page.get("Contents", []) if one["Size"]]
-    header = s3.get_object(Bucket=bucket, Key=files[0]["Key"])["Body"].iter_lines()
+    bucket, folder = environment.bucket, verification.PREFIX + (day and f"{day}/")
+    files = list(csv_files.in_bucket(account, bucket, folder))
+    checks, data = verification.verify_files(files)
+    # A day need not be enough to train on; it is added to what is.
+    rules = [check for check in checks if not day or check.rule != verification.ENOUGH_USERS]
+    verification.require(rules)
     return Csv(
-        freshness.csv_begun(account, environment),
-        sum(file["Size"] for file in files),
-        tuple(next(header).decode().rstrip("\r").split(",")),
+        freshness.csv_begun(account, environment, folder),
+        sum(file.size for file in files if "/" not in file.name),
+        tuple(data.header.split(",")),
         f"s3://{bucket}/{folder}",
     )
 
@@ -122,7 +125,7 @@ def require_mode(found: Found, *, incremental: bool) -> None:
     """
     if incremental and not (found.imported or found.under_way):
         raise WorkshopError(
-            "--incremental adds to what was imported before, and nothing was.",
+            "An incremental import adds to what was imported before, and nothing was.",
             f"Import everything first: {AGAIN}",
         )
 

@@ -49,7 +49,9 @@ def test_java_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21", "22-ea"])
-def test_java_that_spark_runs_on_is_taken(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_java_that_spark_runs_on_is_taken(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A machine with a current Java must not be turned away."""
     home = java_home(tmp_path, f"echo 'openjdk version \"{version}\" 2025-01-01' >&2")
     monkeypatch.setenv("JAVA_HOME", home)

@@ -34,12 +34,13 @@ SESSION = botocore.session.get_session()
 
 
 def commands(*pages: Path) -> Iterator[list[str]]:
-    """The words of each command in the pages' blocks of shell, and of `workshop` in their text."""
+    """The words of each command in the pages' blocks of shell; in the guide, in its text, too."""
     for page in pages:
         text = page.read_text()
         blocks = re.findall(r"^ *```bash\n(.+?)^ *```", text, re.DOTALL | re.MULTILINE)
         lines = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
-        lines += re.findall(r"`(workshop [^`\n]+)`", text)
+        if "guide" in page.parts:  # elsewhere the text shortens them
+            lines += re.findall(r"`(workshop [^`\n]+)`", text)
         for line in lines:
             # What is kept in a variable is a command, too.
             command = re.sub(r"^ *[A-Z]+=\$\((.+)\)$", r"\1", line)

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "--local",  # an option of every command
     "1769817600000",  # a day, as Segment's folders are named
     "<write key>",  # the reader's own
+    "BucketSuffix cannot change",  # what the Lambda says
     "MyJob",  # the reader's own
     "arguments.json",  # the reader's own file
     "dataLocation",  # an argument of Personalize's

@@ -250,8 +250,9 @@ def test_the_test_event_becomes_an_interaction(httpserver: HTTPServer) -> None:
     assert base64.b64decode(key) == b"<write key>:"
     record = {"messageId": "m", "timestamp": "2026-03-01T12:00:00.000Z", "type": "track"}
     line = json.dumps(record | json.loads(request.get_data())).encode()
-    became = reference.judge(line, reference.EVENTS, datetime(2026, 3, 2, tzinfo=UTC))
-    assert became == ("m", (1772366400, "user-000001", "Product Clicked", ["SKU-000001"]))
+    now, fields = datetime(2026, 3, 2, tzinfo=UTC), reference.Fields()
+    became = reference.judge(line, reference.EVENTS, now, fields)
+    assert became == ("m", (1772366400, "user-000001", "Product Clicked", [("SKU-000001", "")]))
 
 
 @pytest.mark.parametrize("source", sorted(DIAGRAMS.glob("*.d2")), ids=lambda path: path.stem)
