@@ -170,7 +170,8 @@ def test_everybody_can_use_it(console: Console, step: str, tool: str, scheme: Sc
             expect(page.locator(".q-virtual-scroll__content tr").first).to_be_visible()
         for width in (WIDE, NARROW):
             page.set_viewport_size({"width": width, "height": 900})
-            assert violations(page) == []
+            # A text's colour does not depend on the width.
+            assert violations(page, contrast=width == WIDE) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
