@@ -324,6 +324,18 @@ def test_what_others_wrote_is_text(console: Console, owner: boto3.Session, accou
     owner.client("s3").delete_object(Bucket=bucket, Key=key)
 
 
+def test_the_inventory_shows_that_nothing_is_left(console: Console) -> None:
+    """The last step would have to be believed. It comes last: it deletes the environment."""
+    with console.opened("90-clean-up") as page:
+        expect(state(page)).to_contain_text("things here")
+        page.get_by_role("button", name="Delete the environment").click()
+        question = page.get_by_role("alertdialog")
+        expect(question).to_contain_text("personalize-data-")
+        question.get_by_role("button", name="Delete it").click()
+        expect(state(page)).to_contain_text("nothing left", timeout=SECONDS * 1000)
+        expect(page.get_by_role("link", name="Clean up, done")).to_be_visible()
+
+
 def test_no_request_leaves_the_machine(console: Console) -> None:
     """Who learns here is nobody's business. What the tests above have asked for is all there is."""
     assert len(console.requests) > 100
