@@ -1,5 +1,5 @@
 -- name: 02 Which event types are there
--- description: Messages by event. Other calls, such as page or identify, have none.
+-- description: Other calls, such as page or identify, have no event.
 SELECT event, count(messageId) AS messages
 FROM segment_logs
 GROUP BY event

@@ -1,3 +1,3 @@
 -- name: 04 Create the database by hand
--- description: Yours, beside segment_personalize: deleting the stack keeps it.
+-- description: Yours: deleting the stack keeps it.
 CREATE DATABASE IF NOT EXISTS default;

@@ -1,5 +1,5 @@
 -- name: 06 Events a day by source
--- description: A file's path names its source and UTC day. Duplicates count once.
+-- description: A path names source and UTC day. Duplicates count once.
 SELECT
   element_at(split("$path", '/'), -3) AS source,
   date(from_unixtime(TRY_CAST(element_at(split("$path", '/'), -2) AS bigint) / 1000)) AS day,

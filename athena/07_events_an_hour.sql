@@ -1,5 +1,5 @@
 -- name: 07 Events an hour
--- description: When people shop: the hour of the day, in UTC.
+-- description: When people shop, in UTC.
 SELECT
   hour(from_iso8601_timestamp("timestamp") AT TIME ZONE 'UTC') AS hour,
   count(*) AS events

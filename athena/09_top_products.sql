@@ -1,5 +1,5 @@
 -- name: 09 Which products are clicked
--- description: Most clicked first, and how often each was added to a cart.
+-- description: Most clicked first; how often each was added to a cart.
 SELECT
   properties.sku,
   properties.name,

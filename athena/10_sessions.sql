@@ -1,5 +1,5 @@
 -- name: 10 Sessions
--- description: A session ends where a device is silent for half an hour.
+-- description: A session ends after half an hour of silence.
 WITH moments AS (
   SELECT
     anonymousId,

@@ -1,5 +1,5 @@
 -- name: 11 Visitors and duplicates
--- description: Messages that came twice, and the share of records without a userId.
+-- description: Messages delivered twice, and records without a userId.
 SELECT
   element_at(split("$path", '/'), -3) AS source,
   count(*) AS records,

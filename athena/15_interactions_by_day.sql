@@ -1,5 +1,5 @@
 -- name: 15 Interactions by day
--- description: from_unixtime turns seconds since 1970 into a time, in UTC.
+-- description: from_unixtime turns seconds since 1970 into a time (UTC).
 SELECT
   date(from_unixtime("timestamp")) AS day,
   count(*) AS interactions

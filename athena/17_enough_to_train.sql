@@ -1,5 +1,5 @@
 -- name: 17 Is it enough to train
--- description: Needed: 1000 interactions, 25 users with two or more. A year like 50000 means milliseconds.
+-- description: Needed: 1000 interactions, 25 users with two or more.
 WITH users AS (
   SELECT
     count(*) AS interactions,

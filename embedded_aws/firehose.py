@@ -57,5 +57,6 @@ def _delimiter(config: dict[str, Any]) -> bytes:
     for processor in processing.get("Processors", []) if processing.get("Enabled") else []:
         if processor["Type"] == "AppendDelimiterToRecord":
             given = {p["ParameterName"]: p["ParameterValue"] for p in processor["Parameters"]}
-            return given["Delimiter"].replace("\\n", "\n").encode()
+            delimiter: str = given["Delimiter"]
+            return delimiter.replace("\\n", "\n").encode()
     return b""

@@ -68,9 +68,9 @@ class WorkshopConfig:
                 "cron(15 1 * * ? *) for 01:15 UTC every day"
             )
         if self.alarm_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", self.alarm_email):
-            raise ValueError(f"context value alarm_email={self.alarm_email!r}: use one address")
+            raise ValueError(f"context value alarmEmail={self.alarm_email!r}: use one address")
         if self.alarm_email and not self.schedule:
-            raise ValueError("context value alarm_email: give a schedule, too")
+            raise ValueError("context value alarmEmail: give a schedule, too")
         if self.schedule and self.target == "event":
             raise ValueError("context value schedule: only cdk deploy has it, not the event target")
 
@@ -86,7 +86,7 @@ class WorkshopConfig:
             retain_data=_flag(context, "retainData", default=cls.retain_data),
             target=str(context.try_get_context("target") or cls.target),
             schedule=str(context.try_get_context("schedule") or ""),
-            alarm_email=str(context.try_get_context("alarm_email") or ""),
+            alarm_email=str(context.try_get_context("alarmEmail") or ""),
         )
 
 

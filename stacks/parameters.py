@@ -82,8 +82,8 @@ class WorkshopParameters(Construct):
                 Fn.condition_equals(sample_data, "yes"),
                 Fn.condition_and(
                     Fn.condition_equals(sample_data, ""),
-                    Fn.condition_not(self.has_existing_logs),
-                    Fn.condition_not(self.has_segment_workspace),
+                    Fn.condition_equals(existing_logs, ""),
+                    Fn.condition_equals(workspace, ""),
                 ),
             ),
         )

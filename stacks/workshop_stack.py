@@ -64,7 +64,7 @@ class WorkshopStack(Stack):
         bucket = data_bucket.bucket.bucket_name
         console = f"https://{Aws.REGION}.console.aws.amazon.com"
         for name, value, description in (  # none where the name says it
-            (outputs.BUCKET, bucket, "Raw logs, the job's output and Athena's results"),
+            (outputs.BUCKET, bucket, "Raw logs, CSV, query results"),
             (outputs.DATABASE, catalog.database.database_name, None),
             (outputs.JOB, etl.job.job_name, None),
             (outputs.WORKGROUP, exploration.workgroup.ref, None),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from workshop.account import Account
@@ -47,7 +48,7 @@ def in_folder(folder: Path) -> Iterator[File]:
     """Yield the files below a folder, in the order of their names."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        yield File(name, path.stat().st_size, lambda path=path: _read(path))
+        yield File(name, path.stat().st_size, partial(_read, path))
 
 
 def in_bucket(account: Account, bucket: str, prefix: str) -> Iterator[File]:
@@ -62,7 +63,7 @@ def in_bucket(account: Account, bucket: str, prefix: str) -> Iterator[File]:
             name = entry["Key"].removeprefix(prefix)
             # Spark's S3 client may leave an empty object for the folder itself.
             if name or entry["Size"]:
-                yield File(name, entry["Size"], lambda key=entry["Key"]: chunks(key))
+                yield File(name, entry["Size"], partial(chunks, entry["Key"]))
 
 
 def _read(path: Path) -> Iterator[bytes]:

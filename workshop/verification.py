@@ -140,9 +140,9 @@ class Interactions:
         if any("\n" in value or "\r" in value for value in row):
             self.complain("One record a line", place)
             return
-        user, item, event_type, timestamp, *value = row
-        if any(value) and not _NUMBER.fullmatch(value[0]):
-            self.complain("Types", f"{place}: EVENT_VALUE {value[0][:40]!r} is not a number")
+        user, item, event_type, timestamp, *event_value = row
+        if any(event_value) and not _NUMBER.fullmatch(event_value[0]):
+            self.complain("Types", f"{place}: EVENT_VALUE {event_value[0][:40]!r} is not a number")
         for column, value in (("USER_ID", user), ("ITEM_ID", item)):
             if not 1 <= len(value) <= MAX_ID_LENGTH:
                 self.complain("Lengths", f"{place}: {column} has {len(value)} characters")

@@ -17,7 +17,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the site; the build is strict."""
     folder = tmp_path_factory.mktemp("site")
     mkdocs = PROJECT / ".venv" / "docs" / "bin" / "mkdocs"
-    command = [mkdocs, "build", "--strict", "--quiet", "--site-dir", folder]
+    command = [str(mkdocs), "build", "--strict", "--quiet", "--site-dir", str(folder)]
     subprocess.run(command, cwd=PROJECT, check=True)
     return folder
 

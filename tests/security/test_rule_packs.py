@@ -22,7 +22,7 @@ from tests.support.loopback import listening
 PACKS = {"AwsSolutions", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321", "Serverless"}
 # The targets, and what `cdk deploy` adds where it is asked to.
 VARIANTS = {target: {"target": target} for target in TARGETS} | {
-    "daily": {"schedule": "cron(15 1 * * ? *)", "alarm_email": "somebody@example.com"}
+    "daily": {"schedule": "cron(15 1 * * ? *)", "alarmEmail": "somebody@example.com"}
 }
 Finding = tuple[str, str]  # the rule, and the logical id of the resource
 
@@ -44,7 +44,7 @@ class Synthesized:
         }
 
 
-def synthesize(given: dict[str, str], folder: Path) -> Synthesized:
+def synthesize(given: dict[str, Any], folder: Path) -> Synthesized:
     """Run the app as the CDK CLI does, with this context."""
     settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
     paths = {"aws:cdk:enable-path-metadata": True}
@@ -55,8 +55,8 @@ def synthesize(given: dict[str, str], folder: Path) -> Synthesized:
         env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(folder)},
         check=True,
     )
-    app = App()
-    config = WorkshopConfig(**given)
+    app = App(context=given)
+    config = WorkshopConfig.from_context(app.node)
     WorkshopStack(app, config.stack_name, config=config)
     return Synthesized(
         folder / f"{config.stack_name}.template.json",

@@ -28,7 +28,7 @@ NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 # TIMESTAMP, USER_ID, ITEM_ID, EVENT_TYPE and, where there is that column, EVENT_VALUE or "": rows
 # in their order.
-Row = tuple[int, str, str, str] | tuple[int, str, str, str, str]
+Row = tuple[Any, ...]  # timestamp, user, item, event and, if asked for, its value
 Item = tuple[str, str]  # with the event's value or ""
 Kept = tuple[int, str, str, list[Item]]  # timestamp, user, event, items: of duplicates the least
 Rejected = tuple[str, Path, str | None]  # reason, file, text

@@ -43,7 +43,7 @@ def test_a_wrong_target_is_refused() -> None:
 
 def test_a_schedule_and_an_address_come_from_the_command_line() -> None:
     """The job would run on no day, or nobody hear of a day that failed."""
-    given = {"schedule": "cron(15 1 * * ? *)", "alarm_email": "somebody@example.com"}
+    given = {"schedule": "cron(15 1 * * ? *)", "alarmEmail": "somebody@example.com"}
     config = WorkshopConfig.from_context(Context(given))
     assert (config.schedule, config.alarm_email) == tuple(given.values())
 
@@ -54,9 +54,9 @@ def test_a_schedule_and_an_address_come_from_the_command_line() -> None:
         ({"schedule": "rate(1 day)"}, "six fields"),  # Glue's triggers take no rates
         ({"schedule": "cron(15 1 * * *)"}, "six fields"),
         ({"schedule": "15 1 * * ? *"}, "six fields"),
-        ({"schedule": "cron(15 1 * * ? *)", "alarm_email": "somebody"}, "one address"),
-        ({"schedule": "cron(15 1 * * ? *)", "alarm_email": "a@b.example, c@d"}, "one address"),
-        ({"alarm_email": "somebody@example.com"}, "give a schedule"),
+        ({"schedule": "cron(15 1 * * ? *)", "alarmEmail": "somebody"}, "one address"),
+        ({"schedule": "cron(15 1 * * ? *)", "alarmEmail": "a@b.example, c@d"}, "one address"),
+        ({"alarmEmail": "somebody@example.com"}, "give a schedule"),
         ({"schedule": "cron(15 1 * * ? *)", "target": "event"}, "only cdk deploy"),
     ],
 )

@@ -51,12 +51,8 @@ async def show_csv(page: "Page", environment: Environment) -> None:
         for check in checks:
             with box("li", "ok" if check.passed else "no"):
                 text("b", f"{'✓' if check.passed else '✗ does not hold:'} {check.rule}")
-                text(
-                    "span",
-                    check.found
-                    if check.passed
-                    else f"{check.found}. {page.place.hint(check.advice)}",
-                )
+                advice = "" if check.passed else f". {page.place.hint(check.advice)}"
+                text("span", f"{check.found}{advice}")
     button("Check again", ui.navigate.reload)
 
 
@@ -68,12 +64,10 @@ async def show_inventory(page: "Page", environment: Environment | None) -> bool:
     found = f"The stack {stack} has {len(taken.left)} things here."
     doing = status(found if environment else taken.summary(account, stack))
     with box("ul", "entries"):
-        made = [
-            f"{name}, made by hand. To remove it: {sql};"
-            for name, sql in taken.participants.items()
-        ]
-        for thing in [*map(str, taken.left), *taken.unchecked, *made]:
+        for thing in [*map(str, taken.left), *taken.unchecked]:
             text("li", thing)
+        for name, sql in taken.participants.items():
+            text("li", f"{name}, made by hand. To remove it: {sql};")
 
     async def delete() -> None:
         question = await to_thread(deletion.question, account, stack)

@@ -49,6 +49,7 @@ def _bars(
 ) -> Options:
     labels = {"type": "category", "data": names, "inverse": lying}
     values = {"type": "value", "splitLine": {"lineStyle": {"opacity": 0.3}}}
+    bar = {"type": "bar", "stack": stack}
     axes = [values | {"axisLabel": {"hideOverlap": True}}, labels]
     return {
         "xAxis": axes[not lying],
@@ -64,8 +65,5 @@ def _bars(
         },
         "tooltip": {"trigger": "axis"},
         "legend": {"show": len(series) > 1, "top": 0},
-        "series": [
-            {"type": "bar", "name": name, "data": data, "stack": stack}
-            for name, data in series.items()
-        ],
+        "series": [bar | {"name": name, "data": data} for name, data in series.items()],
     }

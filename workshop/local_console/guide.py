@@ -10,7 +10,6 @@ from workshop.progress import Progress
 GUIDE = PROJECT / "docs" / "guide"
 # Where its pictures are; the console serves these folders by their names.
 PICTURES = {"diagrams": PROJECT / "docs" / "diagrams", "pictures": GUIDE / "pictures"}
-OVERVIEW = "overview"
 QUERIES, JOB, BUCKET, CSV, INVENTORY = "Queries", "Job", "Bucket", "CSV", "Inventory"
 # What a step works with, by a word of its folder's name; the bucket, where nothing fits.
 _TOOLS = {"athena": QUERIES, "job": JOB, "csv": CSV, "clean": INVENTORY}
@@ -55,7 +54,7 @@ class Step:
 def steps() -> Sequence[Step]:
     """The guide's pages, in their order."""
     return [
-        _step(OVERVIEW if path.parent == GUIDE else path.parent.name, path.read_text("utf-8"))
+        _step("overview" if path.parent == GUIDE else path.parent.name, path.read_text("utf-8"))
         for path in sorted(GUIDE.rglob("*.en.md"), key=lambda path: (path.parent != GUIDE, path))
     ]
 

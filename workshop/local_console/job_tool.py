@@ -26,9 +26,8 @@ _SHOWN_RUNS, _SHOWN_LINES = 10, 500
 
 async def show_job(page: "Page", environment: Environment) -> None:
     """Show the tool: the run that the page's address names, or the newest."""
-    account = page.place.account
-    defaults = await to_thread(job_definition.arguments, account, environment)
-    script = await to_thread(job_definition.script, account, environment)
+    defaults = await to_thread(job_definition.arguments, page.place.account, environment)
+    script = await to_thread(job_definition.script, page.place.account, environment)
     tool = _Job(page, environment, dict(defaults), script)
     await tool.show_past()
     if run_id := page.params.get("run") or tool.newest:
@@ -46,9 +45,9 @@ class _Job(Runner[JobRun]):
         text("h2", f"Job {environment.job}")
         with box("details").props("open" if "read" in page.step.name else ""):
             text("summary", "Script")
+            # Pygments has escaped it.
             code = highlight(script, PythonLexer(), HtmlFormatter(nowrap=True))
-            with box("pre", "codehilite code").props("tabindex=0"):
-                ui.html(code, sanitize=False, tag="code")  # Pygments has escaped it
+            ui.html(code, sanitize=False, tag="pre").classes("codehilite code").props("tabindex=0")
         with box("details"):
             text("summary", "Arguments of the next run")
             self._inputs = {

@@ -18,7 +18,6 @@ from workshop.local_console.query_tool import show_queries
 
 _SHOWN = (show_queries, show_job, show_bucket, show_csv, show_inventory)
 TOOLS: Mapping[str, Any] = dict(zip((QUERIES, JOB, BUCKET, CSV, INVENTORY), _SHOWN, strict=True))
-_WATCH_SECONDS = 3
 _EXTRAS = ["fenced-code-blocks", "markdown-in-html", "tables"]
 # A code editor has no label of its own, what scrolls in the guide takes no key, and the library's
 # message that its server is away is not said aloud.
@@ -70,7 +69,7 @@ class Page:
         with self.panel:
             text("p", "Loading …").props("role=status")
         ui.timer(0, self._load, once=True)
-        ui.timer(_WATCH_SECONDS, self._watch)
+        ui.timer(3, self._watch)
 
     def url(self, **params: str) -> str:
         """The address of this step and tool with other parameters."""
@@ -120,15 +119,10 @@ class Page:
         except ERRORS as error:
             self.panel.clear()
             with self.panel:
-                await self._explain(error)
-
-    async def _explain(self, error: Exception) -> None:
-        """Show why there is nothing to show; without a stack, the inventory shows that."""
-        if self._tool == INVENTORY and isinstance(error, MissingError):
-            if await show_inventory(self, None):
-                self._tick(next(step for step in self._steps if step.tool == INVENTORY))
-        else:
-            self.problem(error)
+                if self._tool != INVENTORY or not isinstance(error, MissingError):
+                    self.problem(error)
+                elif await show_inventory(self, None):
+                    self._tick(next(step for step in self._steps if step.tool == INVENTORY))
 
     async def _watch(self) -> None:
         """Say when the account does not answer any more; load the page again when it does."""

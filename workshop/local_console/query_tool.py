@@ -22,7 +22,6 @@ Saved = dict[str, SavedQuery]
 Theme = Literal["vscodeDark", "vscodeLight"]
 _SHOWN_ROWS, _SHOWN_OTHERS, _SHOWN_EXECUTIONS = 1000, 50, 20
 _LONGEST_CELL, _LONGEST_NAME = 500, 80
-_IS_DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 # A button: Quasar's own header takes no key.
 _HEADER = '<q-th :props="props"><button type="button">{{ props.col.label }}</button></q-th>'
 _SORTABLE = {"sortable": True}
@@ -36,7 +35,8 @@ async def show_queries(page: "Page", environment: Environment) -> None:
     shown = await to_thread(athena.look, account, run_id) if run_id else None
     number = page.params.get("query") or min(page.step.queries, default="")
     chosen = [q for q in saved.values() if (q.sql == shown.sql if shown else q.number == number)]
-    theme: Theme = "vscodeDark" if await ui.run_javascript(_IS_DARK) else "vscodeLight"
+    is_dark = await ui.run_javascript("matchMedia('(prefers-color-scheme: dark)').matches")
+    theme: Theme = "vscodeDark" if is_dark else "vscodeLight"
     tool = _Queries(page, environment, saved, [*chosen, *saved.values()][0], theme)
     if shown:
         await tool.reopen(shown)
@@ -94,9 +94,6 @@ class _Queries(Runner[Execution]):
     def look(self, run_id: str) -> Execution:
         """Look at it."""
         return athena.look(self.account, run_id)
-
-    async def show_progress(self, found: Execution) -> None:
-        """There is none but its state."""
 
     async def show(self, found: Execution) -> None:
         """Show the first rows."""

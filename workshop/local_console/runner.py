@@ -25,7 +25,7 @@ class Runner(Generic[Found]):
         pause: seconds between two looks at it.
         start: start it and return its id; an empty one where the user does not want to.
         stop, look: stop what has this id, or look at it.
-        show_progress, show, show_past: show what is new, what came out, and what ran before.
+        show, show_past: show what came out, and what ran before.
     """
 
     page: "Page"
@@ -35,7 +35,6 @@ class Runner(Generic[Found]):
     start: Callable[[], Awaitable[str]]
     stop: Callable[[str], None]
     look: Callable[[str], Found]
-    show_progress: Callable[[Found], Awaitable[None]]
     show: Callable[[Found], Awaitable[None]]
     show_past: Callable[[], Awaitable[None]]
 
@@ -88,7 +87,6 @@ class Runner(Generic[Found]):
         found = await to_thread(self.look, run_id)
         self._run.set_enabled(found.is_finished)
         self._stop.set_visibility(not found.is_finished)
-        self.state.set_text(found.state.title())
         await self.show_progress(found)
         if not found.is_finished:
             with self.page.panel:
@@ -103,6 +101,10 @@ class Runner(Generic[Found]):
             await self.show(found)
         await self.show_past()
         await self.page.mark(self.environment)
+
+    async def show_progress(self, found: Found) -> None:
+        """Show what is new."""
+        self.state.set_text(found.state.title())
 
     async def _again(self, run_id: str) -> None:
         if run_id == self._id:

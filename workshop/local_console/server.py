@@ -17,9 +17,6 @@ from workshop.local_console.guide import PICTURES, steps
 from workshop.local_console.page import Page
 from workshop.local_console.place import Place
 
-_STYLE = Path(__file__).with_name("style.css")
-_RECONNECT_SECONDS = 30
-
 
 def serve(context: Context, url: str) -> None:
     """Serve the console until it is interrupted.
@@ -46,7 +43,7 @@ def serve(context: Context, url: str) -> None:
     for name, folder in PICTURES.items():
         app.add_static_files(f"/{name}", folder)
     app.add_middleware(Guard, port=where.port or 0, key=where.query.removeprefix("key="))
-    ui.add_css(_STYLE.read_text("utf-8"), shared=True)
+    ui.add_css(Path(__file__).with_name("style.css"), shared=True)
     ui.select.default_props("outlined dense options-dense")
     ui.input.default_props("outlined dense stack-label")
     ui.run(
@@ -57,7 +54,7 @@ def serve(context: Context, url: str) -> None:
         dark=None,  # as the system
         language="en-US",
         tailwind=False,
-        reconnect_timeout=_RECONNECT_SECONDS,
+        reconnect_timeout=30,
         reload=False,
         show=False,
         show_welcome_message=False,
