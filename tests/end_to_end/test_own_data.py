@@ -134,7 +134,7 @@ def test_the_logs_are_read_where_they_are(
     deployed: dict[str, str],
 ) -> None:
     """Table, job, queries and checks would be about simulated events, or about none."""
-    status, query, run_job, verify = commands(DEPLOY)[2:6]
+    status, query, run_job, verify, import_ = commands(DEPLOY)[2:]
     assert f"present in {LOGS}/" in shell(checkout, status)
     assert "Product Clicked" in shell(checkout, query)
     shell(checkout, run_job)
@@ -144,6 +144,9 @@ def test_the_logs_are_read_where_they_are(
     (by_source,) = json.loads(checkout.run("query", "06", "--json").stdout)
     assert {row["source"] for row in by_source["rows"]} == {*SOURCES}
     checkout.run("verify", f"s3://{deployed['BucketName']}/transformed")
+    assert "ACTIVE" in shell(checkout, import_)
+    (teardown, _) = commands("Clean up")
+    shell(checkout, f"{teardown} --yes")  # no terminal to ask on
 
 
 @pytest.mark.usefixtures("deployed")
