@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[answers.Data, refere
         received = f"{datetime.fromtimestamp(int(day) / 1000, UTC):%Y-%m-%d}"
         lines, _ = reference.lines(path)
         records += [answers.Record(source, received, json.loads(line)) for line in lines]
-    rows = [answers.Interaction(user, item, event, at) for at, user, item, event in result.rows]
+    rows = [answers.Interaction(user, item, event, at) for at, user, item, event, *_ in result.rows]
     return answers.Data(records, rows), result
 
 
