@@ -15,6 +15,12 @@ from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery, choose
 
 OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
+SUCCEEDED = {
+    "QueryExecutionId": "one",
+    "Query": "SELECT 1",
+    "Status": {"State": "SUCCEEDED"},
+    "Statistics": {},
+}
 
 
 def reads(sql: str) -> bool:
@@ -69,9 +75,7 @@ def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch)
     columns = {"ColumnInfo": [{"Name": "a", "Type": "varchar"}]}
     with Stubber(athena) as stub:
         stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
-        stub.add_response(
-            "get_query_execution", {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}}
-        )
+        stub.add_response("get_query_execution", {"QueryExecution": SUCCEEDED})
         stub.add_response(
             "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
         )
@@ -90,7 +94,7 @@ def test_describe_answers_with_a_text_for_all_columns(monkeypatch: pytest.Monkey
     columns = {"ColumnInfo": [{"Name": name, "Type": "string"} for name in names]}
     with Stubber(athena) as stub:
         stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
-        status = {"QueryExecution": {"Status": {"State": "SUCCEEDED"}, "Statistics": {}}}
+        status = {"QueryExecution": SUCCEEDED}
         stub.add_response("get_query_execution", status)
         stub.add_response(
             "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
