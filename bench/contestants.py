@@ -161,7 +161,7 @@ VARIANTS = {
     # The only one that writes other rows.
     "one-day": replace(_JOB, title="One day of 30", arguments=_DAY, compared=False),
     "small-outputs": replace(
-        _JOB, title="100,000 rows a file", arguments=("--MAX_ROWS_PER_FILE", "100000")
+        _JOB, title="100,000 rows per file", arguments=("--MAX_ROWS_PER_FILE", "100000")
     ),
     "few-files": replace(_JOB, title="The same data in 100 files", files=100),
     "many-files": replace(_JOB, title="The same data in 10,000 files", files=10_000),

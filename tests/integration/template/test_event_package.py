@@ -23,6 +23,7 @@ SCHEMA = Path(__file__).parent / "contentspec.schema.json"
 TEMPLATE_NAME = "segment-personalize-workshop.template.json"
 # What the guide names and the template does not.
 ELSEWHERE = {
+    ". .venv/bin/activate",  # what every terminal needs once
     "!= 1",  # what the reader writes into the script
     "--host events.eu1.segmentapis.com",  # an option of `workshop send-events`
     "--local",  # an option of every command

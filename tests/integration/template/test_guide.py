@@ -106,9 +106,9 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     ((devices, sessions, _),) = answers.sessions(data)
     for said in (
         f"of {website[1]} devices on the website that clicked a product, {website[2]} added",
-        f"one, and {website[3]} ordered",
+        f"one to the cart, and {website[3]} ordered",
         f"{first[1]} leads with {first[2]} clicks",
-        f"{devices} devices came {sessions} times",
+        f"{devices} devices made {sessions} visits",
     ):
         assert said in explore
     counted = Counter(verdict(record) for record in data.records)
@@ -137,10 +137,10 @@ def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     item, count, *_ = answers.top_items(data)[0]
     ((rows, users, enough, _, _),) = answers.enough_to_train(data)
     for said in (
-        f"orders {orders}",
-        f"{item} with {count}",
-        f"{rows} interactions of {users} users, {enough} of them with two or more",
-        f"Personalize needs {MIN_INTERACTIONS}, and {MIN_USERS}",
+        f"{orders} are orders",
+        f"{item} leads with {count}",
+        f"{rows} interactions of {users} users, {enough} of whom have two or more",
+        f"Personalize needs {MIN_INTERACTIONS} interactions and {MIN_USERS} such users",
     ):
         assert said in check
     assert len(answers.interactions_by_day(data)) == 30  # as the page says
