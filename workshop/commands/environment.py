@@ -120,7 +120,7 @@ def status(context: Context) -> Answer:
 
 
 def down(context: Context, *, yes: Yes = False) -> Answer:
-    """Destroy the environment and prove that nothing of it is left.
+    """Destroy the environment, and check that nothing is left.
 
     If anything is left, the command fails and names it. The embedded AWS stops as well, unless
     another copy is deployed there.

@@ -97,7 +97,7 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
         bool, typer.Option("--attach", help="Follow the current run instead of starting one.")
     ] = False,
 ) -> Answer:
-    """Run the Glue job and follow it to its end.
+    """Run the Glue job and follow it until it ends.
 
     You can also pass the job's arguments as Glue does: --NAME VALUE.
 

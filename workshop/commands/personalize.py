@@ -41,7 +41,7 @@ def import_(
     ] = None,
     yes: Consent = False,
 ) -> Answer:
-    """Import the CSV into Amazon Personalize, and follow it to its end.
+    """Import the CSV into Amazon Personalize, and follow it until it ends.
 
     It makes a schema, a dataset group, a dataset and an import job, by the role of the stack. Run
     it again to go on where it stopped, or to import a newer CSV.
@@ -72,7 +72,7 @@ def import_(
 
 
 def status(context: Context) -> Answer:
-    """Show what Amazon Personalize has, and whether a newer CSV waits.
+    """Show what Amazon Personalize has, and whether a newer CSV is available.
 
     Example: workshop personalize status --json
     """
@@ -104,7 +104,7 @@ def status(context: Context) -> Answer:
 
 
 def teardown(context: Context, *, yes: Yes = False) -> Answer:
-    """Remove what `personalize import` made, and wait until it has gone.
+    """Remove what `personalize import` created, and wait until it is gone.
 
     It refuses, with the names, when others made anything in the dataset group.
 
