@@ -166,7 +166,8 @@ def test_every_day_has_a_run_a_folder_and_an_alarm(
     """A schedule that was never run would be found wrong on the first night, by nobody."""
     (command,) = (line for line in commands("Every day") if "npx" in line)
     shell(checkout, command.replace("<address>", "somebody@example.com"))
-    glue, sns, sqs = (session.client(name) for name in ("glue", "sns", "sqs"))
+    glue = session.client("glue")
+    sns, sqs = session.client("sns"), session.client("sqs")
     (trigger,) = glue.get_triggers(DependentJobName=deployed["JobName"])["Triggers"]
     assert trigger["State"] == "ACTIVATED"
     assert trigger["Schedule"] == "cron(15 1 * * ? *)"
