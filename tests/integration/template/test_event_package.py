@@ -27,6 +27,7 @@ ELSEWHERE = {
     "!= 1",  # what the reader writes into the script
     "--host events.eu1.segmentapis.com",  # an option of `workshop send-events`
     "--local",  # an option of every command
+    "--local 4600",  # the same, with a port
     "1769817600000",  # a day, as Segment's folders are named
     "<write key>",  # the reader's own
     "BucketSuffix cannot change",  # what the Lambda says
