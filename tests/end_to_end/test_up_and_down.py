@@ -29,7 +29,8 @@ if "deploy" in sys.argv:
 
 
 def spark_runs(checkout: Checkout) -> bool:
-    return any(process.name() == "java" for process in checkout.processes())
+    # The name as it was listed: the process may have ended since.
+    return any(process.info["name"] == "java" for process in checkout.processes())
 
 
 def after(seconds: float) -> Callable[[Checkout], bool]:

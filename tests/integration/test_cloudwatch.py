@@ -76,7 +76,7 @@ def test_the_lines_that_match_are_counted(session: boto3.Session) -> None:
         ("{ $.records = * }", "$.records", "space-delimited"),
         ("ERROR", "1", "space-delimited"),
         ("[count, records > 3]", "$records", "space-delimited"),
-        ("[count, records, ...]", "$number", "no field of the pattern"),
+        ("[count, records, ...]", "$number", "number is not a field of the pattern"),
     ],
 )
 def test_what_it_could_not_count_is_refused(

@@ -130,7 +130,7 @@ class Checkout:
     def processes(self) -> list[psutil.Process]:
         """Every process that works in this checkout or serves its port, but the prompt."""
         found = []
-        for process in psutil.process_iter(["cmdline", "cwd"]):
+        for process in psutil.process_iter(["cmdline", "cwd", "name"]):
             command = " ".join(process.info["cmdline"] or [])
             if command.endswith(PROMPT):
                 continue

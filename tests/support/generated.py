@@ -37,13 +37,12 @@ def objects(
     """A JSON object with some fields missing, twice, misspelt or of another value."""
     pairs = list(fields.items())
     for change, name, value in changes:
-        at = next((at for at, pair in enumerate(pairs) if pair[0] == name), 0)
         if change == "replace":
-            pairs[at] = name, value
+            pairs = [(key, value if key == name else old) for key, old in pairs]
         elif change == "remove":
-            del pairs[at]
+            pairs = [pair for pair in pairs if pair[0] != name]
         elif change == "misspell":
-            pairs[at] = name.swapcase(), pairs[at][1]
+            pairs = [(key.swapcase() if key == name else key, old) for key, old in pairs]
         else:
             pairs.insert(0 if change == "before" else len(pairs), (name, value))
     members = [f'"{name}"{blank}:{blank}{value}' for name, value in pairs]

@@ -141,7 +141,7 @@ def test_the_guides_exercises(live_job: LiveJob, folders: Folders) -> None:
     folders.put(f"{DAY}/a.gz", lines(*(record for record, _ in SHAPES.values())))
     before = check(live_job, folders).accounting
 
-    (events,) = re.findall(r"`--SUPPORTED_EVENTS` to `(.+?)`", page)
+    (events,) = re.findall(r"`--SUPPORTED_EVENTS` to\s+`(.+?)`", page)
     without_clicks = check(live_job, folders, SUPPORTED_EVENTS=events).accounting
     assert without_clicks["kept"] < before["kept"]
     assert next(iter(without_clicks["other_events"])) == "Product Clicked"
