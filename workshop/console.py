@@ -33,7 +33,7 @@ INTERRUPTED = 130  # the exit code that a shell expects after Ctrl-C
 # What a terminal acts on instead of showing it: controls other than newline and tab, and the marks
 # that turn the direction of text. A lone surrogate cannot be written at all.
 _ACTIVE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 # Characters that begin a formula, compatibility forms (e.g. full-width) aside.
 _FORMULA = frozenset("=+-@\N{MINUS SIGN}")
