@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from embedded_aws import hooks, personalize_model
 from embedded_aws.iam import AccessDeniedError, require_pass_role
 from embedded_aws.personalize_import import Import, read
-from embedded_aws.personalize_model import KINDS, Kind, Record, RefusedError
+from embedded_aws.personalize_model import KINDS, Kind, Record, RefusedError, invalid
 from embedded_aws.personalize_schema import Schema
 from embedded_aws.personalize_states import ACTIVE, CREATE_FAILED, GONE, Life
 
@@ -181,28 +181,28 @@ def _check_schema(given: Record) -> None:
 
 def _check_group(given: Record) -> None:
     if "roleArn" in given and "kmsKeyArn" not in given:
-        raise _invalid("A role is only valid when a KMS key is specified")
+        raise invalid("A role is only valid when a KMS key is specified")
 
 
 def _check_dataset(given: Record) -> None:
     group = _find_active(given["datasetGroupArn"], "DatasetGroup")
     schema = Schema.parse(_find(given["schemaArn"], KINDS["Schema"]).record["schema"])
     if schema.name.lower() != given["datasetType"].lower():
-        raise _invalid(f"The schema is for {schema.name}, not for {given['datasetType']}")
+        raise invalid(f"The schema is for {schema.name}, not for {given['datasetType']}")
     if group.record.get("domain") != _resources[given["schemaArn"]].record.get("domain"):
-        raise _invalid("The schema and the dataset group are not of the same domain")
+        raise invalid("The schema and the dataset group are not of the same domain")
 
 
 def _check_import(given: Record) -> None:
     role, place = given.get("roleArn"), urlsplit(given["dataSource"].get("dataLocation", ""))
     if not role:
-        raise _invalid("A role that can read the data source is needed")
+        raise invalid("A role that can read the data source is needed")
     try:
         require_pass_role(role, SERVICE)
     except AccessDeniedError as error:
         raise RefusedError("AccessDeniedException", str(error)) from error
     if place.scheme != "s3" or not place.netloc:
-        raise _invalid("Invalid Data location.")
+        raise invalid("Invalid Data location.")
     dataset = _find_active(given["datasetArn"], "Dataset")
     if len(_under_way(_mine(KINDS["DatasetImportJob"]))) >= _MOST_IMPORTS:
         raise RefusedError(
@@ -211,18 +211,18 @@ def _check_import(given: Record) -> None:
         )
     earlier = [it.status for it in _inside(dataset.arn, "DatasetImportJob")]
     if given.setdefault("importMode", "FULL") == "INCREMENTAL" and ACTIVE not in earlier:
-        raise _invalid("The first import of bulk records into a dataset must be FULL")
+        raise invalid("The first import of bulk records into a dataset must be FULL")
 
 
 def _check_solution(given: Record) -> None:
     _find_active(given["datasetGroupArn"], "DatasetGroup")
     if not given.get("recipeArn") and not given.get("performAutoML"):
-        raise _invalid("A recipe is needed unless AutoML is performed")
+        raise invalid("A recipe is needed unless AutoML is performed")
 
 
 def _check_recommender(given: Record) -> None:
     if "domain" not in _find_active(given["datasetGroupArn"], "DatasetGroup").record:
-        raise _invalid("A recommender needs a Domain dataset group")
+        raise invalid("A recommender needs a Domain dataset group")
 
 
 def _check_event_tracker(given: Record) -> None:
@@ -240,10 +240,6 @@ _CHECKS: dict[str, Callable[[Record], None]] = {
     "Recommender": _check_recommender,
     "EventTracker": _check_event_tracker,
 }
-
-
-def _invalid(message: str) -> RefusedError:
-    return RefusedError("InvalidInputException", message)
 
 
 def _start_import(job: _Resource) -> None:

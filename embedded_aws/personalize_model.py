@@ -33,6 +33,11 @@ class RefusedError(Exception):
         self.code = code
 
 
+def invalid(message: str) -> RefusedError:
+    """The error for an input that the model allows and Personalize does not."""
+    return RefusedError("InvalidInputException", message)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of resource.

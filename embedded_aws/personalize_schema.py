@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from embedded_aws.personalize_model import RefusedError
+from embedded_aws.personalize_model import invalid
 
 _NAMESPACE, _VERSION = "com.amazonaws.personalize.schema", "1.0"
 # What each kind of dataset must have, and of which type. Source: Amazon Personalize Developer
@@ -61,13 +61,13 @@ class Schema:
             heading = found["type"], found["namespace"], found["version"]
             schema = cls(found["name"], fields)
         except (ValueError, TypeError, KeyError) as error:
-            raise _invalid(f"The schema is not valid Avro: {error!r}") from error
+            raise invalid(f"The schema is not valid Avro: {error!r}") from error
         if heading != ("record", _NAMESPACE, _VERSION):
-            raise _invalid(f"A schema is a record of {_NAMESPACE}, version {_VERSION}")
+            raise invalid(f"A schema is a record of {_NAMESPACE}, version {_VERSION}")
         if schema.name not in _REQUIRED:
-            raise _invalid(f"The name must be one of {', '.join(_REQUIRED)}, not {schema.name}")
+            raise invalid(f"The name must be one of {', '.join(_REQUIRED)}, not {schema.name}")
         if len(fields) != len(found["fields"]):
-            raise _invalid("Two fields have the same name")
+            raise invalid("Two fields have the same name")
         schema.check_fields()
         return schema
 
@@ -78,19 +78,15 @@ class Schema:
             RefusedError: one is missing, or has another type.
         """
         if missing := [name for name in self.required if name not in self.fields]:
-            raise _invalid(f"The required fields {missing} are missing from the schema")
+            raise invalid(f"The required fields {missing} are missing from the schema")
         for name, types in self.fields.items():
             wanted = (self.required[name],) if name in self.required else _RESERVED.get(name)
             given = tuple(one for one in types if one != "null")
             if name in self.required and given != types:
-                raise _invalid(f"The required field {name} cannot be null")
+                raise invalid(f"The required field {name} cannot be null")
             if not set(types) <= _TYPES or (wanted and given != wanted):
-                raise _invalid(f"The field {name} cannot be of type {', '.join(types)}")
+                raise invalid(f"The field {name} cannot be of type {', '.join(types)}")
 
 
 def _types(given: str | list[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _invalid(message: str) -> RefusedError:
-    return RefusedError("InvalidInputException", message)

@@ -58,9 +58,12 @@ class Life:
         """When the state changed last, in epoch seconds."""
         begun = self.made if self.deleted is None else self.deleted
         stages = self.creation if self.deleted is None else self.deletion
-        passed = min(int((now - begun) / self.stage), len(stages)) if self.stage else len(stages)
-        return begun + passed * self.stage
+        return begun + self._passed(stages, now - begun) * self.stage
 
     def _under_way(self, stages: Sequence[str], seconds: float) -> str:
-        number = int(seconds / self.stage) if self.stage else len(stages)
-        return stages[number] if number < len(stages) else ""
+        passed = self._passed(stages, seconds)
+        return stages[passed] if passed < len(stages) else ""
+
+    def _passed(self, stages: Sequence[str], seconds: float) -> int:
+        """How many of the stages have passed after so many seconds."""
+        return min(int(seconds / self.stage), len(stages)) if self.stage else len(stages)

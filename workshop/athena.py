@@ -15,7 +15,7 @@ from rich.filesize import decimal
 
 from workshop import console
 from workshop.account import Account
-from workshop.environment import Environment
+from workshop.environment import Environment, bucket_and_key
 from workshop.errors import WorkshopError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _OVERWRITTEN = "Athena's answer has rows of another width than its header."
 _RUN_AGAIN = "Run it again: somebody has written over its file in athena-results/"
 _REMEMBERED, _BATCH = 200, 50  # statements of the history; the service's limit for one call
 _LONGEST_VALUE = 32 * 2**20  # Athena's longest row
-_NUMBERS = {
+NUMBERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
 }
@@ -129,10 +129,10 @@ class Result:
 
 def _typed(value: str | None, kind: str) -> object:
     """A value as JSON has it. What JSON has no number for stays text: NaN, a long decimal."""
-    if value is None or kind not in _NUMBERS:
+    if value is None or kind not in NUMBERS:
         return value if kind != "boolean" or value is None else value == "true"
     try:
-        number = _NUMBERS[kind](value)
+        number = NUMBERS[kind](value)
     except ValueError:
         return value
     return number if math.isfinite(number) else value
@@ -287,7 +287,7 @@ def stream(account: Account, execution: Execution) -> Iterator[list[str]]:
     Raises:
         WorkshopError: somebody has written over the result.
     """
-    bucket, _, key = execution.location.removeprefix("s3://").partition("/")
+    bucket, key = bucket_and_key(execution.location)
     body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     text = codecs.getreader("utf-8")(body, "surrogateescape")
     csv.field_size_limit(_LONGEST_VALUE)

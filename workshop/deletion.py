@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from stacks.bucket_contents.handler import READY_MADE
+from stacks.bucket_contents.handler import PREFIX, READY_MADE
 from stacks.bucket_contents.simulated_shop import SOURCES
 from workshop import cloudformation, inventory
 from workshop.account import Account
 from workshop.environment import describe
 from workshop.inventory import Inventory
 from workshop.personalize import state as personalize
-from workshop.seeding import PREFIX
 
 # As the simulated shop names its files, and the CSV that is made of them.
 _SAMPLE = re.compile(

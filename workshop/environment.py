@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stacks import outputs
+from stacks.bucket_contents.handler import PREFIX
 from workshop.account import Account
 from workshop.errors import WorkshopError
 
@@ -52,8 +53,8 @@ class Environment:
     @property
     def logs(self) -> str:
         """The S3 URL of the raw logs."""
-        logs = self.parameters.get(EXISTING_LOGS) or f"s3://{self.bucket}/segment-logs"
-        return f"{logs}/"
+        existing = self.parameters.get(EXISTING_LOGS)
+        return f"{existing}/" if existing else f"s3://{self.bucket}/{PREFIX}"
 
     @property
     def sample_data(self) -> bool:
@@ -120,6 +121,12 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
             f"Use the name that it was deployed with: --stack {DEFAULT_STACK}",
         )
     return Environment(found["StackName"], found["StackId"], status, values, _parameters(found))
+
+
+def bucket_and_key(url: str) -> tuple[str, str]:
+    """The bucket and the key, or the prefix, of an S3 URL."""
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def _parameters(stack: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workshop.account import Account
-from workshop.environment import Environment
+from workshop.environment import Environment, bucket_and_key
 from workshop.job import JobRun, last_run
 from workshop.verification import PREFIX as CSV
 
@@ -72,7 +72,7 @@ def complaint(account: Account, environment: Environment) -> str:
 
 def _objects(account: Account, folder: str) -> Iterator[tuple[str, int]]:
     """Yield the key of each object below an S3 URL, and when it was written."""
-    bucket, _, prefix = folder.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(folder)
     pages = account.session.client("s3").get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", []):

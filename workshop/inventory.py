@@ -161,7 +161,7 @@ def take(account: Account, stack: str) -> Inventory:
         sorted(present),
         sorted([*unchecked, *hidden]),
         _made_by_lesson(account, buckets),
-        dict.fromkeys(map(str, imported), "workshop personalize teardown"),
+        dict.fromkeys(map(str, imported), personalize.TEARDOWN),
     )
 
 

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from workshop import causes, job_definition, queries
 from workshop.account import Account
-from workshop.environment import Environment, resources
+from workshop.environment import Environment, bucket_and_key, resources
 from workshop.verification import Check
 
 _REPAIR = "Part of the stack was removed by hand: delete the stack and deploy it again"
@@ -89,7 +89,7 @@ def _lake_formation(account: Account) -> Check:
 
 
 def _has_logs(account: Account, logs: str) -> bool:
-    bucket, _, prefix = logs.removeprefix("s3://").partition("/")
+    bucket, prefix = bucket_and_key(logs)
     found = account.session.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     return bool(found["KeyCount"])
 

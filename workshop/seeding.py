@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from stacks.bucket_contents.handler import READY_MADE
+from stacks.bucket_contents.handler import PREFIX, READY_MADE
 from stacks.bucket_contents.simulated_shop import LogFile, log_files
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
-
-PREFIX = "segment-logs/"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stacks.bucket_contents.handler import PREFIX
 from workshop import (
     console,
     csv_files,
@@ -109,7 +110,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     if not to:
         environment = context.environment
         if replace and not environment.existing_logs:
-            logs = deletion.contents(context.account, environment.bucket, seeding.PREFIX)
+            logs = deletion.contents(context.account, environment.bucket, PREFIX)
             console.confirm(f"Delete {logs} on {context.account}", yes=yes or not logs.objects)
         context.announce()
     with Steps().step("Sample logs") as step:
@@ -123,7 +124,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
             written = seeding.to_bucket(
                 context.account, environment, volume, replace=replace, progress=count
             )
-        where = to or f"s3://{environment.bucket}/{seeding.PREFIX}"
+        where = to or f"s3://{environment.bucket}/{PREFIX}"
         step.result = f"{written.events:,} events in {written.files:,} files below {where}"
     return Answer(written)
 

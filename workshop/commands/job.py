@@ -1,5 +1,6 @@
 """The commands for runs of the Glue job: `run-job`, `logs`, `stop`."""
 
+import functools
 import re
 import time
 from collections.abc import Sequence
@@ -18,44 +19,23 @@ from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
 _DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
-_PANEL = "The job's arguments"
-StartDate = Annotated[
-    datetime | None,
-    typer.Option(help="First UTC day to read.", rich_help_panel=_PANEL, **_DAY),
-]
-EndDate = Annotated[
-    datetime | None,
-    typer.Option(help="Last UTC day to read.", rich_help_panel=_PANEL, **_DAY),
-]
-Events = Annotated[
-    str | None,
-    typer.Option(metavar="NAME,...", help="Names of the events to keep.", rich_help_panel=_PANEL),
-]
+_argument = functools.partial(typer.Option, rich_help_panel="The job's arguments")
+StartDate = Annotated[datetime | None, _argument(help="First UTC day to read.", **_DAY)]
+EndDate = Annotated[datetime | None, _argument(help="Last UTC day to read.", **_DAY)]
+Events = Annotated[str | None, _argument(metavar="NAME,...", help="Names of the events to keep.")]
 ItemFields = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME,...",
-        help="Fields with a product's id; the first that is there.",
-        rich_help_panel=_PANEL,
-    ),
+    _argument(metavar="NAME,...", help="Fields with a product's id; the first that is there."),
 ]
 UserFields = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME,...",
-        help="Fields with a user's id; the first that is there.",
-        rich_help_panel=_PANEL,
-    ),
+    _argument(metavar="NAME,...", help="Fields with a user's id; the first that is there."),
 ]
 EventValueField = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Field for the column EVENT_VALUE.", rich_help_panel=_PANEL),
+    str | None, _argument(metavar="NAME", help="Field for the column EVENT_VALUE.")
 ]
 MaxRows = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=999_999_999, help="Largest number of rows in a CSV file.", rich_help_panel=_PANEL
-    ),
+    int | None, _argument(min=1, max=999_999_999, help="Largest number of rows in a CSV file.")
 ]
 LOG_DELAY_SECONDS = 10
 Run = Annotated[str | None, typer.Argument(help="ID of the run (default: the newest run).")]
@@ -76,16 +56,10 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
     event_value_field: EventValueField = None,
     max_rows_per_file: MaxRows = None,
     input_path: Annotated[
-        str | None,
-        typer.Option(
-            "--input", metavar="S3_URI", help="Folder of the logs.", rich_help_panel=_PANEL
-        ),
+        str | None, _argument("--input", metavar="S3_URI", help="Folder of the logs.")
     ] = None,
     output_path: Annotated[
-        str | None,
-        typer.Option(
-            "--output", metavar="S3_URI", help="Folder for the CSV.", rich_help_panel=_PANEL
-        ),
+        str | None, _argument("--output", metavar="S3_URI", help="Folder for the CSV.")
     ] = None,
     number_of_workers: Annotated[
         int | None, typer.Option(min=2, help="Workers for this run, including the driver.")

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workshop.accounting import Accounting
-from workshop.athena import Result
+from workshop.athena import NUMBERS, Result
 
-NUMBERS = {"tinyint", "smallint", "integer", "int", "bigint", "float", "real", "double"}
 _MOST_LABELS, _MOST_LYING = 2, 30
 _COLOURS = ["#3a7bd5", "#d9822b", "#3fa37c", "#a565c9"]
 Options = dict[str, Any]

@@ -122,7 +122,7 @@ def _draw(execution: Execution, result: Result) -> None:
         drawn.props["aria-label"] = f"Chart of {', '.join(result.columns)}, as in the table"
     columns = [{"name": str(i), "field": str(i), "label": n} for i, n in enumerate(result.columns)]
     for column, kind in zip(columns, result.types, strict=True):
-        column["align"] = "right" if kind in chart.NUMBERS else "left"
+        column["align"] = "right" if kind in athena.NUMBERS else "left"
     rows = [
         {"key": key, **{str(i): _shown(value) for i, value in enumerate(record.values())}}
         for key, record in enumerate(result.records())

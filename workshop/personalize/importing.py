@@ -21,6 +21,7 @@ from workshop.errors import WorkshopError
 from workshop.personalize.state import (
     ACTIVE,
     EVENT_VALUE,
+    TEARDOWN,
     Found,
     ImportJob,
     Part,
@@ -29,7 +30,6 @@ from workshop.personalize.state import (
 from workshop.steps import Step, Steps
 
 STEPS = 4  # of run
-TEARDOWN = "workshop personalize teardown"
 AGAIN = "workshop personalize import"
 # US East (N. Virginia). Source: aws.amazon.com/personalize/pricing, "Data ingestion".
 DOLLARS_PER_GB, _CENT = 0.05, 0.01

@@ -15,13 +15,12 @@ from workshop.personalize.state import (
     DATASET,
     GROUP,
     NOT_FOUND,
+    TEARDOWN,
     Found,
     Part,
     Personalize,
 )
 from workshop.steps import Step, Steps
-
-AGAIN = "workshop personalize teardown"
 
 
 def require_alone(personalize: Personalize, found: Found) -> None:
@@ -34,7 +33,7 @@ def require_alone(personalize: Personalize, found: Found) -> None:
     if others:
         raise WorkshopError(
             f"Others use the dataset group {personalize.name}: {', '.join(others)}.",
-            f"Delete these first if nobody needs them, then run: {AGAIN}",
+            f"Delete these first if nobody needs them, then run: {TEARDOWN}",
         )
 
 
@@ -76,7 +75,7 @@ def _delete(personalize: Personalize, part: Part, step: Step) -> None:
         if found.status == "DELETE FAILED":
             raise WorkshopError(
                 f"The {found} is {found.status}: {found.reason or 'no reason given'}",
-                f"Look at it in the console of Personalize, then run: {AGAIN}",
+                f"Look at it in the console of Personalize, then run: {TEARDOWN}",
             )
         if found.is_settled and not asked:
             _ask(personalize, found)
@@ -103,5 +102,5 @@ def _ask(personalize: Personalize, part: Part) -> None:
             raise
         raise WorkshopError(
             f"Personalize does not delete the {part}: {message}",
-            f"Delete what uses it, or wait until that has gone, then run: {AGAIN}",
+            f"Delete what uses it, or wait until that has gone, then run: {TEARDOWN}",
         ) from error

@@ -14,6 +14,7 @@ from workshop.errors import WorkshopError
 ACTIVE, FAILED = "ACTIVE", "CREATE FAILED"
 GROUP, SCHEMA, DATASET, IMPORT = "dataset group", "schema", "dataset", "import job"
 NOT_FOUND = "ResourceNotFoundException"
+TEARDOWN = "workshop personalize teardown"  # what removes all of it
 # A second schema for a CSV with this column: a schema never changes once it is made.
 EVENT_VALUE = "EVENT_VALUE"
 # An import job of this program says which CSV it imports: that of the run which began then.
