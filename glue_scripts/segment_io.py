@@ -225,9 +225,9 @@ def number(fields: Column, name: str) -> Column:
 
 
 def most_frequent(records: DataFrame, column: str) -> dict[str, int]:
-    """The ten most frequent values, most first, with the sum of `records`."""
-    groups = records.where(sf.isnotnull(column)).groupBy(column).agg(sf.sum("records").alias("n"))
-    return dict(groups.orderBy(sf.desc("n"), column).limit(10).collect())
+    """The ten most frequent values, most first, with their `records`: one row has each value."""
+    rows = records.where(sf.isnotnull(column)).select(column, "records")
+    return dict(rows.orderBy(sf.desc("records"), column).limit(10).collect())
 
 
 # One run
@@ -279,6 +279,7 @@ class Run:
         folders = self._folders()
         lines = self._lines(folders, [])
         files = lines.inputFiles()
+        sizes = ThreadPoolExecutor(16).map(self._size, files)  # asked for while Spark reads
         observed, octets = Observation(), sf.sum(sf.octet_length("line") + 1).alias("octets")
 
         def attempt(lines: DataFrame) -> tuple[DataFrame, Counts]:
@@ -289,7 +290,7 @@ class Run:
 
         try:
             result = attempt(lines.observe(observed, octets))
-            problems = [] if self._is_complete(files, observed) else self._problems(files)
+            problems = [] if self._is_complete(list(sizes), observed) else self._problems(files)
         except (PySparkException, Py4JJavaError):
             problems = self._problems(files)
             if not problems:
@@ -335,14 +336,12 @@ class Run:
         lines = lines.select(*columns).toDF("line", "file", "problem")
         return lines.union(self._spark.createDataFrame(rows, schema)) if rows else lines
 
-    def _is_complete(self, files: list[str], observed: Observation) -> bool:
+    def _is_complete(self, sizes: list[int], observed: Observation) -> bool:
         """Whether every line was read: Hadoop skips one that is too long silently."""
-        with ThreadPoolExecutor(16) as pool:
-            size = sum(pool.map(self._size, files))
         row = observed._jo.getRowOrEmpty()  # waits for a tenth of a second
         read = row.get().get(0) if row.isDefined() and row.get().length() else None
-        missing = size - (read or 0)
-        return -len(files) <= missing < MAX_LINE_BYTES - len(files)  # a last line may lack its end
+        missing = sum(sizes) - (read or 0)
+        return -len(sizes) <= missing < MAX_LINE_BYTES - len(sizes)  # a last line may lack its end
 
     def _size(self, file: str) -> int:
         """The bytes of a file; of a gzip with one member those of its text, modulo 2^32."""
