@@ -37,6 +37,7 @@ override LOCAL_AWS := AWS_ENDPOINT_URL=http://127.0.0.1:$(PORT)
 override LOCAL := $(LOCAL_AWS) .venv/bin/python -m workshop
 # Installs what is locked: see there.
 override INSTALL := "$$PYTHON" install.py
+override QUICK_START := .venv/bin/python -m embedded_aws.quick_start
 override EXPORT := uv export --frozen --quiet --no-annotate --no-header
 override NPM_CI := npm ci --loglevel=error --no-audit --no-fund --ignore-scripts
 
@@ -58,12 +59,14 @@ help: ## Show this list
 
 setup: python ## Install what everything needs, in this folder only
 	@$(INSTALL) develop
+	@$(QUICK_START)
 
 setup-deploy: python ## Install only what deploying to AWS needs
 	@$(INSTALL) deploy
 
 setup-test: python
 	@$(INSTALL) test
+	@$(QUICK_START)
 
 setup-docs: python
 	@$(INSTALL) docs

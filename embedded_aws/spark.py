@@ -5,8 +5,10 @@ its own arguments. `s3://` paths in them lead to folders of this machine, one a 
 of the process listens on anything but loopback.
 """
 
+import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from itertools import takewhile
 from pathlib import Path
 from threading import Thread
@@ -34,6 +37,10 @@ THROUGHPUT = "-XX:+UseParallelGC"
 LogLine = Callable[[Literal["output", "error"], str], None]
 
 _RUNTIME = Path(__file__).parent / "glue_runtime"
+# Not imported, which takes half a second. An archive of its classes holds for one path.
+_SPARK = distribution("pyspark")
+_SPARK_HOME = Path(str(_SPARK.locate_file("pyspark"))).resolve()
+_SETTINGS = "spark.conf"
 _LOG4J = """\
 rootLogger.level = warn
 rootLogger.appenderRef.console.ref = console
@@ -92,10 +99,12 @@ class ScriptRun:
         settings: Mapping[str, str] | None = None,
         log: LogLine,
     ) -> None:
-        check_java()
+        kept = archive(check_java())
         self._log = log
         self._errors: deque[str] = deque(maxlen=_ERROR_LINES_KEPT)
         self._scratch = Path(tempfile.mkdtemp(prefix="glue-script-"))
+        if kept.exists():
+            java_options += f' "-XX:SharedArchiveFile={kept}" -Xlog:cds*=off'
         _configure(self._scratch, buckets or {}, java_options, settings or {})
         self._process = subprocess.Popen(
             [sys.executable, str(script.resolve()), *arguments],
@@ -155,8 +164,17 @@ class ScriptRun:
                 self._log(name, text)
 
 
-def check_java() -> None:
+def archive(java: str) -> Path:
+    """Where Spark's classes are kept for a Java of this version: see quick_start.py."""
+    version = hashlib.sha256(f"{java} {_SPARK.version}".encode()).hexdigest()[:8]
+    return Path(sys.prefix).resolve() / f"spark-{version}.jsa"
+
+
+def check_java() -> str:
     """Make sure that Spark will find a Java it can run on, where Spark looks for it.
+
+    Returns:
+        what this Java says of its version.
 
     Raises:
         WorkshopError: there is none, or Spark cannot run on it.
@@ -180,6 +198,7 @@ def check_java() -> None:
         raise WorkshopError(
             f"Spark needs Java {oldest} to {newest}, and {where} has: {found}", install
         )
+    return answer.stderr
 
 
 def error_of(lines: Sequence[str], exit_code: int) -> str:
@@ -210,11 +229,14 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
 def _configure(
     folder: Path, buckets: Mapping[str, Path], java_options: str, chosen: Mapping[str, str]
 ) -> None:
-    """Write Spark's configuration for one run into the folder (`SPARK_CONF_DIR`)."""
+    """Write Spark's configuration for one run into the folder."""
+    log4j = folder / "log4j2.properties"
     raw_files = "org.apache.hadoop.fs.RawLocalFileSystem"  # without checksum files beside the data
     settings: dict[str, str] = {
         "spark.master": "local[*]",
-        "spark.driver.extraJavaOptions": java_options,
+        "spark.driver.extraJavaOptions": (
+            f"{java_options} -Dlog4j2.configurationFile={log4j.as_uri()}"
+        ),
         "spark.driver.memory": DRIVER_MEMORY,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -233,11 +255,11 @@ def _configure(
     }
     settings |= chosen
     lines = [f"{name} {value}\n" for name, value in settings.items()]
-    (folder / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
-    (folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
+    (folder / _SETTINGS).write_text("".join(lines), encoding="utf-8")
+    log4j.write_text(_LOG4J, encoding="utf-8")
 
 
-def _environment(conf_dir: Path, python_files: Sequence[Path]) -> dict[str, str]:
+def _environment(folder: Path, python_files: Sequence[Path]) -> dict[str, str]:
     # Python imports from a zip as from a folder.
     modules = [file.parent if file.suffix == ".py" else file for file in python_files]
     return inherited_environment() | {
@@ -245,7 +267,11 @@ def _environment(conf_dir: Path, python_files: Sequence[Path]) -> dict[str, str]
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "PYTHONPATH": os.pathsep.join(map(str, [*modules, _RUNTIME])),
         "PYTHONUNBUFFERED": "1",
-        "SPARK_CONF_DIR": str(conf_dir),
-        "SPARK_LOCAL_DIRS": str(conf_dir),
+        # Not by SPARK_CONF_DIR, which is put on the class path: Java archives no folder of files.
+        "PYSPARK_SUBMIT_ARGS": shlex.join(
+            ["--properties-file", str(folder / _SETTINGS), "pyspark-shell"]
+        ),
+        "SPARK_HOME": str(_SPARK_HOME),
+        "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }

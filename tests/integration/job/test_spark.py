@@ -7,7 +7,8 @@ from queue import Queue
 
 import pytest
 
-from embedded_aws.spark import Finished, ScriptRun, check_java, error_of
+from embedded_aws import quick_start
+from embedded_aws.spark import QUICK_START, Finished, ScriptRun, check_java, error_of
 from workshop.errors import WorkshopError
 
 
@@ -134,7 +135,7 @@ def test_a_script_is_given_no_secret_and_answers_nobody_who_has_none(
         run.terminate()
         run.wait()
     assert secrets & {*said[0].split()} == set()
-    assert {"PATH", "SPARK_CONF_DIR"} <= {*said[0].split()}
+    assert {"PATH", "PYSPARK_SUBMIT_ARGS"} <= {*said[0].split()}
     for answer in answers:
         assert b"Expected SaslMessage, received something else" in answer
 
@@ -149,3 +150,19 @@ def ask(port: int) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(struct.pack(">qbqi", length, request, 1, len(body)) + body)
         return connection.recv(10_000)
+
+
+def test_a_job_starts_from_the_archive_of_classes(tmp_path: Path) -> None:
+    """Loaded from their jars, Spark's classes cost each run some eight seconds."""
+    quick_start.make()
+    loaded = tmp_path / "loaded.txt"
+    script = tmp_path / "script.py"
+    script.write_text("from pyspark import SparkContext\nSparkContext.getOrCreate()\n", "utf-8")
+    options = f"{QUICK_START} -Xlog:class+load:file={loaded}"
+    ScriptRun(script, [], java_options=options, log=lambda *_: None).finish()
+    (line,) = (
+        line
+        for line in loaded.read_text("utf-8").splitlines()
+        if " org.apache.spark.SparkContext " in line
+    )
+    assert "source: shared objects file" in line
