@@ -29,7 +29,6 @@ from tests.support.rehearsal import (
     objects,
     rows_of_the_csv,
     shown_by_the_dashboard,
-    sku_of,
 )
 
 # Simulated and real events are mixed for who asks for both.
@@ -126,34 +125,32 @@ def test_the_report_shows_it(checkout: Checkout, summary: dict[str, Any], browse
 
 
 @pytest.fixture(scope="module")
-def records(s3: Any, summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:  # noqa: ANN401
-    """Source and content of every raw record in the bucket."""
+def data(s3: Any, summary: dict[str, Any]) -> Data:  # noqa: ANN401 - boto3's own
+    """The raw logs and the CSV, as they are in the bucket."""
     assert summary["environment"]["outputs"]["BucketName"] == BUCKET
-    return [
-        (key.split("/")[1], json.loads(line))
-        for key in objects(s3, "segment-logs/")
-        for line in gzip.decompress(
-            s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        ).splitlines()
-    ]
+    records = []
+    for key in objects(s3, "segment-logs/"):
+        _, source, day, _ = key.split("/")
+        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        received = f"{datetime.fromtimestamp(int(day) / 1000, UTC):%Y-%m-%d}"
+        lines = gzip.decompress(body).splitlines()
+        records += [Record(source, received, json.loads(line)) for line in lines]
+    return Data(records, [Interaction.of(row) for row in rows_of_the_csv(s3)])
 
 
-def test_the_figures_are_what_the_logs_say(
-    s3: Any,  # noqa: ANN401
-    records: list[tuple[str, dict[str, Any]]],
-    summary: dict[str, Any],
-) -> None:
+def test_the_figures_are_what_the_logs_say(data: Data, summary: dict[str, Any]) -> None:
     """The report's numbers, computed in plain Python from the raw logs and the CSV."""
+    events = [record.event for record in data.records]
     figures = {
         name: [tuple(row.values()) for row in rows] for name, rows in summary["figures"].items()
     }
-    names = Counter(event.get("event") or event["type"] for _, event in records)
+    names = Counter(event.get("event") or event["type"] for event in events)
     assert dict(figures["events"]) == {name: str(n) for name, n in names.items()}
-    times = [datetime.fromisoformat(event["timestamp"]) for _, event in records]
+    times = [record.moment for record in data.records]
     hours = Counter((f"{time:%Y-%m-%d}", str(time.hour)) for time in times)
     assert {(day, hour): int(n) for day, hour, n in figures["hours"]} == hours
     did = defaultdict[tuple[str, str], set[str]](set)
-    for source, event in records:
+    for source, _, event in data.records:
         did[source, event.get("userId") or event["anonymousId"]].add(event.get("event", ""))
     steps = ("Product Clicked", "Product Added", "Order Completed")
     funnel = Counter(
@@ -167,14 +164,14 @@ def test_the_figures_are_what_the_logs_say(
         for source, *counts in figures["funnel"]
         for step, n in zip(steps, counts, strict=True)
     } == funnel
-    rows = rows_of_the_csv(s3)
+    rows = data.interactions
     users = Counter(Counter(user for user, *_ in rows).values())
     assert {int(n): int(many) for n, many in figures["users"]} == users
     kinds = Counter((item, kind) for _, item, kind, _ in rows)
     items = Counter(item for _, item, *_ in rows)
     shown = list(dict.fromkeys(item for item, *_ in figures["items"]))
     assert shown == sorted(items, key=lambda item: (-items[item], item))[:15]
-    product = {e["properties"]["sku"]: e["properties"]["name"] for _, e in records if sku_of(e)}
+    product = {r.sku: r.event["properties"]["name"] for r in data.records if r.sku}
     assert {(item, kind): int(n) for item, _, kind, n in figures["items"]} == {
         key: n for key, n in kinds.items() if key[0] in shown
     }
@@ -183,12 +180,12 @@ def test_the_figures_are_what_the_logs_say(
 
 def test_the_csv_is_what_the_logs_say(
     s3: Any,  # noqa: ANN401
-    records: list[tuple[str, dict[str, Any]]],
+    data: Data,
     summary: dict[str, Any],
 ) -> None:
     """The same records, computed in plain Python from the raw logs in the bucket."""
     expected: dict[str, list[tuple[str, ...]]] = {}
-    for _, event in records:
+    for _, _, event in data.records:
         if event.get("event") not in SUPPORTED or not event.get("userId"):
             continue
         properties = event["properties"]
@@ -198,8 +195,8 @@ def test_the_csv_is_what_the_logs_say(
         expected[event["messageId"]] = [
             (event["userId"], sku, event["event"], second) for sku in skus
         ]
-    assert len(records) == summary["job"]["accounting"]["records_read"]
-    assert abs(len(records) - 100_000) < 2_000
+    assert len(data.records) == summary["job"]["accounting"]["records_read"]
+    assert abs(len(data.records) - 100_000) < 2_000
     assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
 
 
@@ -209,20 +206,6 @@ def answers(checkout: Checkout, summary: dict[str, Any]) -> dict[str, dict[str, 
     assert summary
     found = json.loads(checkout.run("query", "--all", "--json").stdout)
     return {answer["name"][:2]: answer | {"rows": as_texts(answer["rows"])} for answer in found}
-
-
-@pytest.fixture(scope="module")
-def data(s3: Any, summary: dict[str, Any]) -> Data:  # noqa: ANN401 - boto3's own
-    """The raw logs and the CSV, as they are in the bucket."""
-    assert summary
-    records = []
-    for key in objects(s3, "segment-logs/"):
-        _, source, day, _ = key.split("/")
-        body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        received = f"{datetime.fromtimestamp(int(day) / 1000, UTC):%Y-%m-%d}"
-        lines = gzip.decompress(body).splitlines()
-        records += [Record(source, received, json.loads(line)) for line in lines]
-    return Data(records, [Interaction.of(row) for row in rows_of_the_csv(s3)])
 
 
 def test_the_three_questions_have_the_exercises_answers(

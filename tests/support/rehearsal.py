@@ -52,10 +52,6 @@ def shown_by_the_dashboard(cloudwatch: Any) -> dict[str, float]:  # noqa: ANN401
     return found
 
 
-def sku_of(event: dict[str, Any]) -> str:
-    return str(event.get("properties", {}).get("sku", ""))
-
-
 def as_texts(records: list[dict[str, Any]]) -> list[list[str | None]]:
     """Rows of typed values as Athena renders them."""
     return [

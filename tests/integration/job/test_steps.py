@@ -1,13 +1,7 @@
 """Each step of the job by itself: rows in, rows out, in one Spark session."""
 
-import contextlib
-import io
 import json
-import os
-from collections.abc import Iterator
-from typing import Any
 
-import pytest
 import segment_events_to_csv as job
 import segment_io
 from pyspark.sql import DataFrame, SparkSession
@@ -26,23 +20,6 @@ RECORDS = (
     "other_event STRING, file STRING, text STRING, records BIGINT, is_first BOOLEAN"
 )
 ANNA = (1466503245, "anna", "Product Clicked", [("shoe", None)])
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[SparkSession]:
-    """A small Spark that listens on loopback only."""
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    settings: dict[str, bool | float | int | str | None] = {
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "1",
-        "spark.ui.enabled": "false",
-    }
-    builder = SparkSession.Builder().master("local[1]").config(map=settings)
-    session = builder.getOrCreate()
-    yield session
-    session.stop()
 
 
 def event(**fields: object) -> str:
@@ -315,40 +292,3 @@ def test_what_is_written(spark: SparkSession) -> None:
             [("not JSON", "a.gz", "{")], "reason STRING, file STRING, text STRING"
         ),
     )
-
-
-def run(spark: SparkSession, folder: Any, **options: str) -> segment_io.Run:  # noqa: ANN401
-    """A run of segment_io by itself, in a folder."""
-    del spark  # it runs
-    return segment_io.Run(arguments(folder, **options))
-
-
-def test_only_data_is_published(spark: SparkSession, tmp_path: Any) -> None:  # noqa: ANN401
-    """Personalize imports whatever lies in the folder: a committer's marks must not."""
-    staging = tmp_path / "out-staging" / "run"
-    (staging / "__magic_job-1").mkdir(parents=True)
-    (staging / "_SUCCESS").write_text("{}", encoding="utf-8")
-    (staging / "part-00000.csv").write_text("USER_ID\n", encoding="utf-8")
-    with contextlib.redirect_stdout(io.StringIO()), run(spark, tmp_path) as this_run:
-        this_run.publish(str(staging))
-    (published,) = (tmp_path / "out").iterdir()
-    assert published.name.endswith("-part-r-00000.csv")
-    assert published.read_text(encoding="utf-8") == "USER_ID\n"
-
-
-def test_nothing_to_publish_is_an_error_and_the_csv_stays(
-    spark: SparkSession,
-    tmp_path: Any,  # noqa: ANN401
-) -> None:
-    """A committer that left no data must not remove the CSV of the run before."""
-    staging, before = tmp_path / "out-staging" / "run", tmp_path / "out" / "run-1-part-r-00000.csv"
-    (staging / "__magic_job-1").mkdir(parents=True)
-    before.parent.mkdir()
-    before.write_text("before", encoding="utf-8")
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        pytest.raises(OSError, match="could not move 0 files"),
-        run(spark, tmp_path) as this_run,
-    ):
-        this_run.publish(str(staging))
-    assert before.read_text(encoding="utf-8") == "before"

@@ -1,0 +1,125 @@
+"""An organizer with many accounts on the embedded AWS, and the commands of `workshop fleet`."""
+
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+
+from tests.support.checkout import Checkout, session_of
+from tests.support.everything import everything
+from tests.support.failing_aws import Failing
+from workshop.accounts_file import ORGANIZATION_ROLE
+
+Outcomes = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Organization:
+    """The organizer's machine, and the accounts of an organization.
+
+    Attributes:
+        server: the embedded AWS.
+        management: the organizer's session.
+        checkout: the organizer's.
+        folder: the organizer's files.
+        said: what the last command wrote to standard error.
+    """
+
+    server: Failing
+    management: boto3.Session
+    checkout: Checkout
+    folder: Path
+    said: str = ""
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "accounts.csv"
+
+    def make_accounts(self, count: int) -> list[str]:
+        """Make accounts, and name them in the file."""
+        organizations = self.management.client("organizations")
+        ids = [
+            organizations.create_account(AccountName=f"team-{n}", Email=f"{n}@example.com")[
+                "CreateAccountStatus"
+            ]["AccountId"]
+            for n in range(1, count + 1)
+        ]
+        self.name(ids)
+        return ids
+
+    def name(self, ids: list[str]) -> None:
+        lines = [f"team-{n},{one}" for n, one in enumerate(ids, start=1)]
+        self.file.write_text("\n".join(["# the morning's accounts", "Name,Account ID", *lines]))
+
+    def session(self, account: str) -> boto3.Session:
+        """A session of an account's owner."""
+        return session_of(self.server, account)
+
+    def trust(self, account: str, principal: str) -> None:
+        """Let nobody but this account assume the role."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{principal}:root"},
+            "Action": "sts:AssumeRole",
+        }
+        self.session(account).client("iam").update_assume_role_policy(
+            RoleName=ORGANIZATION_ROLE,
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+
+    def left(self, account: str) -> list[str]:
+        """Everything in an account but the organizer's role."""
+        return everything(self.session(account))
+
+    def words(self, command: str, *options: str) -> list[str]:
+        """The words of `workshop fleet`."""
+        template = ["--template", str(self.folder / "template.json")] if command == "deploy" else []
+        return ["fleet", command, "--json", "--accounts", str(self.file), *template, *options]
+
+    def fleet(self, command: str, *options: str, code: int = 0) -> Outcomes:
+        """Run a command to its end; return its answer by account."""
+        done = self.checkout.run(*self.words(command, *options), code=code)
+        self.said = done.stderr
+        return answered(done.stdout)
+
+    def measured(self, command: str, *options: str, code: int = 0) -> Outcomes:
+        """Run a command, and print what it took."""
+        process = self.checkout.start(*self.words(command, *options))
+        peaks = [0, 0, 0]
+        while process.poll() is None:
+            peaks = [max(pair) for pair in zip(peaks, self._memory(process), strict=True)]
+            time.sleep(0.2)
+        out, err = process.communicate()
+        assert process.returncode == code, err
+        answer = json.loads(out)
+        rate = len(answer["accounts"]) * 60 / answer["seconds"]
+        memory = ", ".join(f"{peak / 2**20:.0f}" for peak in peaks)
+        print(  # noqa: T201 - the figures, with pytest -s
+            f"{command}: {answer['states']}, {answer['seconds']} s, {rate:.0f} accounts a minute, "
+            f"{answer['requests']} requests; at most {memory} MiB (client, server, its functions)"
+        )
+        return answered(out)
+
+    def _memory(self, client: subprocess.Popen[str]) -> tuple[int, int, int]:
+        running = self.server.running()
+        server = running.process() if running else None
+        try:
+            assert server
+            functions = [child.memory_info().rss for child in server.children()]
+            ours = psutil.Process(client.pid).memory_info().rss
+            return ours, server.memory_info().rss, sum(functions)
+        except psutil.NoSuchProcess:
+            return 0, 0, 0
+
+
+def answered(text: str) -> Outcomes:
+    return {one["account"]: one for one in json.loads(text)["accounts"]}
+
+
+def states(outcomes: Outcomes) -> dict[str, str]:
+    return {account: one["state"] for account, one in outcomes.items()}
