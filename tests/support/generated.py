@@ -259,7 +259,7 @@ INPUT_FILES = st.builds(
             "a.gz", "b.gz", "b.json", "c.txt", "deep/er/d.gz", "e.gz", "f", ".g.gz", "deep/_h.json"
         ),
     ),
-    records=st.lists(RECORDS, min_size=8, max_size=24),
+    records=st.lists(RECORDS, min_size=24, max_size=40),
     accident=st.sampled_from(ACCIDENTS),
     line_end=st.sampled_from([b"\n", b"\n", b"\r\n", b"\r", b"\n\n \n"]),
     bom=st.booleans(),

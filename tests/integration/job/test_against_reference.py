@@ -104,7 +104,7 @@ COMMON = settings(
 )
 
 
-@settings(COMMON, max_examples=20, derandomize=True)
+@settings(COMMON, max_examples=9, derandomize=True)
 @given(inputs=INPUTS, options=OPTIONS)
 def test_job_and_reference_agree(
     live_job: LiveJob,
@@ -117,7 +117,7 @@ def test_job_and_reference_agree(
 
 
 @pytest.mark.slow
-@settings(COMMON, max_examples=400)
+@settings(COMMON, max_examples=200)
 @given(inputs=INPUTS, options=OPTIONS)
 def test_job_and_reference_agree_at_length(
     live_job: LiveJob,
