@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.session import Session
 
-from embedded_aws import hooks, personalize_model
+from embedded_aws import hooks
+from embedded_aws.personalize import model as personalize
 
 Request = Mapping[str, Any]
 
@@ -185,4 +186,4 @@ def _in_glue(operation: str, request: Request) -> str | None:
     return f"job/{jobs[0]}" if jobs else None
 
 
-_NAMED = {"athena": _in_athena, "glue": _in_glue, "personalize": personalize_model.resource}
+_NAMED = {"athena": _in_athena, "glue": _in_glue, "personalize": personalize.resource}

@@ -230,7 +230,6 @@ async def _serve(port: int) -> None:
     from hypercorn.config import Config
 
     from embedded_aws import (
-        athena,
         cloudformation,
         cloudwatch,
         firehose,
@@ -239,9 +238,10 @@ async def _serve(port: int) -> None:
         iam,
         lambda_functions,
         organizations,
-        personalize,
     )
+    from embedded_aws.athena import service as athena
     from embedded_aws.gate import Gate
+    from embedded_aws.personalize import service as personalize
 
     hooks.check()
     athena.install()

@@ -27,7 +27,7 @@ def test_one_module_names_what_is_ministacks() -> None:
     """A name that the check does not know would fail in the middle of a rehearsal."""
     importing = [
         path.name
-        for path in (PROJECT / "embedded_aws").glob("*.py")
+        for path in (PROJECT / "embedded_aws").rglob("*.py")
         if re.search(r"^\s*(from|import) ministack", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert importing == []

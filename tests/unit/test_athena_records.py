@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from embedded_aws.athena_csv import csv_values, open_csv
-from embedded_aws.athena_engine import lines, skipped
-from embedded_aws.athena_records import ERRORS, open_x
+from embedded_aws.athena.csv import csv_values, open_csv
+from embedded_aws.athena.engine import lines, skipped
+from embedded_aws.athena.records import ERRORS, open_x
 
 COLUMNS: Any = {
     "t": "string",

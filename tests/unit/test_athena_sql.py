@@ -7,11 +7,11 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from embedded_aws.athena_engine import open_database
-from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError
-from embedded_aws.athena_names import Relation
-from embedded_aws.athena_sql import parse_query, translate
-from embedded_aws.athena_tables import hive_type
+from embedded_aws.athena.engine import open_database
+from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError
+from embedded_aws.athena.names import Relation
+from embedded_aws.athena.sql import parse_query, translate
+from embedded_aws.athena.tables import hive_type
 from tests.support.athena import OUTSIDE
 
 

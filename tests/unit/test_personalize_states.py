@@ -4,8 +4,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from embedded_aws.personalize_model import KINDS
-from embedded_aws.personalize_states import Life
+from embedded_aws.personalize.model import KINDS
+from embedded_aws.personalize.states import Life
 
 PENDING, IN_PROGRESS, FAILED = "CREATE PENDING", "CREATE IN_PROGRESS", "CREATE FAILED"
 MADE = 1_000.0

@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from embedded_aws.athena_errors import QueryStoppedError
-from embedded_aws.athena_queries import Queries
-from embedded_aws.athena_statement import Request
+from embedded_aws.athena.errors import QueryStoppedError
+from embedded_aws.athena.queries import Queries
+from embedded_aws.athena.statement import Request
 from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, WORKGROUP, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
@@ -49,7 +49,7 @@ def server_of(folder: Path) -> psutil.Process:
 
 def engines(server: psutil.Process) -> list[psutil.Process]:
     """The processes that compute for it."""
-    return [it for it in server.children() if "embedded_aws.athena_engine" in it.cmdline()]
+    return [it for it in server.children() if "embedded_aws.athena.engine" in it.cmdline()]
 
 
 def test_a_query_runs_beside_others_and_can_be_stopped(aws: Aws) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded_aws import hooks, role_session
-from embedded_aws.personalize_schema import Schema
+from embedded_aws.personalize.schema import Schema
 
 _MOST_BYTES = {False: 100 * 1024**3, True: 1024**3}  # by whether it is incremental
 _LEAST_RECORDS = 1000

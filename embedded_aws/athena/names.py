@@ -7,7 +7,7 @@ from typing import NoReturn, cast
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
-from embedded_aws.athena_errors import QueryFailedError
+from embedded_aws.athena.errors import QueryFailedError
 
 # Trino's hidden column: the URI of the object that a row came from.
 PATH_COLUMN = "$path"

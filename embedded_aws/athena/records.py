@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from embedded_aws.athena_json import JsonReader, MalformedError, Names
-from embedded_aws.athena_values import (
+from embedded_aws.athena.json import JsonReader, MalformedError, Names
+from embedded_aws.athena.values import (
     BLANKS,
     BadValueError,
     Decode,

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from sqlglot import exp
 
 from embedded_aws import hooks
-from embedded_aws.athena_errors import QueryFailedError
-from embedded_aws.athena_permissions import check_output, check_statement
-from embedded_aws.athena_sql import parse_query
-from embedded_aws.athena_statement import Result, Statement, put_object
+from embedded_aws.athena.errors import QueryFailedError
+from embedded_aws.athena.permissions import check_output, check_statement
+from embedded_aws.athena.sql import parse_query
+from embedded_aws.athena.statement import Result, Statement, put_object
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet."
 # What a table of each format is in the catalog: SerDe, input format, output format.

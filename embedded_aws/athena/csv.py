@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from embedded_aws.athena_records import ERRORS, ReadRow, Row
-from embedded_aws.athena_values import BadValueError, Type, scalar
+from embedded_aws.athena.records import ERRORS, ReadRow, Row
+from embedded_aws.athena.values import BadValueError, Type, scalar
 
 
 def open_csv(columns: Mapping[str, Type], serde: Mapping[str, str]) -> ReadRow:

@@ -2,7 +2,7 @@
 
 It has schemas, dataset groups, datasets and import jobs, which truly read their CSV; and solutions,
 campaigns, filters and event trackers as far as they keep others from being deleted. It trains
-nothing. What a request may be is botocore's model of the service (`personalize_model.py`); the
+nothing. What a request may be is botocore's model of the service (`model.py`); the
 errors are those that the model names for each operation.
 """
 
@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from embedded_aws import hooks, personalize_model
+from embedded_aws import hooks
 from embedded_aws.iam import AccessDeniedError, require_pass_role
-from embedded_aws.personalize_import import Import, read
-from embedded_aws.personalize_model import KINDS, Kind, Record, RefusedError, invalid
-from embedded_aws.personalize_schema import Schema
-from embedded_aws.personalize_states import ACTIVE, CREATE_FAILED, GONE, Life
+from embedded_aws.personalize import model
+from embedded_aws.personalize.importing import Import, read
+from embedded_aws.personalize.model import KINDS, Kind, Record, RefusedError, invalid
+from embedded_aws.personalize.schema import Schema
+from embedded_aws.personalize.states import ACTIVE, CREATE_FAILED, GONE, Life
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -84,19 +85,19 @@ def _json(answer: Record, status: int = 200) -> Answer:
 
 
 def _do(name: str, body: bytes) -> Record:
-    action, kind, model = personalize_model.operation(name)
-    given = personalize_model.request(model, body)
+    action, kind, api = model.operation(name)
+    given = model.request(api, body)
     _forget_what_has_gone()
     if action == "Create":
         made = _create(kind, given)
-        return personalize_model.shown(model.output_shape, made.record)
+        return model.shown(api.output_shape, made.record)
     if action == "Describe":
         found = _find(given[kind.arn_field], kind)
-        return personalize_model.described(model, found.shown())
+        return model.described(api, found.shown())
     if action == "List":
         inside = given.get(kind.inside) or given.get("solutionArn")
         records = [one.shown() for one in _mine(kind) if inside in (None, *_holders(one))]
-        return personalize_model.listed(model, records, given)
+        return model.listed(api, records, given)
     _delete(_find(given[kind.arn_field], kind))
     return {}
 
@@ -151,7 +152,7 @@ def _forget_what_has_gone() -> None:
 
 
 def _create(kind: Kind, given: Record) -> _Resource:
-    arn = _arn(personalize_model.new_name(kind, given))
+    arn = _arn(model.new_name(kind, given))
     if kind.noun in _CHECKS:
         _CHECKS[kind.noun](given)
     elif kind.inside:

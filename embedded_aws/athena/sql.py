@@ -8,8 +8,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError
-from embedded_aws.athena_names import (
+from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError
+from embedded_aws.athena.names import (
     PATH_COLUMN,
     Relation,
     Relations,

@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlglot import exp
 
 from embedded_aws import hooks
-from embedded_aws.athena_created import Unload, create_table, create_view, drop_view, unload
-from embedded_aws.athena_errors import QueryFailedError
-from embedded_aws.athena_sql import parse_statement
-from embedded_aws.athena_statement import Request, Result, Statement
-from embedded_aws.athena_tables import TableStore
-from embedded_aws.athena_workers import RunningQuery, Workers
+from embedded_aws.athena.created import Unload, create_table, create_view, drop_view, unload
+from embedded_aws.athena.errors import QueryFailedError
+from embedded_aws.athena.sql import parse_statement
+from embedded_aws.athena.statement import Request, Result, Statement
+from embedded_aws.athena.tables import TableStore
+from embedded_aws.athena.workers import RunningQuery, Workers
 
 
 class Queries:

@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from embedded_aws import hooks
-from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError
-from embedded_aws.athena_permissions import (
+from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError
+from embedded_aws.athena.permissions import (
     check_drop_database,
     check_location,
     check_statement,
 )
-from embedded_aws.athena_statement import Result
-from embedded_aws.athena_tables import hive_text, hive_type
+from embedded_aws.athena.statement import Result
+from embedded_aws.athena.tables import hive_text, hive_type
 
 CatalogStatement = Callable[[str], Result]
 """Runs a statement; takes the database of names without one."""

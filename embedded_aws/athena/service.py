@@ -13,13 +13,13 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from embedded_aws import hooks
-from embedded_aws.athena_catalog import catalog_statement
-from embedded_aws.athena_errors import MalformedQueryError, QueryFailedError, QueryStoppedError
-from embedded_aws.athena_permissions import check_output, check_output_bucket, check_result
-from embedded_aws.athena_queries import Queries
-from embedded_aws.athena_sql import parse_statement
-from embedded_aws.athena_statement import Request, Result, put_object
-from embedded_aws.athena_workers import CANCELLED, TIMEOUT, RunningQuery
+from embedded_aws.athena.catalog import catalog_statement
+from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError, QueryStoppedError
+from embedded_aws.athena.permissions import check_output, check_output_bucket, check_result
+from embedded_aws.athena.queries import Queries
+from embedded_aws.athena.sql import parse_statement
+from embedded_aws.athena.statement import Request, Result, put_object
+from embedded_aws.athena.workers import CANCELLED, TIMEOUT, RunningQuery
 from embedded_aws.cloudwatch import publish_query
 from embedded_aws.iam import AccessDeniedError
 

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from sqlglot import exp
 
 from embedded_aws import hooks
-from embedded_aws.athena_errors import QueryFailedError
-from embedded_aws.athena_names import PATH_COLUMN, Relation
-from embedded_aws.athena_sql import parse_query, translate
-from embedded_aws.athena_tables import TableStore, columns_of, find_table
-from embedded_aws.athena_workers import RunningQuery
+from embedded_aws.athena.errors import QueryFailedError
+from embedded_aws.athena.names import PATH_COLUMN, Relation
+from embedded_aws.athena.sql import parse_query, translate
+from embedded_aws.athena.tables import TableStore, columns_of, find_table
+from embedded_aws.athena.workers import RunningQuery
 
 _MOST_VIEWS = 20  # one in another
 _VIEW = re.compile(r"/\* Presto View: (.*) \*/")

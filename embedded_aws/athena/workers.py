@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
+from embedded_aws.athena.errors import QueryFailedError, QueryStoppedError
 from workshop.processes import inherited_environment
 
 TIMEOUT, CANCELLED = "Query timeout", "Query was cancelled by user"
@@ -19,8 +19,8 @@ _MOST_IDLE = 2
 class _Worker:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "embedded_aws.athena_engine"],
-            cwd=Path(__file__).parent.parent,
+            [sys.executable, "-m", "embedded_aws.athena.engine"],
+            cwd=Path(__file__).parents[2],
             env=inherited_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

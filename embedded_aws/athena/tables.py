@@ -21,13 +21,13 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from embedded_aws import hooks
-from embedded_aws.athena_engine import FILE, literal, quoted
-from embedded_aws.athena_errors import QueryFailedError, QueryStoppedError
-from embedded_aws.athena_names import PATH_COLUMN, Relation, fields_of
-from embedded_aws.athena_permissions import check_listing, check_object, check_select
-from embedded_aws.athena_records import ERRORS
-from embedded_aws.athena_values import Type
-from embedded_aws.athena_workers import RunningQuery
+from embedded_aws.athena.engine import FILE, literal, quoted
+from embedded_aws.athena.errors import QueryFailedError, QueryStoppedError
+from embedded_aws.athena.names import PATH_COLUMN, Relation, fields_of
+from embedded_aws.athena.permissions import check_listing, check_object, check_select
+from embedded_aws.athena.records import ERRORS
+from embedded_aws.athena.values import Type
+from embedded_aws.athena.workers import RunningQuery
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _SCALARS = (*_NUMBERS, "boolean", "text", "varchar", "char", "date", "timestamp")

@@ -23,10 +23,10 @@ from typing import IO, Any, cast
 
 import duckdb
 
-from embedded_aws.athena_csv import open_csv
-from embedded_aws.athena_records import ERRORS, Row, open_x
-from embedded_aws.athena_results import athena_text, athena_type, failure, hive_type_of
-from embedded_aws.athena_values import BadValueError, Type
+from embedded_aws.athena.csv import open_csv
+from embedded_aws.athena.records import ERRORS, Row, open_x
+from embedded_aws.athena.results import athena_text, athena_type, failure, hive_type_of
+from embedded_aws.athena.values import BadValueError, Type
 
 Job = Mapping[str, Any]
 Answer = dict[str, Any]

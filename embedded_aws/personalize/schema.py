@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from embedded_aws.personalize_model import invalid
+from embedded_aws.personalize.model import invalid
 
 _NAMESPACE, _VERSION = "com.amazonaws.personalize.schema", "1.0"
 # What each kind of dataset must have, and of which type. Source: Amazon Personalize Developer

@@ -9,7 +9,7 @@ Amazon S3", and awsdocs/amazon-athena-user-guide, issue 81, for what a refused s
 from collections.abc import Iterable
 
 from embedded_aws import hooks
-from embedded_aws.athena_errors import QueryFailedError
+from embedded_aws.athena.errors import QueryFailedError
 from embedded_aws.iam import AccessDeniedError, require
 
 _S3_DENIED = "Access Denied (Service: Amazon S3; Status Code: 403; Error Code: AccessDenied)"

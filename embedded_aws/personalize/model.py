@@ -11,7 +11,7 @@ from botocore.model import ListShape, OperationModel, ServiceModel, Shape, Struc
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from embedded_aws.personalize_states import (
+from embedded_aws.personalize.states import (
     CREATE_IN_PROGRESS,
     CREATE_PENDING,
     DELETE_IN_PROGRESS,

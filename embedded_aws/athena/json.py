@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from embedded_aws.athena_values import Literal, Object
+from embedded_aws.athena.values import Literal, Object
 
 
 class MalformedError(ValueError):

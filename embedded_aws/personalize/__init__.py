@@ -1,0 +1,1 @@
+"""A small Personalize, made from the model of the service."""
