@@ -123,7 +123,8 @@ def write(page: Page, sql: str) -> None:
     """Replace the statement in the editor."""
     editor = page.get_by_role("textbox", name="SQL statement")
     expect(editor).not_to_have_text("")  # it has its own statement first
-    editor.fill(sql)
+    editor.press("ControlOrMeta+a")  # by the editor's own key: it sees other selections later
+    page.keyboard.insert_text(sql)
 
 
 def violations(page: Page, *, contrast: bool = True) -> list[str]:

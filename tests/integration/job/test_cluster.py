@@ -11,6 +11,7 @@ import psutil
 import pyspark
 import pytest
 
+from embedded_aws.spark import QUICK_START
 from tests.support.live_job import Folders, LiveJob, csv_lines_of
 from tests.support.reference import transform
 
@@ -28,7 +29,7 @@ class Watch(threading.Thread):
         self._end = threading.Event()
 
     def run(self) -> None:
-        while not self._end.wait(0.3):
+        while not self._end.wait(1):
             for process in psutil.Process().children(recursive=True):
                 try:
                     self._look(process)
@@ -82,6 +83,7 @@ def test_the_job_on_a_cluster_does_what_it_does_in_one_process(
         (home / name).symlink_to(SPARK_HOME / name)
     cluster = {
         "spark.master": "local-cluster[2,1,1024]",
+        "spark.executor.extraJavaOptions": QUICK_START,
         "spark.authenticate.secret": secrets.token_hex(),  # in one process Spark makes its own
     }
     with LiveJob(cluster, {"SPARK_HOME": str(home)}) as job:
