@@ -21,7 +21,8 @@ def module_service(owner: boto3.Session, account: str) -> Service:
     owner.client("s3").create_bucket(Bucket=service.bucket)
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     owner.client("iam").create_role(RoleName="reader", AssumeRolePolicyDocument=trust)
-    service.make_dataset()
+    service.client.create_schema(name="schema", schema=schema())
+    service.make_dataset("group")
     return service
 
 
@@ -161,10 +162,12 @@ def test_lists_come_in_pages(service: Service) -> None:
 
 def test_a_dataset_group_is_waited_for_and_counted(service: Service) -> None:
     """Code that does not wait, or makes a sixth one, would fail on AWS only."""
-    client, names = service.client, [f"more{number}" for number in range(4)]
+    client = service.client
+    there = client.list_dataset_groups()["datasetGroups"]
+    names = [f"more{number}" for number in range(len(there), 5)]
     for name in names:
         client.create_dataset_group(name=name)
-    arn = service.arn("dataset-group/more3")
+    arn = service.arn("dataset-group/more4")
     assert client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"]["status"] == (
         "CREATE PENDING"
     )
@@ -255,15 +258,7 @@ def test_it_reads_by_the_role_and_by_the_bucket_policy(
 
 def test_an_incremental_import_adds_to_a_full_one(service: Service) -> None:
     """The first daily import would be refused on AWS."""
-    client = service.client
-    client.create_dataset_group(name="daily")
-    group, dataset = service.arn("dataset-group/daily"), service.arn("dataset/daily/INTERACTIONS")
-    settled(lambda: client.describe_dataset_group(datasetGroupArn=group))
-    schema_arn = service.arn("schema/schema")
-    client.create_dataset(
-        name="daily", datasetType="Interactions", datasetGroupArn=group, schemaArn=schema_arn
-    )
-    settled(lambda: client.describe_dataset(datasetArn=dataset))
+    _, dataset = service.make_dataset("daily")
     request = {
         "jobName": "first",
         "datasetArn": dataset,
@@ -281,8 +276,7 @@ def test_an_incremental_import_adds_to_a_full_one(service: Service) -> None:
 
 def test_what_is_in_use_is_not_deleted(service: Service) -> None:
     """A teardown in the wrong order would go through here."""
-    client, group = service.client, service.arn("dataset-group/group")
-    dataset = service.arn("dataset/group/INTERACTIONS")
+    client, (group, dataset) = service.client, service.make_dataset("used")
     jobs = [
         client.create_dataset_import_job(
             jobName=f"under-way-{number}",

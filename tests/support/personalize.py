@@ -135,22 +135,20 @@ class Service:
         arn = self.client.create_dataset_import_job(**{**request, **changes})["datasetImportJobArn"]
         return settled(lambda: self.client.describe_dataset_import_job(datasetImportJobArn=arn))
 
-    def make_dataset(self) -> None:
-        """Make a dataset of interactions, `group`, unless it is there."""
-        client = self.client
-        if any(found["name"] == "group" for found in client.list_dataset_groups()["datasetGroups"]):
-            return
-        client.create_schema(name="schema", schema=schema())
-        client.create_dataset_group(name="group")
-        group = self.arn("dataset-group/group")
-        settled(lambda: client.describe_dataset_group(datasetGroupArn=group))
+    def make_dataset(self, group: str) -> tuple[str, str]:
+        """Make a dataset group with a dataset of interactions; return the ARNs of both."""
+        client, arn = self.client, self.arn(f"dataset-group/{group}")
+        dataset = self.arn(f"dataset/{group}/INTERACTIONS")
+        client.create_dataset_group(name=group)
+        settled(lambda: client.describe_dataset_group(datasetGroupArn=arn))
         client.create_dataset(
-            name="dataset",
+            name=group,
             datasetType="Interactions",
-            datasetGroupArn=group,
+            datasetGroupArn=arn,
             schemaArn=self.arn("schema/schema"),
         )
-        settled(lambda: client.describe_dataset(datasetArn=self.arn("dataset/group/INTERACTIONS")))
+        settled(lambda: client.describe_dataset(datasetArn=dataset))
+        return arn, dataset
 
     def wait_until_gone(self, describe: str, **arn: str) -> None:
         """Wait until Personalize does not know it any more."""

@@ -16,6 +16,9 @@ def aws(server: Failing) -> Iterator[Aws]:
     """An account with a bucket, the database and the workgroup of the exercise."""
     with signed_in(server, new_account()) as owner:
         yield athena_of(owner)
+        bucket = owner.resource("s3").Bucket(BUCKET)  # in another order it is made again
+        bucket.objects.all().delete()
+        bucket.delete()
 
 
 def hive_text(kind: GlueType) -> str:
