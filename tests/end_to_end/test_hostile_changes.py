@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -33,19 +34,25 @@ def event(server: Failing, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def ran(event: Event) -> tuple[int, str]:
-    """A run of a script that a participant has edited, as a terminal shows it."""
+def ran(event: Event) -> tuple[int, str, dict[str, Any]]:
+    """A run of a script that a participant has edited: exit code, what is shown, last run."""
     script = f"for line in {PRINTED!a}:\n    print(line)\n"
     event.participant("s3").put_object(Bucket=event.bucket, Key=SCRIPT, Body=script.encode())
-    return event.on_a_terminal("run-job")
+    code, shown = event.on_a_terminal("run-job")
+    return code, shown, json.loads(event.run("status", "--json", code=1).stdout)["last_run"]
 
 
-@pytest.fixture(scope="module")
-def hostile_csv(event: Event, ran: tuple[int, str]) -> None:
+@pytest.fixture
+def hostile_csv(event: Event, ran: object) -> Iterator[None]:
+    """Files that a run may have written; they go again."""
     assert ran
     event.put("transformed/a.csv", HEADER + b"u,i,e," + b"1" * 5000 + b"\n")
     event.put("transformed/b.csv", HEADER + b"u,i,e,1700000000\n" + b"x" * 2**24)
     event.put(f"transformed/{ESCAPES}", b"")
+    yield
+    s3 = event.owner.client("s3")
+    for name in ("a.csv", "b.csv", ESCAPES):
+        s3.delete_object(Bucket=event.bucket, Key=f"transformed/{name}")
 
 
 def test_a_deleted_query_is_missed_and_the_others_run(event: Event) -> None:
@@ -68,16 +75,15 @@ def test_another_stack_s_name_is_an_error_with_a_next_step(event: Event) -> None
 
 
 def test_an_edited_script_s_log_neither_acts_nor_stops_anything(
-    event: Event, ran: tuple[int, str]
+    ran: tuple[int, str, dict[str, Any]],
 ) -> None:
     """The log lines and the accounting are whatever a participant's script prints."""
-    status, shown = ran
+    status, shown, last = ran
     assert status == 0
     assert f"hello {SHOWN} [red]x[/] [/oops]" in shown
     for active in ACTIVE:
         assert active not in shown
     assert shown.count("cannot be read") == 1
-    last = json.loads(event.run("status", "--json", code=1).stdout)["last_run"]
     assert last["state"] == "SUCCEEDED"
     assert last["accounting"] is None
     assert "not an object with records_read" in last["complaint"]

@@ -292,6 +292,15 @@ def test_a_stack_that_never_was_is_said(importer: Checkout) -> None:
         assert "Nowhere" in error
 
 
+@pytest.fixture
+def deployed_again(importer: Checkout, owner: boto3.Session) -> Iterator[None]:
+    """The stack is there again when a test has deleted it."""
+    assert importer
+    yield
+    create(owner, event_body(LITTLE), DEFAULT_STACK)
+
+
+@pytest.mark.usefixtures("deployed_again")
 def test_what_was_imported_outlives_the_stack_and_is_known(
     command: Checkout, write_csv: WriteCsv, owner: boto3.Session, personalize: Boto3
 ) -> None:

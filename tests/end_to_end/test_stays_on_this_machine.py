@@ -72,7 +72,7 @@ class Watch(threading.Thread):
 
 def test_it_listens_on_loopback_only(server: EmbeddedAws, owner: boto3.Session) -> None:
     """Everybody in the room could use it."""
-    assert owner.client("s3").list_buckets()["Buckets"] == []
+    assert "Buckets" in owner.client("s3").list_buckets()
     watch = Watch(server)
     watch.look_at_all()
     assert watch.addresses() == {"127.0.0.1"}
