@@ -37,6 +37,7 @@ GIVEN = [
     for parameter in ("SegmentWorkspaceId=workspace1", "SampleData=yes")
     for word in ("--parameters", parameter)
 ]
+Boto3 = Any
 SUPPORTED = {"Product Clicked", "Product Added", "Order Completed"}
 
 
@@ -57,7 +58,7 @@ def session(checkout: Checkout, summary: dict[str, Any]) -> boto3.Session:
 
 
 @pytest.fixture(scope="module")
-def s3(checkout: Checkout, session: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+def s3(checkout: Checkout, session: boto3.Session) -> Boto3:
     return session.client("s3", endpoint_url=checkout.endpoint)
 
 
@@ -125,7 +126,7 @@ def test_the_report_shows_it(checkout: Checkout, summary: dict[str, Any], browse
 
 
 @pytest.fixture(scope="module")
-def data(s3: Any, summary: dict[str, Any]) -> Data:  # noqa: ANN401 - boto3's own
+def data(s3: Boto3, summary: dict[str, Any]) -> Data:
     """The raw logs and the CSV, as they are in the bucket."""
     assert summary["environment"]["outputs"]["BucketName"] == BUCKET
     records = []
@@ -178,26 +179,22 @@ def test_the_figures_are_what_the_logs_say(data: Data, summary: dict[str, Any]) 
     assert all(name == product[item] for item, name, *_ in figures["items"])
 
 
-def test_the_csv_is_what_the_logs_say(
-    s3: Any,  # noqa: ANN401
-    data: Data,
-    summary: dict[str, Any],
-) -> None:
+def test_the_csv_is_what_the_logs_say(data: Data, summary: dict[str, Any]) -> None:
     """The same records, computed in plain Python from the raw logs in the bucket."""
-    expected: dict[str, list[tuple[str, ...]]] = {}
-    for _, _, event in data.records:
+    expected: dict[str, list[Interaction]] = {}
+    for record in data.records:
+        event = record.event
         if event.get("event") not in SUPPORTED or not event.get("userId"):
             continue
-        properties = event["properties"]
-        skus = [properties["sku"]] if properties.get("sku") else []
-        skus = skus or [p["sku"] for p in properties.get("products", []) if p.get("sku")]
-        second = str(int(datetime.fromisoformat(event["timestamp"]).timestamp()))
+        products = event["properties"].get("products", [])
+        skus = [record.sku] if record.sku else [p["sku"] for p in products if p.get("sku")]
+        second = int(record.moment.timestamp())
         expected[event["messageId"]] = [
-            (event["userId"], sku, event["event"], second) for sku in skus
+            Interaction(event["userId"], sku, event["event"], second) for sku in skus
         ]
     assert len(data.records) == summary["job"]["accounting"]["records_read"]
     assert abs(len(data.records) - 100_000) < 2_000
-    assert sorted(rows_of_the_csv(s3)) == sorted(r for rows in expected.values() for r in rows)
+    assert sorted(data.interactions) == sorted(r for rows in expected.values() for r in rows)
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +240,7 @@ def test_the_samples_are_of_the_data(answers: dict[str, dict[str, Any]], data: D
 
 def test_every_query_scans_its_table_once(
     answers: dict[str, dict[str, Any]],
-    s3: Any,  # noqa: ANN401
+    s3: Boto3,
 ) -> None:
     """What a participant pays for is what is scanned."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
@@ -259,7 +256,7 @@ def test_every_query_scans_its_table_once(
 
 def test_up_again_changes_nothing(
     checkout: Checkout,
-    s3: Any,  # noqa: ANN401
+    s3: Boto3,
     summary: dict[str, Any],
 ) -> None:
     """Somebody who is not sure runs it again."""
@@ -286,12 +283,14 @@ def test_status_and_saved_queries_are_listed(checkout: Checkout) -> None:
     assert "02 Which event types are there" in listed
 
 
-def test_query_runs_all_that_read(checkout: Checkout, summary: dict[str, Any]) -> None:
+def test_query_runs_all_that_read(
+    checkout: Checkout, answers: dict[str, dict[str, Any]], summary: dict[str, Any]
+) -> None:
     """One command shows that the whole lesson works."""
-    answers = json.loads(checkout.run("query", "--all", "--json").stdout)
-    assert [it["name"] for it in answers] == [it["name"] for it in summary["queries"]]
+    names = [answer["name"] for answer in answers.values()]
+    assert names == [query["name"] for query in summary["queries"]]
     listed = checkout.run("query", "--csv").stdout
-    assert {it["name"] for it in answers} < {row[0] for row in csv.reader(io.StringIO(listed))}
+    assert {*names} < {row[0] for row in csv.reader(io.StringIO(listed))}
 
 
 def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
@@ -328,10 +327,7 @@ def test_athena_counts_as_the_job_does(checkout: Checkout, summary: dict[str, An
     assert {reason: records for reason, (records, _) in found.items()} == filtered
 
 
-def test_verify_fails_and_says_why_when_something_strays(
-    checkout: Checkout,
-    s3: Any,  # noqa: ANN401
-) -> None:
+def test_verify_fails_and_says_why_when_something_strays(checkout: Checkout, s3: Boto3) -> None:
     """A marker file would fail the import an hour later."""
     assert "13" not in checkout.run("verify").stderr
     s3.put_object(Bucket=BUCKET, Key="transformed/_SUCCESS", Body=b"")
