@@ -141,11 +141,10 @@ def data(s3: Boto3, summary: dict[str, Any]) -> Data:
 
 def test_the_figures_are_what_the_logs_say(data: Data, summary: dict[str, Any]) -> None:
     """The report's numbers, computed in plain Python from the raw logs and the CSV."""
-    events = [record.event for record in data.records]
     figures = {
         name: [tuple(row.values()) for row in rows] for name, rows in summary["figures"].items()
     }
-    names = Counter(event.get("event") or event["type"] for event in events)
+    names = Counter(it.event.get("event") or it.event["type"] for it in data.records)
     assert dict(figures["events"]) == {name: str(n) for name, n in names.items()}
     times = [record.moment for record in data.records]
     hours = Counter((f"{time:%Y-%m-%d}", str(time.hour)) for time in times)
