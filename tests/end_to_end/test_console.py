@@ -2,7 +2,7 @@
 
 import http.client
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -15,6 +15,7 @@ from tests.support.failing_aws import Failing
 from tests.support.local_console import (
     NARROW,
     SECONDS,
+    UPGRADE,
     WIDE,
     Console,
     run_saved,
@@ -32,6 +33,7 @@ ENOUGH = ", 5, 20000"  # days and events of which enough interactions come for P
 NEVER_ENDS = "SELECT count(*) FROM " + ", ".join(
     f"UNNEST(sequence(1, 100000)) AS {name} (n)" for name in "abc"
 )
+Runs = Callable[[], Any]
 EXPLORE, RUN, CHECK = "40-explore-with-athena", "60-run-the-job", "70-check-the-csv"
 
 
@@ -59,7 +61,7 @@ def untouched(fresh: Checkout, server: Failing, browser: Browser) -> Iterator[Co
 
 
 @pytest.fixture
-def runs(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+def runs(owner: boto3.Session) -> Runs:
     """The job's runs, newest first, whenever it is called."""
     glue = owner.client("glue")
     return lambda: glue.get_job_runs(JobName=JOB)["JobRuns"]
@@ -81,10 +83,10 @@ def test_the_whole_exercise(untouched: Console) -> None:
 
         run_saved(page, "02")
         expect(page.locator(".chart svg")).to_be_visible()
-        first = page.locator(".q-virtual-scroll__content tr").first.locator("td")
-        expect(first.last).to_have_text(re.compile("[0-9]{4}"))
+        messages = page.locator(".q-virtual-scroll__content tr").first.locator("td").last
+        expect(messages).to_have_text(re.compile("[0-9]{4}"))
         page.get_by_role("button", name="messages").press("Enter")
-        expect(first.last).to_have_text(re.compile("^[0-9]{1,3}$"))
+        expect(messages).to_have_text(re.compile("^[0-9]{1,3}$"))
         with page.expect_download() as download:
             page.get_by_role("link", name="Download CSV").click()
         assert download.value.path().read_text().startswith("event,messages\n")
@@ -157,7 +159,7 @@ def test_a_query_goes_on_over_a_reload_and_can_be_stopped(console: Console) -> N
         expect(page.locator(".history li").first).to_contain_text("cancelled")
 
 
-def test_a_failing_job_says_why(console: Console, runs: Any) -> None:  # noqa: ANN401
+def test_a_failing_job_says_why(console: Console, runs: Runs) -> None:
     """Nobody finds a traceback in a log group by themselves."""
     with console.opened(RUN) as page:
         page.get_by_text("Arguments of the next run").click()
@@ -258,10 +260,7 @@ def test_it_is_found_by_its_address(console: Console) -> None:
 
 @pytest.mark.usefixtures("console")
 def test_on_an_account_it_says_which_and_asks(
-    checkout: Checkout,
-    browser: Browser,
-    account: str,
-    runs: Any,  # noqa: ANN401
+    checkout: Checkout, browser: Browser, account: str, runs: Runs
 ) -> None:
     """A run costs money, and may be in the wrong account."""
     before = runs()
@@ -277,12 +276,6 @@ def test_on_an_account_it_says_which_and_asks(
 
 
 SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
-UPGRADE = {
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version": "13",
-}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,12 @@ from tests.support.checkout import Checkout, free_port
 
 SECONDS = 120  # for a run of the job, on a busy machine
 WIDE, NARROW = 1280, 390
+UPGRADE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version": "13",
+}
 expect.set_options(timeout=30_000)
 
 
