@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 
 from embedded_aws.spark import QUICK_START, ScriptRun, archive, check_java
+from workshop.console import INTERRUPTED, progress
+from workshop.deployment import HELPER, SCRIPT
 from workshop.errors import WorkshopError
 
-_SCRIPTS = Path(__file__).parent.parent / "glue_scripts"
-_WITHOUT = "Jobs run without the archive, too, and start some 8 seconds later"
+_WITHOUT = "Jobs also run without the archive, and start about nine seconds later"
 # One record is kept, one filtered, one rejected: all that the job does.
 _RECORDS = """\
 {"event": "Product Clicked", "userId": "a", "timestamp": "2016-06-21T10:00:45Z", "properties": \
@@ -32,25 +33,25 @@ def make() -> None:
     kept = archive(check_java())
     if kept.exists():
         return
-    print("Archiving Spark's classes, once: each job will start some 8 seconds sooner", flush=True)
+    progress.print("Archiving Spark's classes, once: each job will start about 9 seconds sooner")
     for old in kept.parent.glob("spark-*.jsa"):
-        old.unlink()
+        old.unlink(missing_ok=True)  # another set-up may do the same
     lines: list[str] = []
     with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
         folder, made = Path(scratch), Path(scratch) / kept.name
         source = folder / "logs" / "records.json"
         source.parent.mkdir()
         source.write_text(_RECORDS, encoding="utf-8")
-        paths = {
+        arguments = {
+            "JOB_NAME": "archive",
             "S3_JSON_INPUT_PATH": source.parent,
             "S3_CSV_OUTPUT_PATH": folder / "csv",
             "S3_REJECTED_PATH": folder / "rejected",
         }
-        given = {"JOB_NAME": "archive", **paths}
         finished = ScriptRun(
-            _SCRIPTS / "segment_events_to_csv.py",
-            [word for name, value in given.items() for word in (f"--{name}", str(value))],
-            python_files=[_SCRIPTS / "segment_io.py"],
+            SCRIPT,
+            [word for name, value in arguments.items() for word in (f"--{name}", str(value))],
+            python_files=[HELPER],
             java_options=f'{QUICK_START} "-XX:ArchiveClassesAtExit={made}"',
             log=lambda _stream, line: lines.append(line),
         ).finish()
@@ -63,4 +64,6 @@ if __name__ == "__main__":
     try:
         make()
     except WorkshopError as error:  # what needs no Java can be done; `make up` asks for it
-        print(f"No archive of Spark's classes. {error} {error.next_step}", file=sys.stderr)
+        progress.print(f"No archive of Spark's classes. {error} {error.next_step}", soft_wrap=True)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -225,7 +225,7 @@ def number(fields: Column, name: str) -> Column:
 
 
 def most_frequent(records: DataFrame, column: str) -> dict[str, int]:
-    """The ten most frequent values, most first, with their `records`: one row has each value."""
+    """The ten most frequent values, most first, with their `records`; each value has one row."""
     rows = records.where(sf.isnotnull(column)).select(column, "records")
     return dict(rows.orderBy(sf.desc("records"), column).limit(10).collect())
 

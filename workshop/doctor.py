@@ -98,19 +98,17 @@ def _java() -> str:
     except ModuleNotFoundError as error:
         raise WorkshopError(f"{error.name} is not installed.", _SETUP) from error
 
-    check_java()
-    home = os.environ.get("JAVA_HOME")
-    return _version_of(f"{home}/bin/java" if home else "java", "-version")
+    return check_java().partition("\n")[0]
 
 
-def _version_of(program: str, option: str = "--version") -> str:
+def _version_of(program: str) -> str:
     # The virtual environment's programs come first, as in every command.
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])  # noqa: PTH120
     found = shutil.which(program, path=path)
     if not found:
         raise WorkshopError(f"{program} is not on the PATH.", _SETUP)
     answer = subprocess.run(
-        [found, option],
+        [found, "--version"],
         capture_output=True,
         text=True,
         check=False,

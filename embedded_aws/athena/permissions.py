@@ -91,10 +91,8 @@ def check_location(bucket: str, prefix: str) -> None:
     Raises:
         QueryFailedError: they may not.
     """
-    try:
-        require("s3:ListBucket", f"arn:aws:s3:::{bucket}", prefix=prefix)
-    except AccessDeniedError as error:
-        raise _refused(f"Got exception: java.io.IOException {_S3_DENIED}") from error
+    refusal = _refused(f"Got exception: java.io.IOException {_S3_DENIED}")
+    _require_on_s3("ListBucket", bucket, refusal, prefix=prefix)
 
 
 def check_listing(bucket: str, prefix: str) -> None:
@@ -103,10 +101,8 @@ def check_listing(bucket: str, prefix: str) -> None:
     Raises:
         QueryFailedError: they may not. Source of the text: ghdna/athena-express, issue 85.
     """
-    try:
-        require("s3:ListBucket", f"arn:aws:s3:::{bucket}", prefix=prefix)
-    except AccessDeniedError as error:
-        raise QueryFailedError(f"Permission denied on S3 path: s3://{bucket}/{prefix}") from error
+    refusal = QueryFailedError(f"Permission denied on S3 path: s3://{bucket}/{prefix}")
+    _require_on_s3("ListBucket", bucket, refusal, prefix=prefix)
 
 
 def check_object(bucket: str, key: str) -> None:
@@ -116,11 +112,8 @@ def check_object(bucket: str, key: str) -> None:
         QueryFailedError: they may not. Source of the text: AWS re:Post, "Why do I get an Access
             Denied error when I run a query in Athena?"
     """
-    try:
-        require("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
-    except AccessDeniedError as error:
-        reason = f"PERMISSION_DENIED: {_S3_DENIED} (Path: s3://{bucket}/{key})"
-        raise QueryFailedError(reason) from error
+    reason = f"PERMISSION_DENIED: {_S3_DENIED} (Path: s3://{bucket}/{key})"
+    _require_on_s3("GetObject", f"{bucket}/{key}", QueryFailedError(reason))
 
 
 def check_result(bucket: str, key: str) -> None:
@@ -147,11 +140,17 @@ def check_output(bucket: str, key: str) -> None:
     Raises:
         QueryFailedError: they may not. Source of the text: as in `check_object`.
     """
+    reason = (
+        f"Access denied when writing output to url: s3://{bucket}/{key} . Please ensure you "
+        "are allowed to access the S3 bucket. If you are encrypting query results with KMS "
+        "key, please ensure you are allowed to access your KMS key"
+    )
+    _require_on_s3("PutObject", f"{bucket}/{key}", QueryFailedError(reason))
+
+
+def _require_on_s3(action: str, resource: str, refusal: QueryFailedError, **context: str) -> None:
+    """Require an action on a bucket or an object, or refuse in Athena's words."""
     try:
-        require("s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
+        require(f"s3:{action}", f"arn:aws:s3:::{resource}", **context)
     except AccessDeniedError as error:
-        raise QueryFailedError(
-            f"Access denied when writing output to url: s3://{bucket}/{key} . Please ensure you "
-            "are allowed to access the S3 bucket. If you are encrypting query results with KMS "
-            "key, please ensure you are allowed to access your KMS key"
-        ) from error
+        raise refusal from error

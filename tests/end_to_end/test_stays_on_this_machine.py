@@ -18,7 +18,7 @@ import pytest
 
 from embedded_aws.server import EmbeddedAws
 from stacks import outputs
-from tests.support.checkout import Checkout
+from tests.support.checkout import Checkout, new_account, signed_in
 from tests.support.participant import JOB
 from tests.support.stack import create, event_body
 from tests.support.terminal import CANARY, TERMINAL
@@ -70,9 +70,10 @@ class Watch(threading.Thread):
         return {ip.removeprefix("::ffff:") for _, ip in self.sockets}
 
 
-def test_it_listens_on_loopback_only(server: EmbeddedAws, owner: boto3.Session) -> None:
+def test_it_listens_on_loopback_only(server: EmbeddedAws) -> None:
     """Everybody in the room could use it."""
-    assert "Buckets" in owner.client("s3").list_buckets()
+    with signed_in(server, new_account()) as owner:
+        assert owner.client("s3").list_buckets()["Buckets"] == []
     watch = Watch(server)
     watch.look_at_all()
     assert watch.addresses() == {"127.0.0.1"}

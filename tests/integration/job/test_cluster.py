@@ -29,7 +29,7 @@ class Watch(threading.Thread):
         self._end = threading.Event()
 
     def run(self) -> None:
-        while not self._end.wait(1):
+        while not self._end.wait(0.3):
             for process in psutil.Process().children(recursive=True):
                 try:
                     self._look(process)
