@@ -5,15 +5,18 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import AXE, Scheme
 from tests.support.checkout import Checkout, free_port
+from tests.support.participant import JOB
 
 SECONDS = 120  # for a run of the job, on a busy machine
 WIDE, NARROW = 1280, 390
@@ -23,6 +26,7 @@ UPGRADE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version": "13",
 }
+Runs = Callable[[], Any]
 expect.set_options(timeout=30_000)
 
 
@@ -109,6 +113,13 @@ def running(checkout: Checkout, browser: Browser, program: str = "workshop") -> 
     console.start()
     yield console
     console.stop()
+    assert console.hosts() <= {f"127.0.0.1:{console.port}"}, "a request left the machine"
+
+
+def runs_of(owner: boto3.Session) -> Runs:
+    """The job's runs, newest first, whenever it is called."""
+    glue = owner.client("glue")
+    return lambda: glue.get_job_runs(JobName=JOB)["JobRuns"]
 
 
 def state(page: Page) -> Locator:
