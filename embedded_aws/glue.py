@@ -23,7 +23,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from embedded_aws import hooks, role_session
 from embedded_aws.glue_data import Data, data_paths, fetched
 from embedded_aws.glue_log import RunLog
-from embedded_aws.spark import GLUE_VERSION, QUICK_START, Finished, ScriptRun
+from embedded_aws.spark import GLUE_VERSION, Finished, ScriptRun
+from embedded_aws.spark_java import SparkJava
 from workshop.errors import WorkshopError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _DEFAULT_TIMEOUT_MINUTES = 480
 _TICK_SECONDS = 0.1
 
 _runs: dict[str, "_Run"] = {}
+_spare_java: list[SparkJava] = []  # one at most
 _start_lock = threading.Lock()
 
 
@@ -131,6 +133,8 @@ def end() -> None:
     """End every run: none outlives the server."""
     for run in _runs.values():
         run.stop()
+    for java in _spare_java:
+        java.end()
 
 
 class _Run:
@@ -211,16 +215,26 @@ class _Run:
         log: RunLog,
     ) -> Finished | None:
         """Run the script to its end; None when the time was up."""
-        words = [word for item in arguments.items() for word in item]
-        run = ScriptRun(
-            script,
-            words,
-            python_files=modules,
-            buckets=data.buckets,
-            java_options=QUICK_START,
-            settings=_spark_settings(arguments.get("--conf", "")),
-            log=log,
-        )
+        java = _java(_spark_settings(arguments.get("--conf", "")))
+        finished = None
+        try:
+            run = ScriptRun(
+                script,
+                [word for item in arguments.items() for word in item],
+                python_files=modules,
+                buckets=data.buckets,
+                java=java,
+                log=log,
+            )
+            finished = self._follow(run, data, log)
+            return finished
+        finally:
+            if finished and finished.succeeded and not _spare_java and java.ready_again():
+                _spare_java.append(java)
+            else:
+                java.end()
+
+    def _follow(self, run: ScriptRun, data: Data, log: RunLog) -> Finished | None:
         self._script_run = run
         with self._ending:
             if self._stopped.is_set():
@@ -299,6 +313,17 @@ def _role_session(role: str) -> _RoleSession:
     return _RoleSession(
         s3=role_session.client("s3", role, name), logs=role_session.client("logs", role, name)
     )
+
+
+def _java(settings: dict[str, str]) -> SparkJava:
+    """The Java process that the run before has left, if these are its settings, or a new one."""
+    with _start_lock:
+        if _spare_java:
+            java = _spare_java.pop()
+            if java.settings == settings and java.runs():
+                return java
+            java.end()
+    return SparkJava(settings)
 
 
 def _spark_settings(conf: str) -> dict[str, str]:

@@ -301,6 +301,7 @@ def main(folder: Path, port: int) -> None:
         "LOG_LEVEL": "INFO",
     }
     logging.basicConfig(level=logging.INFO)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     with asyncio.Runner() as runner:
         try:
             runner.run(_serve(port))

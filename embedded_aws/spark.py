@@ -20,10 +20,13 @@ from importlib.metadata import distribution
 from itertools import takewhile
 from pathlib import Path
 from threading import Thread
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from workshop.errors import WorkshopError
 from workshop.processes import inherited_environment
+
+if TYPE_CHECKING:
+    from embedded_aws.spark_java import SparkJava
 
 GLUE_VERSION = "6.0"
 # Spark 4.1 needs Java 17; its Hadoop calls `Subject.getSubject`, which fails from Java 23 on.
@@ -39,7 +42,7 @@ LogLine = Callable[[Literal["output", "error"], str], None]
 _RUNTIME = Path(__file__).parent / "glue_runtime"
 # Not imported, which takes half a second. An archive of its classes holds for one path.
 _SPARK = distribution("pyspark")
-_SPARK_HOME = Path(str(_SPARK.locate_file("pyspark"))).resolve()
+SPARK_HOME = Path(str(_SPARK.locate_file("pyspark"))).resolve()
 _SETTINGS = "spark.conf"
 _LOG4J = """\
 rootLogger.level = warn
@@ -82,6 +85,8 @@ class ScriptRun:
         buckets: the folder that stands for each bucket in `s3://<bucket>/...`.
         java_options: how Java runs: QUICK_START or THROUGHPUT.
         settings: settings of Spark beside the ones that are made here, or instead of them.
+        java: a Java process that waits for a script, and runs as it was started; without it the
+            script starts one, which ends with it.
         log: called with every line as it comes, from the threads that read the two streams.
 
     Raises:
@@ -97,19 +102,24 @@ class ScriptRun:
         buckets: Mapping[str, Path] | None = None,
         java_options: str = THROUGHPUT,
         settings: Mapping[str, str] | None = None,
+        java: "SparkJava | None" = None,
         log: LogLine,
     ) -> None:
-        kept = archive(check_java())
         self._log = log
         self._errors: deque[str] = deque(maxlen=_ERROR_LINES_KEPT)
         self._scratch = Path(tempfile.mkdtemp(prefix="glue-script-"))
-        if kept.exists():
-            java_options += f' "-XX:SharedArchiveFile={kept}" -Xlog:cds*=off'
-        _configure(self._scratch, buckets or {}, java_options, settings or {})
+        chosen = {**mounts(buckets or {}), **(settings or {})}
+        variables = environment(self._scratch, python_files)
+        if java:
+            # Java starts Python processes for what a script computes in Python.
+            chosen["spark.executorEnv.PYTHONPATH"] = variables["PYTHONPATH"]
+            variables |= java.begin(chosen, log)
+        else:
+            configure(self._scratch, java_options, chosen)
         self._process = subprocess.Popen(
             [sys.executable, str(script.resolve()), *arguments],
-            env=_environment(self._scratch, python_files),
-            cwd=self._scratch,
+            env=variables,
+            cwd=java.folder if java else self._scratch,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -226,10 +236,19 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
     return f"SystemExit: {exit_code}" if exit_code > 0 else f"Killed by signal {-exit_code}"
 
 
-def _configure(
-    folder: Path, buckets: Mapping[str, Path], java_options: str, chosen: Mapping[str, str]
-) -> None:
-    """Write Spark's configuration for one run into the folder."""
+def mounts(buckets: Mapping[str, Path]) -> dict[str, str]:
+    """The settings of Spark by which folders stand for buckets."""
+    return {
+        f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback": path.resolve().as_uri()
+        for bucket, path in buckets.items()
+    }
+
+
+def configure(folder: Path, java_options: str, chosen: Mapping[str, str]) -> None:
+    """Write Spark's configuration into the folder; what is chosen comes before what is usual."""
+    kept = archive(check_java())
+    if kept.exists():
+        java_options += f' "-XX:SharedArchiveFile={kept}" -Xlog:cds*=off'
     log4j = folder / "log4j2.properties"
     raw_files = "org.apache.hadoop.fs.RawLocalFileSystem"  # without checksum files beside the data
     settings: dict[str, str] = {
@@ -249,17 +268,19 @@ def _configure(
         "spark.hadoop.fs.file.impl": raw_files,
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
         "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": raw_files,
-    } | {
-        f"spark.hadoop.fs.viewfs.mounttable.{bucket}.linkFallback": path.resolve().as_uri()
-        for bucket, path in buckets.items()
-    }
-    settings |= chosen
+    } | dict(chosen)
     lines = [f"{name} {value}\n" for name, value in settings.items()]
     (folder / _SETTINGS).write_text("".join(lines), encoding="utf-8")
     log4j.write_text(_LOG4J, encoding="utf-8")
 
 
-def _environment(folder: Path, python_files: Sequence[Path]) -> dict[str, str]:
+def submit(folder: Path) -> list[str]:
+    """What `spark-submit` is given to wait for a script, with the configuration in the folder."""
+    return ["--properties-file", str(folder / _SETTINGS), "pyspark-shell"]
+
+
+def environment(folder: Path, python_files: Sequence[Path] = ()) -> dict[str, str]:
+    """The variables of a script that may import the files, and of its Java."""
     # Python imports from a zip as from a folder.
     modules = [file.parent if file.suffix == ".py" else file for file in python_files]
     return inherited_environment() | {
@@ -268,10 +289,8 @@ def _environment(folder: Path, python_files: Sequence[Path]) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(map(str, [*modules, _RUNTIME])),
         "PYTHONUNBUFFERED": "1",
         # Not by SPARK_CONF_DIR, which is put on the class path: Java archives no folder of files.
-        "PYSPARK_SUBMIT_ARGS": shlex.join(
-            ["--properties-file", str(folder / _SETTINGS), "pyspark-shell"]
-        ),
-        "SPARK_HOME": str(_SPARK_HOME),
+        "PYSPARK_SUBMIT_ARGS": shlex.join(submit(folder)),
+        "SPARK_HOME": str(SPARK_HOME),
         "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_LOCAL_IP": "127.0.0.1",
     }

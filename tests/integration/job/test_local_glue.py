@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -261,17 +262,18 @@ def test_extra_python_files_are_read_with_the_jobs_role(aws: Aws) -> None:
     assert "AccessDenied (GetObject)" in run["ErrorMessage"]
 
 
-def test_the_conf_argument_sets_sparks_configuration(aws: Aws) -> None:
-    """What `--conf` says, like the region of S3A, reaches Spark; more settings follow in it."""
-    script = (
-        "from pyspark import SparkContext\n"
-        "conf = SparkContext.getOrCreate().getConf()\n"
-        "print(conf.get('spark.hadoop.fs.s3a.endpoint.region'), conf.get('spark.task.cpus'))\n"
-    )
-    value = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1 --conf spark.task.cpus=2"
-    run = aws.run(aws.job("Conf", script), Arguments={"--conf": value})
-    assert run["JobRunState"] == "SUCCEEDED", run
-    assert aws.log(run, "output") == ["eu-west-1 2"]
+def test_java_is_kept_for_the_next_run_and_replaced_when_it_has_ended(aws: Aws) -> None:
+    """Each run would start Java anew, or none could any more once a laptop was out of memory."""
+    pid = "SparkContext.getOrCreate()._jvm.java.lang.ProcessHandle.current().pid()"
+    job = aws.job("Java", f"from pyspark import SparkContext\nprint({pid})\n")
+    javas: list[str] = []
+    for ended in (False, False, True):
+        if ended:
+            psutil.Process(int(javas[-1])).kill()
+        run = aws.run(job)
+        assert run["JobRunState"] == "SUCCEEDED", run
+        javas += aws.log(run, "output")
+    assert javas[0] == javas[1] != javas[2]
 
 
 def test_paths_with_any_character(aws: Aws) -> None:
@@ -296,3 +298,16 @@ def test_paths_with_any_character(aws: Aws) -> None:
     (csv,) = aws.keys(f"{folder}/out")
     assert aws.s3.get_object(Bucket=BUCKET, Key=csv)["Body"].read().count(b"anna") == 1
     assert len(aws.keys(f"{folder}/rejected")) == 2
+
+
+def test_the_conf_argument_sets_sparks_configuration(aws: Aws) -> None:
+    """What `--conf` says, like the region of S3A, reaches Spark; more settings follow in it."""
+    script = (
+        "from pyspark import SparkContext\n"
+        "conf = SparkContext.getOrCreate().getConf()\n"
+        "print(conf.get('spark.hadoop.fs.s3a.endpoint.region'), conf.get('spark.task.cpus'))\n"
+    )
+    value = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1 --conf spark.task.cpus=2"
+    run = aws.run(aws.job("Conf", script), Arguments={"--conf": value})
+    assert run["JobRunState"] == "SUCCEEDED", run
+    assert aws.log(run, "output") == ["eu-west-1 2"]
