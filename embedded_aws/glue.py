@@ -229,7 +229,8 @@ class _Run:
             finished = self._follow(run, data, log)
             return finished
         finally:
-            if finished and finished.succeeded and not _spare_java and java.ready_again():
+            came_to_an_end = finished and finished.exit_code >= 0  # by itself, not by a signal
+            if came_to_an_end and not _spare_java and java.ready_again():
                 _spare_java.append(java)
             else:
                 java.end()

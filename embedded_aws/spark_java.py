@@ -103,7 +103,7 @@ class SparkJava:
         return {"PYSPARK_GATEWAY_PORT": str(self._port), "PYSPARK_GATEWAY_SECRET": self._secret}
 
     def ready_again(self) -> bool:
-        """Clear away what a script that has succeeded left; return whether another may follow."""
+        """Clear away what a script that has ended left; return whether another may follow."""
         try:
             spark = self._client.jvm.org.apache.spark
             active = getattr(getattr(spark, "SparkContext$"), "MODULE$").getActive()

@@ -18,6 +18,9 @@ from tests.support.participant import JOB
 from tests.support.stack import LITTLE, create, event_body
 from workshop.environment import DEFAULT_STACK
 
+SCRIPT = "scripts/segment_events_to_csv.py"
+NEVER_ENDS = "import time\nprint('run-1 started', flush=True)\ntime.sleep(600)\n"
+
 
 @pytest.fixture(scope="module")
 def environment(
@@ -102,15 +105,20 @@ def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_a_run_can_be_left_followed_again_and_stopped(environment: Checkout) -> None:
+def test_a_run_can_be_left_followed_again_and_stopped(
+    environment: Checkout, owner: boto3.Session, bucket: str
+) -> None:
     """It costs money while nobody looks at it."""
+    s3 = owner.client("s3")
+    script = s3.get_object(Bucket=bucket, Key=SCRIPT)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=SCRIPT, Body=NEVER_ENDS)
 
     def current() -> dict[str, Any] | None:
         status = json.loads(environment.run("status", "--json").stdout)
         run: dict[str, Any] | None = status["current_run"]
         return run
 
-    process = environment.start("run-job", "--events", "Product Added")
+    process = environment.start("run-job")
     while not (run := current()) or run["state"] != "RUNNING":
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
@@ -132,6 +140,7 @@ def test_a_run_can_be_left_followed_again_and_stopped(environment: Checkout) -> 
     assert f"{run['id']} is STOPPED" in error
     assert current() is None
     assert "No run is in progress" in environment.run("run-job", "--attach", code=1).stderr
+    s3.put_object(Bucket=bucket, Key=SCRIPT, Body=script)
 
 
 def test_a_misspelt_argument_starts_no_run(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
