@@ -13,7 +13,7 @@ from embedded_aws.athena.errors import QueryFailedError, QueryStoppedError
 from workshop.processes import inherited_environment
 
 TIMEOUT, CANCELLED = "Query timeout", "Query was cancelled by user"
-_MOST_IDLE = 2
+_KEPT = 2
 
 
 class _Worker:
@@ -47,10 +47,13 @@ class _Worker:
 
 
 class Workers:
-    """The processes: as many as there are jobs at once, a few of them kept for the next ones."""
+    """The processes: as many as there are jobs at once, a few of them kept for the next ones.
+
+    They start at once: the first query does not wait for them.
+    """
 
     def __init__(self) -> None:
-        self._idle: list[_Worker] = []
+        self._idle = [_Worker() for _ in range(_KEPT)]
         self._lock = threading.Lock()
         self._running: set[RunningQuery] = set()
 
@@ -62,7 +65,7 @@ class Workers:
     def give_back(self, worker: _Worker) -> None:
         """Keep a process for another job, or end it."""
         with self._lock:
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < _KEPT:
                 self._idle.append(worker)
                 return
         worker.kill()
