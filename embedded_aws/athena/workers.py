@@ -40,6 +40,10 @@ class _Worker:
             return None
         return answer
 
+    def waits(self) -> bool:
+        """Whether it is still there."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """End it, whatever it computes."""
         self._process.kill()
@@ -60,7 +64,11 @@ class Workers:
     def take(self) -> _Worker:
         """A process that does nothing."""
         with self._lock:
-            return self._idle.pop() if self._idle else _Worker()
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.waits():
+                    return worker
+            return _Worker()
 
     def give_back(self, worker: _Worker) -> None:
         """Keep a process for another job, or end it."""
