@@ -1,7 +1,7 @@
 """The course of a query: beside others, stopped, too long, and when the server ends."""
 
-import json
 import contextlib
+import json
 import os
 import signal
 import time
