@@ -111,6 +111,8 @@ class SparkJava:
                 active.get().stop()
             # A file system is kept with the folders of its script's buckets.
             self._client.jvm.org.apache.hadoop.fs.FileSystem.closeAll()
+            # Scripts set how much is logged, by SparkContext.setLogLevel.
+            self._client.jvm.org.apache.logging.log4j.core.config.Configurator.reconfigure()
             for name, stream in (("output", self._system.out), ("error", self._system.err)):
                 self._marked[name].clear()
                 stream.println(self._marker)

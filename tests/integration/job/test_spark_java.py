@@ -23,6 +23,9 @@ print([conf.get(name, "not set") for name in ("spark.first", "spark.second")])
 print(os.listdir(), java.System.getProperty("spark.left", "nothing left"))
 said = spark.read.text("s3://data/a.txt").select(udf(helper.said)("value"))
 print([row[0] for row in said.collect()])
+log4j = spark.sparkContext._jvm.org.apache.logging.log4j
+print(log4j.LogManager.getRootLogger().getLevel().toString())
+spark.sparkContext.setLogLevel("OFF")
 java.System.err.println("Java's own line")
 print("the script's own line", file=sys.stderr)
 java.System.setProperty("spark.left", "something left")
@@ -71,12 +74,14 @@ def test_a_script_finds_nothing_of_the_one_before(java: SparkJava, tmp_path: Pat
         "['set', 'not set']",
         "[] nothing left",
         "['first by first']",
+        "WARN",
     ]
     assert texts[1] == [
         texts[0][0],  # the same Java
         "['not set', 'set']",
         "[] nothing left",
         "['second by second']",
+        "WARN",
     ]
     for log in (first, second):
         errors = [text for stream, text in log if stream == "error"]
