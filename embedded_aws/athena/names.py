@@ -51,7 +51,12 @@ def _columns(source: exp.Expr | Scope, relations: Relations) -> Columns | None:
     names: Sequence[str] = parent.alias_column_names if isinstance(parent, exp.DerivedTable) else []
     if not names and isinstance(source.expression, exp.Query):
         names = source.expression.named_selects
-    return None if not names or "*" in names else {name.lower(): None for name in names}
+    if not names or "*" in names:
+        return None
+    kinds: list[exp.DataType | None] = [None] * len(names)
+    if isinstance(source.expression, exp.Select):
+        kinds = [type_of(it.unalias(), source, relations) for it in source.expression.selects]
+    return {name.lower(): kind for name, kind in zip(names, kinds, strict=False)}
 
 
 def _path(column: exp.Column) -> Iterator[exp.Identifier]:
@@ -130,26 +135,77 @@ def _not_found(parts: list[exp.Identifier]) -> NoReturn:
     )
 
 
-def check_unnest(scope: Scope, relations: Relations) -> None:
-    """Trino makes a column of each field of the rows that it unnests; DuckDB makes one of them."""
-    for unnest in scope.find_all(exp.Unnest):
-        for column in unnest.find_all(exp.Column):
-            kind = _type_of(column, scope, relations)
-            if kind and kind.is_type("array") and kind.expressions[0].is_type("struct"):
-                raise QueryFailedError(
-                    "NOT_SUPPORTED: The embedded Athena does not unnest an array of rows; "
-                    "transform it to an array of one of their fields first"
-                )
-
-
-def _type_of(node: exp.Expr, scope: Scope, relations: Relations) -> exp.DataType | None:
-    """The type of a column or of a field of one, where it is known."""
-    column = node.find(exp.Column)
-    names = [part.name.lower() for part in _path(column)] if column else []
-    kind, fields = _resolve(names, scope, relations) or (None, []) if names else (None, [])
-    for field in fields:
-        kind = kind and fields_of(kind).get(field)
+def type_of(node: exp.Expr, scope: Scope, relations: Relations) -> exp.DataType | None:
+    """The type of a value, as far as its literals, casts, columns and functions show."""
+    kind = None
+    if type(node) in _TYPES:
+        kind = exp.DataType.build(_TYPES[type(node)])
+    elif isinstance(node, exp.Cast):
+        kind = node.to
+    elif isinstance(node, exp.Literal):
+        kind = exp.DataType.build("text" if node.is_string else _type_of_number(node.name))
+    elif isinstance(node, exp.Column):
+        names = [part.name.lower() for part in cast("list[exp.Identifier]", node.parts)]
+        kind, fields = _resolve(names, scope, relations) or (None, [])
+        for field in fields:
+            kind = kind and fields_of(kind).get(field)
+    elif isinstance(node, _AS_BOTH):
+        kinds = (type_of(it, scope, relations) for it in node.iter_expressions())
+        kind = _of_both([it for it in kinds if it], node)
+    elif isinstance(node, (*_AS_FIRST, exp.Dot, exp.Bracket)):
+        kind = _of_this(node, type_of(node.this, scope, relations))
+    elif isinstance(node, exp.Array) and node.expressions:
+        first = type_of(node.expressions[0], scope, relations)
+        kind = first and exp.DataType(this=exp.DType.ARRAY, expressions=[first.copy()], nested=True)
     return kind
+
+
+def _of_this(node: exp.Expr, kind: exp.DataType | None) -> exp.DataType | None:
+    """The type of what is made of one value, by its type."""
+    if kind is None or isinstance(node, _AS_FIRST):
+        return kind
+    if isinstance(node, exp.Dot):
+        return fields_of(kind).get(node.expression.name.lower())
+    return kind.expressions[-1] if kind.expressions else None  # of an array or a map
+
+
+def _type_of_number(text: str) -> str:
+    return "double" if "e" in text.lower() else "decimal" if "." in text else "bigint"
+
+
+def _of_both(kinds: list[exp.DataType], node: exp.Expr) -> exp.DataType | None:
+    """The type of what two values make: a double, if one of them is; a day of a day's interval."""
+    for name in ("double", "float", "decimal", "bigint"):
+        if any(kind.is_type(name) for kind in kinds):
+            return exp.DataType.build(name)
+    moved = isinstance(node, (exp.Add, exp.Sub)) and isinstance(node.expression, exp.Interval)
+    return kinds[0] if kinds and moved else None
+
+
+_TYPES: dict[type[exp.Expr], str] = {
+    **dict.fromkeys((exp.CurrentDate, exp.Date, exp.FromISO8601Date), "date"),
+    **dict.fromkeys(
+        (exp.CurrentTimestamp, exp.FromISO8601Timestamp, exp.UnixToTime), "timestamptz"
+    ),
+    exp.StrToTime: "timestamp",
+    **dict.fromkeys((exp.Count, exp.DateDiff, exp.ApproxDistinct, exp.Length), "bigint"),
+    **dict.fromkeys((exp.Avg, exp.TimeToUnix, exp.Sqrt, exp.Ln, exp.Exp), "double"),
+    exp.Split: "array<text>",
+    **dict.fromkeys(
+        (
+            *(exp.Concat, exp.DPipe, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.SplitPart),
+            *(exp.JSONExtractScalar, exp.RegexpExtract, exp.RegexpReplace, exp.TimeToStr),
+        ),
+        "text",
+    ),
+}
+_AS_BOTH = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
+# Their type is that of their first argument.
+_AS_FIRST = (
+    *(exp.Paren, exp.Neg, exp.Abs, exp.Round, exp.Coalesce, exp.Try, exp.DateAdd, exp.DateTrunc),
+    *(exp.TimestampTrunc, exp.Max, exp.Min, exp.Sum, exp.Window, exp.Filter, exp.Lag, exp.Lead),
+    *(exp.FirstValue, exp.LastValue, exp.AnyValue, exp.Distinct),
+)
 
 
 def fields_of(kind: exp.DataType) -> dict[str, exp.DataType]:
@@ -157,32 +213,3 @@ def fields_of(kind: exp.DataType) -> dict[str, exp.DataType]:
     if not kind.is_type("struct"):
         return {}
     return {field.name.lower(): field.args["kind"] for field in kind.expressions}
-
-
-_MOST_DIVISIONS = 5  # in one expression: each copies what it divides
-
-
-def divide_as_trino(division: exp.Div, scope: Scope, relations: "Relations") -> None:
-    """A double that is divided by zero is infinite, or not a number; any other is an error."""
-    if not (_is_double(division, scope, relations)):
-        return
-    if sum(1 for _ in division.find_all(exp.Div)) > _MOST_DIVISIONS:
-        return
-    dividend, divisor = exp.paren(division.this.copy()), exp.paren(division.expression.copy())
-    infinite = exp.Mul(this=dividend, expression=exp.cast(exp.Literal.string("Infinity"), "double"))
-    zero = exp.EQ(this=divisor, expression=exp.Literal.number(0))
-    division.replace(exp.paren(exp.Case().when(zero, infinite).else_(division.copy())))
-
-
-def _is_double(node: exp.Expr, scope: Scope, relations: "Relations") -> bool:
-    """Whether a value is a double, as far as its literals, casts and columns show."""
-    if isinstance(node, exp.Literal):
-        return not node.is_string and "e" in node.name.lower()
-    if isinstance(node, exp.Cast):
-        return node.to.is_type("double", "float")
-    if isinstance(node, (exp.Column, exp.Dot)):
-        kind = _type_of(node, scope, relations)
-        return kind is not None and kind.is_type("double", "float")
-    if isinstance(node, (exp.Paren, exp.Neg, exp.Binary)):
-        return any(_is_double(it, scope, relations) for it in node.iter_expressions())
-    return False

@@ -1,13 +1,17 @@
 """What Athena answers for a value, a type and an error of DuckDB's."""
 
+import re
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from math import isinf, isnan
 from typing import Any, cast
 
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
+
+# Before a text that DuckDB reads and Trino does not, so that neither does.
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 # DuckDB's error classes, most particular first, and Trino's error names.
 _ERRORS: tuple[tuple[type[Exception], str], ...] = (
@@ -25,8 +29,11 @@ _ERRORS: tuple[tuple[type[Exception], str], ...] = (
 def failure(error: duckdb.Error) -> str:
     """The reason that Athena would give for what DuckDB raised."""
     message = str(error).split("\n", 1)[0].partition(": ")[2] or str(error)
-    if message.startswith("HIVE_"):
+    if message.startswith(("HIVE_", "INVALID_FUNCTION_ARGUMENT")):
         return message
+    unread = re.search(rf"{UNREADABLE}([^\"']*)", message)
+    if unread:
+        return f"INVALID_CAST_ARGUMENT: Value cannot be cast: {unread[1]}"
     if message.startswith("Division by zero"):
         return "DIVISION_BY_ZERO: Division by zero"
     names = (name for kind, name in _ERRORS if isinstance(error, kind))
@@ -36,6 +43,7 @@ def failure(error: duckdb.Error) -> str:
 # DuckDB type ids whose name differs in Athena's ColumnInfo, which gives no element types.
 _ATHENA_TYPES = {
     "hugeint": "bigint",
+    "interval": "interval day to second",
     "struct": "row",
     "list": "array",
     "blob": "varbinary",
@@ -124,10 +132,22 @@ def _time_text(value: datetime, _: DuckDBPyType) -> str:
     return value.replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
+def _interval_text(value: timedelta, _: DuckDBPyType) -> str:
+    """`4 00:00:00.000`: days, and the rest as a time."""
+    milliseconds = round(abs(value) / timedelta(milliseconds=1))
+    seconds, fraction = divmod(milliseconds, 1000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    sign = "-" if value < timedelta(0) else ""
+    return f"{sign}{days} {hour:02}:{minute:02}:{second:02}.{fraction:03}"
+
+
 _TEXTS: dict[str, Callable[[Any, DuckDBPyType], str]] = {
     "boolean": lambda value, _: "true" if value else "false",
     "double": _double_text,
     "float": _double_text,
+    "interval": _interval_text,
     "struct": _struct_text,
     "list": _list_text,
     "map": _map_text,

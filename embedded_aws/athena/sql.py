@@ -9,14 +9,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError
-from embedded_aws.athena.names import (
-    PATH_COLUMN,
-    Relation,
-    Relations,
-    check_columns,
-    check_unnest,
-    divide_as_trino,
-)
+from embedded_aws.athena.functions import BY_NAME, compute_as_trino
+from embedded_aws.athena.names import PATH_COLUMN, Relation, Relations, check_columns
 
 
 def parse_statement(text: str, parameters: Sequence[str] = ()) -> exp.Expr:
@@ -49,13 +43,17 @@ def parse_statement(text: str, parameters: Sequence[str] = ()) -> exp.Expr:
 
 def _parsed(text: str) -> list[exp.Expr]:
     try:
-        return [tree for tree in sqlglot.parse(text, read="athena") if tree]
+        trees = [tree for tree in sqlglot.parse(text, read="athena") if tree]
     except SqlglotError as error:
         raise MalformedQueryError(_first_error(error)) from error
     except RecursionError as error:
         raise MalformedQueryError(
             "statement is too large (stack overflow while parsing)"
         ) from error
+    for star in (star for tree in trees for star in tree.find_all(exp.Star)):
+        if any(star.args.get(it) for it in ("except_", "replace", "rename")):  # of other databases
+            raise MalformedQueryError("mismatched input behind '*'")
+    return trees
 
 
 def parse_query(text: str, parameters: Sequence[str] = ()) -> exp.Query:
@@ -111,17 +109,13 @@ def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -
     for scope in scopes:
         if isinstance(scope.expression, exp.Select):
             check_columns(scope, relations)
-            check_unnest(scope, relations)
-    for scope in scopes:
-        for division in scope.find_all(exp.Div):
-            divide_as_trino(division, scope, relations)
+    _name_columns(query)
     for scope in scopes:
         if any(_tables([scope])):
-            _hide_path(scope.expression)
+            _hide_path(scope)
     for table in _tables(scopes):
         _read_view(table, relations[id(table)].view)
-    _name_columns(query)
-    _count_none_as_zero(query)
+    compute_as_trino(scopes, relations)
     return query.sql("duckdb", identify=True)
 
 
@@ -192,11 +186,26 @@ _SAME_IN_DUCKDB = {
 }
 
 
+# Trino has these, and a statement with them would run on AWS.
+_ONLY_IN_TRINO = {
+    *("any_match", "approx_most_frequent", "array_union", "checksum", "codepoint"),
+    *("current_timezone", "format_datetime", "hamming_distance", "human_readable_seconds"),
+    *("infinity", "is_json_scalar", "json_array_contains", "json_array_get", "json_exists"),
+    *("json_size", "map_filter", "multimap_agg", "nan", "normalize", "numeric_histogram"),
+    *("parse_duration", "shuffle", "split_to_map", "to_iso8601", "url_extract_fragment"),
+    *("url_extract_parameter", "url_extract_port", "with_timezone", "word_stem", "xxhash64"),
+    *("zip"),
+}
+
+
 def _check_functions(query: exp.Query) -> None:
     for function in query.find_all(exp.Anonymous, exp.ReadCSV, exp.ReadParquet):
-        name = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
-        if name.lower() not in _SAME_IN_DUCKDB:
-            raise QueryFailedError(f"FUNCTION_NOT_FOUND: Function '{name.lower()}' not registered")
+        called = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+        name = called.lower()
+        if name in _ONLY_IN_TRINO:
+            raise QueryFailedError(f"NOT_SUPPORTED: The embedded Athena does not compute {name}")
+        if name not in _SAME_IN_DUCKDB | BY_NAME:
+            raise QueryFailedError(f"FUNCTION_NOT_FOUND: Function '{name}' not registered")
 
 
 def _read_view(table: exp.Table, view: str) -> None:
@@ -207,22 +216,30 @@ def _read_view(table: exp.Table, view: str) -> None:
     table.set("catalog", None)
 
 
-def _hide_path(select: exp.Expr) -> None:
+def _hide_path(scope: Scope) -> None:
     """`*` does not show the hidden column, which a view cannot hide."""
-    for projection in select.args.get("expressions", []):
+    sources = {name.lower() for name in scope.selected_sources}
+    for projection in scope.expression.args.get("expressions", []):
         if projection.is_star:
             star = projection if isinstance(projection, exp.Star) else projection.this
-            star.set("except_", [exp.column(PATH_COLUMN, quoted=True)])
+            if star is projection or projection.table.lower() in sources:  # `row.*` has no path
+                star.set("except_", [exp.column(PATH_COLUMN, quoted=True)])
 
 
 def _name_columns(query: exp.Query) -> None:
-    """Trino names an unnamed column of the result `_col` and its position."""
-    for position, projection in enumerate(query.selects):
-        if not isinstance(projection, (exp.Alias, exp.Column, exp.Dot)) and not projection.is_star:
-            projection.replace(exp.alias_(projection.copy(), f"_col{position}"))
-
-
-def _count_none_as_zero(query: exp.Query) -> None:
-    """`count_if` of conditions that are all NULL is 0 in Trino, and NULL in DuckDB."""
-    for count in query.find_all(exp.CountIf):
-        count.replace(exp.Count(this=exp.Case().when(count.this.copy(), exp.Literal.number(1))))
+    """Trino names a column by its field, and an unnamed one of the result by its position."""
+    for select in query.find_all(exp.Select):
+        for position, projection in enumerate(select.selects):
+            if isinstance(projection, exp.Dot) and isinstance(
+                projection.expression, exp.Identifier
+            ):
+                name = projection.name
+            elif select is query and not (
+                isinstance(projection, (exp.Alias, exp.Column)) or projection.is_star
+            ):
+                name = f"_col{position}"
+            else:
+                continue
+            named = exp.Alias(alias=exp.to_identifier(name, quoted=True))
+            projection.replace(named)
+            named.set("this", projection)

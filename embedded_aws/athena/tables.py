@@ -117,6 +117,10 @@ def find_table(database: str, table: str) -> dict[str, Any]:
         QueryFailedError: there is none, or the caller may not see it.
     """
     check_select(database, table)
+    if database == "information_schema":
+        raise QueryFailedError(
+            "NOT_SUPPORTED: The embedded Athena has no information_schema: SHOW TABLES, DESCRIBE"
+        )
     if database not in hooks.glue.databases:
         raise QueryFailedError(f"SCHEMA_NOT_FOUND: Schema '{database}' does not exist")
     declared: dict[str, Any] | None = hooks.glue.tables.get(f"{database}/{table}")
