@@ -1,6 +1,7 @@
 """Runs Athena's statements about the catalog: CREATE and DROP, SHOW, DESCRIBE."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -144,6 +145,7 @@ def _show_databases(cursor: Any) -> CatalogStatement | None:
 
 def _show_tables(cursor: Any) -> CatalogStatement | None:
     named = cursor.identifier() if cursor.keywords("in") or cursor.keywords("from") else None
+    pattern = None if cursor.at_end() else cursor.string()
     if not cursor.at_end():
         return None
 
@@ -151,32 +153,85 @@ def _show_tables(cursor: Any) -> CatalogStatement | None:
         name = named or database
         check_statement(["GetDatabase"], name)
         check_statement(["GetTables"], name, "*")
-        return _listing("tab_name", _table_names(name))
+        # As Hive has it: * is anything, | is or.
+        wanted = re.escape(pattern or "*").replace(r"\*", ".*").replace(r"\|", "|")
+        names = [it for it in _table_names(name) if re.fullmatch(wanted, it, re.IGNORECASE)]
+        return _listing("tab_name", names)
 
     return show
 
 
-def _describe(cursor: Any) -> CatalogStatement | None:
-    name = cursor.dotted_name(2)
-    if name is None or not cursor.at_end():
-        return None
+def _table(owner: str, name: str) -> dict[str, Any]:
+    check_statement(["GetDatabase"], owner)
+    check_statement(["GetTable"], owner, name)
+    table: dict[str, Any] | None = hooks.glue.tables.get(f"{owner}/{name}")
+    if table is None:
+        raise QueryFailedError(f"FAILED: SemanticException Table not found {name}")
+    return table
 
-    def describe(database: str) -> Result:
-        owner = name[0] or database
-        check_statement(["GetDatabase"], owner)
-        check_statement(["GetTable"], owner, name[1])
-        table = hooks.glue.tables.get(f"{owner}/{name[1]}")
-        if table is None:
-            raise QueryFailedError(f"FAILED: SemanticException Table not found {name[1]}")
-        columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
-        texts = [
-            "\t".join(f"{it.get(key, ''):<20}" for key in ("Name", "Type", "Comment"))
-            for it in columns
-        ]
-        names = ["col_name", "data_type", "comment"]
-        return Result(names, ["string"] * len(names), lines=texts)
 
-    return describe
+def _columns(table: dict[str, Any]) -> list[dict[str, str]]:
+    return [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
+
+
+def _of_table(show: Callable[[dict[str, Any]], Result]) -> Callable[[Any], CatalogStatement | None]:
+    """A statement about one table, which its words end with."""
+
+    def parsed(cursor: Any) -> CatalogStatement | None:
+        name = cursor.dotted_name(2)
+        if name is None or not cursor.at_end():
+            return None
+        return lambda database: show(_table(name[0] or database, name[1]))
+
+    return parsed
+
+
+def _describe(table: dict[str, Any]) -> Result:
+    texts = [
+        "\t".join(f"{it.get(key, ''):<20}" for key in ("Name", "Type", "Comment"))
+        for it in _columns(table)
+    ]
+    names = ["col_name", "data_type", "comment"]
+    return Result(names, ["string"] * len(names), lines=texts)
+
+
+def _show_columns(table: dict[str, Any]) -> Result:
+    return _listing("field", [f"{it['Name']:<20}" for it in _columns(table)])
+
+
+def _show_create_table(table: dict[str, Any]) -> Result:
+    """The statement that would make the table, as the console's "Generate table DDL" shows it."""
+    storage = table["StorageDescriptor"]
+    serde = storage.get("SerdeInfo") or {}
+    if table.get("TableType") == "VIRTUAL_VIEW":
+        raise QueryFailedError("FAILED: SemanticException It is a view: SHOW CREATE VIEW")
+    columns = [f"  `{it['Name']}` {it['Type']}{_comment(it)}" for it in storage["Columns"]]
+    lines = [
+        f"CREATE EXTERNAL TABLE `{table['Name']}`(",
+        *(f"{column}, " for column in columns[:-1]),
+        f"{columns[-1]})" if columns else ")",
+        "ROW FORMAT SERDE ",
+        f"  '{serde.get('SerializationLibrary', '')}' ",
+        *_pairs("WITH SERDEPROPERTIES ( ", serde.get("Parameters") or {}),
+        "STORED AS INPUTFORMAT ",
+        f"  '{storage.get('InputFormat', '')}' ",
+        "OUTPUTFORMAT ",
+        f"  '{storage.get('OutputFormat', '')}'",
+        "LOCATION",
+        f"  '{storage.get('Location', '')}'",
+        *_pairs("TBLPROPERTIES (", table.get("Parameters") or {}),
+    ]
+    return _listing("createtab_stmt", lines)
+
+
+def _comment(column: dict[str, str]) -> str:
+    text = column.get("Comment", "").replace("'", "\\'")
+    return f" COMMENT '{text}'" if text else ""
+
+
+def _pairs(begin: str, values: dict[str, str]) -> list[str]:
+    pairs = [f"  '{name}'='{value}'" for name, value in sorted(values.items())]
+    return [begin, *(f"{pair}, " for pair in pairs[:-1]), f"{pairs[-1]})"] if pairs else []
 
 
 _STATEMENTS: dict[str, Callable[[Any], CatalogStatement | None]] = {
@@ -187,5 +242,9 @@ _STATEMENTS: dict[str, Callable[[Any], CatalogStatement | None]] = {
     "show databases": _show_databases,
     "show schemas": _show_databases,
     "show tables": _show_tables,
-    "describe": _describe,
+    "show columns in": _of_table(_show_columns),
+    "show columns from": _of_table(_show_columns),
+    "show create table": _of_table(_show_create_table),
+    "describe": _of_table(_describe),
+    "desc": _of_table(_describe),
 }

@@ -32,6 +32,9 @@ _FORMATS = {
 }
 
 
+_WITH_ZONE = "timestamp with time zone"  # a type that Hive does not have
+
+
 @dataclass(frozen=True)
 class Unload:
     """UNLOAD (query) TO 'location' WITH (format = 'PARQUET'), which sqlglot does not parse."""
@@ -75,6 +78,7 @@ def create_table(statement: Statement, tree: exp.Create, query: exp.Query) -> Re
             f"TABLE_ALREADY_EXISTS: Destination table 'awsdatacatalog.{database}.{name}' "
             "already exists"
         )
+    _check_names(query)
     properties = _properties(tree)
     file_format = properties.pop("format", "parquet").lower()
     location = properties.pop("external_location", "")
@@ -115,6 +119,8 @@ def _write(
     check_output(parts.netloc, key)
     text = statement.translated(query, statement.request.database)
     columns = statement.ask("write", text, format=file_format)["columns"]
+    if any(_WITH_ZONE in kind for _, kind in columns):
+        raise QueryFailedError("NOT_SUPPORTED: Unsupported Hive type: timestamp(3) with time zone")
     put_object(f"s3://{parts.netloc}/{key}", statement.target.read_bytes())
     statement.target.unlink()
     return f"s3://{parts.netloc}/{key}", columns
@@ -133,8 +139,10 @@ def create_view(statement: Statement, tree: exp.Create, query: exp.Query) -> Res
     found = hooks.glue.tables.get(f"{database}/{name}")
     if found and not (replaces and found.get("TableType") == "VIRTUAL_VIEW"):
         raise QueryFailedError(f"TABLE_ALREADY_EXISTS: '{database}.{name}' already exists")
+    _check_names(query)
     text = statement.translated(query, statement.request.database)
-    columns = statement.ask("describe", text)["columns"]
+    described = statement.ask("describe", text)["columns"]
+    columns = [[column, kind.replace(_WITH_ZONE, "timestamp")] for column, kind in described]
     view = {
         "originalSql": query.sql("athena"),
         "catalog": "awsdatacatalog",
@@ -171,6 +179,14 @@ def drop_view(statement: Statement, tree: exp.Drop) -> Result:
     return Result()
 
 
+def _check_names(query: exp.Query) -> None:
+    for position, column in enumerate(query.selects, 1):
+        if not (column.output_name or column.is_star):
+            raise QueryFailedError(
+                f"MISSING_COLUMN_NAME: Column name not specified at position {position}"
+            )
+
+
 def _named(statement: Statement, table: exp.Expr) -> tuple[str, str]:
     """Database and name of what a statement makes or drops."""
     node = table.find(exp.Table)
@@ -187,7 +203,7 @@ def _properties(tree: exp.Create) -> dict[str, str]:
     found = tree.args.get("properties") or exp.Properties(expressions=[])
     names = {exp.FileFormatProperty: "format", exp.ExternalProperty: "external_location"}
     return {
-        names.get(type(it), it.name.lower()): it.text("value") or it.text("this")
+        names.get(type(it), it.name.lower() or it.key): it.text("value") or it.text("this")
         for it in found.expressions
     }
 

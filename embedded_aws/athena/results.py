@@ -26,14 +26,30 @@ _ERRORS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+# What DuckDB says of the most frequent mistakes, and Trino: {0} is the first group in lower case.
+_MESSAGES = {
+    rf"{UNREADABLE}([^\"']*)": "INVALID_CAST_ARGUMENT: Value cannot be cast: {1}",
+    r'column "(.*)" must appear in the GROUP BY clause': (
+        "EXPRESSION_NOT_AGGREGATE: '{0}' must be an aggregate expression or appear in GROUP BY "
+        "clause"
+    ),
+    r"No function matches .* argument types '(\w+)\((.*)\)'\.": (
+        "TYPE_MISMATCH: Unexpected parameters ({1}) for function {0}"
+    ),
+    r"Cannot compare values of type ([\w ]+) and (?:values of )?type ([\w ]+)": (
+        "TYPE_MISMATCH: Cannot apply operator: {0} and {1}"
+    ),
+}
+
+
 def failure(error: duckdb.Error) -> str:
     """The reason that Athena would give for what DuckDB raised."""
     message = str(error).split("\n", 1)[0].partition(": ")[2] or str(error)
     if message.startswith(("HIVE_", "INVALID_FUNCTION_ARGUMENT")):
         return message
-    unread = re.search(rf"{UNREADABLE}([^\"']*)", message)
-    if unread:
-        return f"INVALID_CAST_ARGUMENT: Value cannot be cast: {unread[1]}"
+    for pattern, trinos in _MESSAGES.items():
+        if found := re.search(pattern, message):
+            return trinos.format(*(group.lower() for group in found.groups()), *found.groups())
     if message.startswith("Division by zero"):
         return "DIVISION_BY_ZERO: Division by zero"
     names = (name for kind, name in _ERRORS if isinstance(error, kind))
@@ -63,7 +79,6 @@ _HIVE_TYPES = {
     "integer": "int",
     "hugeint": "bigint",
     "blob": "binary",
-    "timestamp with time zone": "timestamp",
     **dict.fromkeys(("timestamp_s", "timestamp_ms", "timestamp_ns"), "timestamp"),
 }
 

@@ -117,7 +117,7 @@ def test_values_look_as_athena_shows_them(aws: Aws) -> None:
         ("SELECT * FROM read_csv('/etc/passwd')", "FUNCTION_NOT_FOUND"),
         ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
         ("SELECT CAST(event AS bigint) FROM segment_logs", "INVALID_CAST_ARGUMENT"),
-        ("SELECT event, count(*) FROM segment_logs", "SYNTAX_ERROR"),
+        ("SELECT event, count(*) FROM segment_logs", "EXPRESSION_NOT_AGGREGATE"),
         ("SELECT 1 / 0", "DIVISION_BY_ZERO"),
         ("SELECT count(*) FROM segment_logs WHERE event = ?", "INVALID_PARAMETER_USAGE"),
         ("INSERT INTO segment_logs SELECT 1", "NOT_SUPPORTED"),

@@ -123,6 +123,28 @@ def test_a_value_is_what_trino_computes(aws: Aws, text: str, value: str | None) 
         ("SELECT from_unixtime(0, 'Europe/Berlin')", "NOT_SUPPORTED"),
         ("SELECT parse_duration('1d')", "NOT_SUPPORTED: The embedded Athena does not compute"),
         ("SELECT * FROM information_schema.tables", "NOT_SUPPORTED"),
+        (
+            "SELECT event, count(*) FROM segment_logs",
+            "EXPRESSION_NOT_AGGREGATE: 'event' must be an aggregate expression or appear in",
+        ),
+        (
+            "SELECT sum(event) FROM segment_logs",
+            "TYPE_MISMATCH: Unexpected parameters (varchar) for function sum",
+        ),
+        ("SELECT 1 FROM segment_logs WHERE event > DATE '2026-10-01'", "TYPE_MISMATCH: Cannot"),
+        (
+            "CREATE TABLE unnamed AS SELECT count(*) FROM segment_logs",
+            "MISSING_COLUMN_NAME: Column name not specified at position 1",
+        ),
+        ("CREATE VIEW unnamed AS SELECT 1 AS one, lower('A')", "MISSING_COLUMN_NAME"),
+        (
+            f"CREATE TABLE zoned AS SELECT {TIME} AS moment",
+            "NOT_SUPPORTED: Unsupported Hive type: timestamp(3) with time zone",
+        ),
+        (
+            "CREATE TABLE parts WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, 2 AS b",
+            "NOT_SUPPORTED: The embedded Athena takes no partitioned",
+        ),
     ],
 )
 def test_what_trino_refuses_or_is_not_computed_here_fails(aws: Aws, text: str, reason: str) -> None:
@@ -149,3 +171,23 @@ def test_columns_have_trinos_names_and_types(aws: Aws) -> None:
     )
     assert answer.names == ["sku", "quantity", "_col2", "_col3", "_col4", "_col5"]
     assert answer.types[2:] == ["double", "interval day to second", "date", "bigint"]
+
+
+@pytest.mark.usefixtures("segment")
+def test_the_catalog_is_shown(aws: Aws) -> None:
+    """The console's menu has "Generate table DDL", and the guide asks how the table was made."""
+    (made,) = zip(*aws.rows("SHOW CREATE TABLE segment_logs"), strict=True)
+    assert made[0] == "CREATE EXTERNAL TABLE `segment_logs`("
+    assert "  `event` string, " in made
+    assert "  'org.openx.data.jsonserde.JsonSerDe' " in made
+    assert any("'mapping.invited_user'='Invited User?'" in str(line) for line in made)
+    assert str(made[made.index("LOCATION") + 1]).endswith("/segment-logs'")
+    again = "\n".join(map(str, made)).replace("`segment_logs`", "`again`")
+    assert aws.rows(again) == []
+    assert aws.rows("DESCRIBE again") == aws.rows("DESCRIBE segment_logs")
+    aws.rows("DROP TABLE again")
+    (columns,) = zip(*aws.rows("SHOW COLUMNS IN segment_logs"), strict=True)
+    assert {"event", "messageid"} <= {str(name).strip() for name in columns}
+    assert aws.rows("DESC segment_logs") == aws.rows("DESCRIBE segment_logs")
+    assert aws.rows("SHOW TABLES 'segment*'") == [["segment_logs"]]
+    assert aws.rows("SHOW TABLES 'nothing|*else'") == []
