@@ -7,6 +7,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.tokenizer_core import Token, TokenType
 
 from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError
 from embedded_aws.athena.functions import BY_NAME, compute_as_trino
@@ -43,6 +44,7 @@ def parse_statement(text: str, parameters: Sequence[str] = ()) -> exp.Expr:
 
 def _parsed(text: str) -> list[exp.Expr]:
     try:
+        _check_tokens(sqlglot.tokenize(text, read="athena"))
         trees = [tree for tree in sqlglot.parse(text, read="athena") if tree]
     except SqlglotError as error:
         raise MalformedQueryError(_first_error(error)) from error
@@ -54,6 +56,22 @@ def _parsed(text: str) -> list[exp.Expr]:
         if any(star.args.get(it) for it in ("except_", "replace", "rename")):  # of other databases
             raise MalformedQueryError("mismatched input behind '*'")
     return trees
+
+
+def _check_tokens(tokens: Iterable[Token]) -> None:
+    """Refuse what other databases have: `x::type`, ILIKE, OFFSET behind LIMIT."""
+    depth, limited = 0, set[int]()
+    for token in tokens:
+        kind = token.token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        limited = {it for it in limited if it <= depth}
+        if kind == TokenType.LIMIT:
+            limited.add(depth)
+        late = kind == TokenType.OFFSET and depth in limited
+        if late or kind in (TokenType.DCOLON, TokenType.ILIKE):
+            raise MalformedQueryError(
+                f"line {token.line}:{token.col}: mismatched input '{token.text}'"
+            )
 
 
 def parse_query(text: str, parameters: Sequence[str] = ()) -> exp.Query:

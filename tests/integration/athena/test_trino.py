@@ -153,12 +153,48 @@ def test_what_trino_refuses_or_is_not_computed_here_fails(aws: Aws, text: str, r
 
 
 @pytest.mark.parametrize(
-    "text", ["SELECT * EXCLUDE (a) FROM t", "SELECT * REPLACE (1 AS a) FROM t"]
+    "text",
+    [
+        "SELECT * EXCLUDE (a) FROM t",
+        "SELECT * REPLACE (1 AS a) FROM t",
+        "SELECT '1'::integer",
+        "SELECT 1 FROM t WHERE 'a' ILIKE 'A'",
+        "SELECT 1 FROM (SELECT 1 LIMIT 3) LIMIT 2 OFFSET 2",
+    ],
 )
-def test_the_stars_of_other_databases_are_refused(aws: Aws, text: str) -> None:
-    """They would work here, and be a syntax error on AWS."""
+def test_what_other_databases_have_is_refused(aws: Aws, text: str) -> None:
+    """It would work here, and be a syntax error on AWS."""
     with pytest.raises(ClientError, match="mismatched input"):
         aws.query(text)
+
+
+def test_offset_stands_before_limit(aws: Aws) -> None:
+    """A check that is too strict would refuse what Athena runs."""
+    numbers = "UNNEST(sequence(1, 9)) AS t (n)"
+    text = f"SELECT n FROM (SELECT n FROM {numbers} ORDER BY n LIMIT 5) ORDER BY n OFFSET 3 LIMIT 1"
+    assert aws.rows(text) == [["4"]]
+
+
+@pytest.mark.usefixtures("segment")
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        ("split(\"$path\", '/')[5]", 2),
+        ("CAST(properties.price AS integer)", 2),
+        ("date_trunc('week', date(from_iso8601_timestamp(\"timestamp\")))", 2),
+        ("json_extract_scalar(traits.favorite_departments, '$[0]')", 2),
+        ("date_diff('day', from_iso8601_timestamp(\"timestamp\"), now()) > 1", 2),
+        ("properties.products[1].sku", 2),
+        ("regexp_replace(context.page.url, '^https?://([^/]+).*', '$1')", 2),
+    ],
+)
+def test_a_value_can_be_grouped_and_ordered_by(aws: Aws, value: str, count: int) -> None:
+    """What is rewritten in one clause must be the same in the others."""
+    for key in (value, "1"):
+        text = f"SELECT {value} AS v, count(*) FROM segment_logs GROUP BY {key} "
+        assert len(aws.rows(f"{text} HAVING count(*) > 0 ORDER BY {value}, 2")) == count
+    inner = f"SELECT {value} AS v FROM segment_logs"
+    assert len(aws.rows(f"WITH t AS ({inner}) SELECT v FROM t GROUP BY v ORDER BY v")) == count
 
 
 @pytest.mark.usefixtures("segment")
