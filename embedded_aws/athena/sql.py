@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ErrorLevel, SqlglotError, UnsupportedError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -108,6 +108,8 @@ def translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) ->
     """
     try:
         return _translate(query.copy(), relation_of)
+    except UnsupportedError as error:
+        raise QueryFailedError(f"NOT_SUPPORTED: The embedded Athena: {error}") from error
     except SqlglotError as error:
         raise QueryFailedError(f"SYNTAX_ERROR: {error}") from error
     except RecursionError as error:
@@ -134,7 +136,8 @@ def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -
     for table in _tables(scopes):
         _read_view(table, relations[id(table)].view)
     compute_as_trino(scopes, relations)
-    return query.sql("duckdb", identify=True)
+    # What sqlglot would leave out with a warning is an error.
+    return query.sql("duckdb", identify=True, unsupported_level=ErrorLevel.RAISE)
 
 
 def _lower_names_of_tables(query: exp.Query) -> None:
