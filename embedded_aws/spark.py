@@ -58,6 +58,8 @@ logger.native.level = error
 """
 # A script that fails may leave thousands of lines of Java's on stderr after its traceback.
 _ERROR_LINES_KEPT = 10_000
+# What a process that the script left behind holds is not read for longer.
+_LEFT_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class ScriptRun:
         log: LogLine,
     ) -> None:
         self._log = log
+        self._java = java
+        self._over = False
         self._errors: deque[str] = deque(maxlen=_ERROR_LINES_KEPT)
         self._scratch = Path(tempfile.mkdtemp(prefix="glue-script-"))
         chosen = {**mounts(buckets or {}), **(settings or {})}
@@ -136,6 +140,8 @@ class ScriptRun:
     def wait(self, timeout: float | None = None) -> Finished:
         """Wait until the script, and the Java process that it started, have ended.
 
+        Other processes that it started are not waited for where Java is not its own.
+
         Args:
             timeout: seconds to wait at most; None waits for as long as it takes.
 
@@ -143,8 +149,10 @@ class ScriptRun:
             subprocess.TimeoutExpired: it still runs.
         """
         exit_code = self._process.wait(timeout)
-        for reader in self._readers:  # Java holds the streams open until it has ended too
-            reader.join()
+        for reader in self._readers:
+            # Java that the script started holds the streams open until it has ended too.
+            reader.join(_LEFT_SECONDS if self._java else None)
+        self._over = True
         shutil.rmtree(self._scratch, ignore_errors=True)
         return Finished(exit_code, error_of(list(self._errors), exit_code) if exit_code else "")
 
@@ -163,12 +171,14 @@ class ScriptRun:
 
     def terminate(self) -> None:
         """End it at once, as Glue does when a run is stopped: the script gets no say in it."""
-        self._process.terminate()
+        self._process.kill()
 
     def _read(self, name: Literal["output", "error"], stream: IO[str]) -> None:
         with stream:  # closed too when `log` raises: the script must not wait for a reader
             for line in stream:
                 text = line.rstrip("\r\n")
+                if self._over:  # a process that the script left goes on writing
+                    continue
                 if name == "error":
                     self._errors.append(text)
                 self._log(name, text)
@@ -227,7 +237,7 @@ def error_of(lines: Sequence[str], exit_code: int) -> str:
     for index in range(len(lines) - 1, -1, -1):
         raised = re.match(r"(?:\w+\.)*(\w+(?:: .*)?)$", lines[index])
         # Above it, the frames of the traceback: every one of them indented.
-        if raised and index and re.match(r"    \S|  File ", lines[index - 1]):
+        if raised and index and re.match(r" {4,}\S|  File ", lines[index - 1]):
             cause = lines[index + 1] if lines[index + 1 : index + 2] else ""
             if cause.startswith(": "):
                 return f"{raised[1]} {cause}".rstrip()

@@ -84,6 +84,19 @@ FRAMES = ["Traceback (most recent call last):", '  File "a.py", line 1, in <modu
             "ValueError: No record was kept.\n  kept 0 in all",
         ),
         (['  File "a.py", line 1', "    )", "    ^", "SyntaxError: unmatched ')'"], None),
+        (['  File "a.py", line 3', "    def main(:", " " * 13 + "^", "SyntaxError: invalid"], None),
+        (
+            [*FRAMES[:2], "    print(nothing)", " " * 10 + "^^^^^^^", "NameError: name 'nothing'"],
+            "NameError: name 'nothing'",
+        ),
+        (
+            [*FRAMES[:2], "    {}['a']", "    ~~^^^^^", "KeyError: 'a'", "26/11/23 WARN x: y"],
+            "KeyError: 'a'",
+        ),
+        (
+            [*FRAMES, "    x.y", " " * 6 + "^^^", "ValueError: No record.", "  kept 0 in all"],
+            "ValueError: No record.\n  kept 0 in all",
+        ),
         (["26/11/23 WARN Something: else"], "SystemExit: 3"),
     ],
 )
@@ -104,8 +117,9 @@ def test_a_script_that_leaves_with_success_has_succeeded(tmp_path: Path) -> None
 
 
 LOOKS_AROUND = """
-import os, time
+import os, signal, time
 from pyspark import SparkContext
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 context = SparkContext.getOrCreate()
 manager = context._jvm.org.apache.spark.SparkEnv.get().blockManager().blockManagerId()
 print(" ".join(os.environ))
@@ -132,8 +146,8 @@ def test_a_script_is_given_no_secret_and_answers_nobody_who_has_none(
             said += [line] if stream == "output" else []
         answers = [ask(int(port)) for port in said[1].split()]
     finally:
-        run.terminate()
-        run.wait()
+        run.terminate()  # the script does not hear, and its Java must not go on without it
+        assert run.wait().error_message == "Killed by signal 9"
     assert secrets & {*said[0].split()} == set()
     assert {"PATH", "PYSPARK_SUBMIT_ARGS"} <= {*said[0].split()}
     for answer in answers:
