@@ -45,7 +45,8 @@ class SparkJava:
         self._scratch = Path(tempfile.mkdtemp(prefix="spark-java-"))
         self.folder = self._scratch / "work"
         self.folder.mkdir()
-        configure(self._scratch, QUICK_START, settings)
+        tables = {"spark.sql.warehouse.dir": (self.folder / "warehouse").as_uri()}
+        configure(self._scratch, QUICK_START, {**tables, **settings})
         connection = self._scratch / "connection"
         self._process = subprocess.Popen(
             [str(SPARK_HOME / "bin" / "spark-submit"), *submit(self._scratch)],
@@ -59,7 +60,7 @@ class SparkJava:
         )
         lines: list[str] = []
         self._log: LogLine = lambda _stream, line: lines.append(line)
-        # Java writes this line on both streams when a script has ended: all before it is its own.
+        # Java writes this on both streams when a script has ended: all before it is its own.
         self._marker = secrets.token_hex()
         self._marked = {"output": Event(), "error": Event()}
         self._readers = [
@@ -117,10 +118,11 @@ class SparkJava:
                 self._marked[name].clear()
                 stream.println(self._marker)
             clear = all(marked.wait(_END_SECONDS) for marked in self._marked.values())
+            for path in self.folder.iterdir():
+                is_folder = path.is_dir() and not path.is_symlink()
+                shutil.rmtree(path) if is_folder else path.unlink()
         except (Py4JError, OSError):
             return False
-        for path in self.folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return clear
 
     def runs(self) -> bool:
@@ -143,7 +145,8 @@ class SparkJava:
         with stream:
             for line in stream:
                 text = line.rstrip("\r\n")
-                if text == self._marker:
+                own = text.removesuffix(self._marker)  # of a line that the script did not end
+                if own or own == text:
+                    self._log(name, own)
+                if own != text:
                     self._marked[name].set()
-                else:
-                    self._log(name, text)

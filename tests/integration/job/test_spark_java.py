@@ -1,5 +1,6 @@
 """Scripts that run one after the other in one Java process: each finds what the first found."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from workshop.errors import WorkshopError
 
 # Says which Java it has, what it was given and what it finds; then leaves things behind.
 SCRIPT = """
-import os, sys
+import os, subprocess, sys
 import helper
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import udf
@@ -30,7 +31,12 @@ java.System.err.println("Java's own line")
 print("the script's own line", file=sys.stderr)
 java.System.setProperty("spark.left", "something left")
 os.mkdir("left")
+os.symlink(os.path.dirname(__file__), "link")
+spark.range(5).write.saveAsTable("numbers")
+java.System.out.print("a line that does not end")
 """
+CHILD_SECONDS = 60
+LEAVES_A_CHILD = f'subprocess.Popen(["sleep", "{CHILD_SECONDS}"])\n'
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ def java() -> Iterator[SparkJava]:
     java.end()
 
 
-def run(java: SparkJava, folder: Path, name: str) -> list[tuple[str, str]]:
+def run(java: SparkJava, folder: Path, name: str, more: str = "") -> list[tuple[str, str]]:
     """Run the script with a bucket, a module and a setting of its own; return what was logged."""
     bucket = folder / name / "bucket"
     bucket.mkdir(parents=True)
@@ -49,7 +55,7 @@ def run(java: SparkJava, folder: Path, name: str) -> list[tuple[str, str]]:
     module = folder / name / "helper.py"
     module.write_text(f"def said(text): return text + ' by {name}'\n", encoding="utf-8")
     script = folder / name / "script.py"
-    script.write_text(SCRIPT, encoding="utf-8")
+    script.write_text(SCRIPT + more, encoding="utf-8")
     logged: list[tuple[str, str]] = []
     finished = ScriptRun(
         script,
@@ -67,7 +73,10 @@ def run(java: SparkJava, folder: Path, name: str) -> list[tuple[str, str]]:
 
 def test_a_script_finds_nothing_of_the_one_before(java: SparkJava, tmp_path: Path) -> None:
     """It would read the folders of other runs, compute with modules of theirs, log their lines."""
-    first, second = (run(java, tmp_path, name) for name in ("first", "second"))
+    first = run(java, tmp_path, "first")
+    began = time.monotonic()
+    second = run(java, tmp_path, "second", LEAVES_A_CHILD)
+    assert time.monotonic() - began < CHILD_SECONDS
     texts = [[text for stream, text in log if stream == "output"] for log in (first, second)]
     assert texts[0] == [
         texts[0][0],
@@ -75,6 +84,7 @@ def test_a_script_finds_nothing_of_the_one_before(java: SparkJava, tmp_path: Pat
         "[] nothing left",
         "['first by first']",
         "WARN",
+        "a line that does not end",
     ]
     assert texts[1] == [
         texts[0][0],  # the same Java
@@ -82,6 +92,7 @@ def test_a_script_finds_nothing_of_the_one_before(java: SparkJava, tmp_path: Pat
         "[] nothing left",
         "['second by second']",
         "WARN",
+        "a line that does not end",
     ]
     for log in (first, second):
         errors = [text for stream, text in log if stream == "error"]
