@@ -1,5 +1,5 @@
 -- name: 05 Create the table by hand
--- description: After 04. Mappings name traits without spaces. DROP TABLE segment_logs removes it.
+-- description: After 04. Mappings name traits without spaces. DROP TABLE default.segment_logs removes it.
 -- database: default
 CREATE EXTERNAL TABLE IF NOT EXISTS segment_logs (
   `anonymousid` string,
