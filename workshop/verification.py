@@ -179,13 +179,19 @@ class Interactions:
         self.last = second if self.last is None else max(self.last, second)
 
 
-def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[Check]:
+RERUN = "Run the job again: workshop run-job"
+
+
+def checks(
+    data: Interactions, files: dict[str, int], stray: list[str], rerun: str = RERUN
+) -> list[Check]:
     """Check what was gathered against every rule.
 
     Args:
         data: what was read from the files.
         files: the CSV files' sizes in bytes, by name.
         stray: names of objects in the folder that are no CSV of the job.
+        rerun: what to do about a CSV that the job would write otherwise.
     """
 
     def clean(rule: str, found: str, advice: str) -> Check:
@@ -194,17 +200,15 @@ def checks(data: Interactions, files: dict[str, int], stray: list[str]) -> list[
         return Check(rule, not places, "; ".join(places) + more if places else found, advice)
 
     def enough(rule: str, count: int, needed: int) -> Check:
-        """A minimum. What has a complaint of its own, no file or half of one, is not also few."""
-        complained = data.unread or not files
+        """A minimum. What has a complaint of its own, half of a file, is not also few."""
         more = " or more" if count == needed == MIN_INTERACTIONS else ""
         found = f"{count:,}{more} unique" if needed == MIN_INTERACTIONS else f"{count:,}"
         return Check(
-            rule, complained or count >= needed, f"{found} of {needed:,} needed", more_data
+            rule, data.unread or count >= needed, f"{found} of {needed:,} needed", more_data
         )
 
     regular = sum(count > 1 for count in data.users.values())
-    rerun = "Run the job again: workshop run-job"
-    more_data = "Train with more data: longer --days, or more events (workshop seed)"
+    more_data = "Train with more data: more events, or more days (workshop seed --days)"
     types = len(data.event_types)
     common = sorted(name[:_SHOWN] for name, _ in data.event_types.most_common(MAX_EVENT_TYPES))
     few_types = clean("Event types", f"{types}: {', '.join(common)}", rerun)
@@ -274,7 +278,7 @@ def verify(account: Account, environment: Environment) -> tuple[list[Check], Int
     return verify_files(csv_files.in_bucket(account, environment.bucket, PREFIX))
 
 
-def verify_files(found: Iterable[File]) -> tuple[list[Check], Interactions]:
+def verify_files(found: Iterable[File], rerun: str = RERUN) -> tuple[list[Check], Interactions]:
     """Read the CSV files of a folder and check them; day folders are left out."""
     data, files, stray = Interactions(), dict[str, int](), list[str]()
     for file in found:
@@ -285,7 +289,7 @@ def verify_files(found: Iterable[File]) -> tuple[list[Check], Interactions]:
             continue
         files[file.name] = file.size
         data.read(file.name, file.chunks())
-    return checks(data, files, stray), data
+    return checks(data, files, stray, rerun), data
 
 
 class _LongLineError(ValueError):

@@ -187,7 +187,9 @@ def _tables(facts: summary.Summary) -> list[Table]:
 
 def checks_table(checks: list[Check]) -> Table:
     """Personalize's rules, each with what was found; with advice where one does not hold."""
-    rows = [(c.rule, "yes" if c.passed else "NO", c.found, c.advice) for c in checks]
+    rows = [
+        (c.rule, "yes" if c.passed else "NO", c.found, "" if c.passed else c.advice) for c in checks
+    ]
     columns = ["rule", "holds", "found", "what to do"]
     if all(check.passed for check in checks):
         return Table(columns[:-1], [row[:-1] for row in rows], "Personalize's rules")
