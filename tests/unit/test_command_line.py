@@ -131,6 +131,50 @@ def test_a_hint_names_the_place_in_use(context: Context, text: str, expected: st
     assert context.hint(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text", ["", "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\nu,i,e,1700000000000\n"]
+)
+def test_verify_of_a_folder_advises_what_works_there(shell: Shell, text: str) -> None:
+    """A run of the job would never write into it; and a rule that holds needs no advice."""
+    folder = shell.folder / "csv"
+    folder.mkdir()
+    if text:
+        (folder / "run-1.csv").write_text(text)
+    answer = shell.run("verify", folder, code=1)
+    assert "Transform the logs again: workshop transform" in answer.stderr
+    assert "run-job" not in answer.stdout + answer.stderr
+    assert "workshop seed --days" in answer.stdout
+    cells = [
+        [cell.strip() for cell in line.strip("\u2502").split("\u2502")]
+        for line in answer.stdout.splitlines()
+    ]
+    advice = {row[0]: (row[1], row[3]) for row in cells if len(row) == 4 and row[0]}
+    assert advice["Interactions"][0] == advice["Users with two or more"][0] == "NO"
+    assert all(bool(what) == (holds == "NO") for holds, what in list(advice.values())[1:])
+
+
+@pytest.mark.parametrize(
+    ("output", "named"),
+    [
+        ("logs", "one in the other"),
+        ("logs/csv", "one in the other"),
+        (".", "one in the other"),
+        ("file/csv", "Not a directory"),
+        ("/proc/csv", "/proc"),
+    ],
+)
+def test_transform_says_at_once_where_it_cannot_write(
+    shell: Shell, output: str, named: str
+) -> None:
+    """Spark would start for it, and the advice would be to look at the logs."""
+    (shell.folder / "logs").mkdir()
+    (shell.folder / "file").touch()
+    error = shell.run("transform", "logs", output, code=1).stderr
+    assert named in error
+    assert "Choose a folder for the CSV" in error
+    assert sorted(path.name for path in shell.folder.iterdir()) == ["file", "logs"]
+
+
 def _commands(group: TyperGroup, path: str = "") -> Iterator[tuple[str, str]]:
     """Each command with the first sentence of its help."""
     for name, command in group.commands.items():

@@ -1,6 +1,8 @@
 """The commands for data: `seed`, `transform`, `verify`, `report`."""
 
+import os
 import shlex
+import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -35,8 +37,10 @@ from workshop.commands.job import (
 )
 from workshop.errors import WorkshopError
 from workshop.job import cause_of
-from workshop.job_arguments import job_arguments
+from workshop.job_arguments import SCRIPT, job_arguments
 from workshop.steps import Steps
+
+_TRANSFORM_AGAIN = "Transform the logs again: workshop transform"
 
 
 def verify(
@@ -58,7 +62,9 @@ def verify(
     if path is not None:
         found = csv_files.of_place(path, lambda: context.account)
         with console.progress.status(f"Reading {path}"):
-            checks, _ = verification.verify_files(found)
+            # What is in S3 a job has written.
+            rerun = verification.RERUN if path.startswith("s3:") else _TRANSFORM_AGAIN
+            checks, _ = verification.verify_files(found, rerun)
         return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
     environment = context.environment
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
@@ -175,6 +181,8 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
             max_rows_per_file=max_rows_per_file,
         ),
     }
+    spark.check_java()
+    _require_places(input_dir, output_dir)
     output, errors = Log(), Log()
     with Steps().step("Transform") as step:
 
@@ -193,12 +201,45 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
     if not finished.succeeded:
         failure = WorkshopError(
             f"The script failed: {cause_of(finished.error_message)}",
-            f"Check the files in {input_dir}; add -v for the traceback",
+            f"{_mend(finished.error_message, input_dir, output_dir)}; add -v for the traceback",
             "\n".join(errors.tail),
         )
     parts = accounting_parts(output) if output.accounting or not failure else []
     offer = [] if failure else [Note(f"Check it: workshop verify {shlex.quote(str(output_dir))}")]
     return Answer(output.accounting, [*parts, *offer], failure)
+
+
+def _require_places(input_dir: Path, output_dir: Path) -> None:
+    """Report now what would otherwise fail after Spark has started.
+
+    Raises:
+        WorkshopError: the CSV or what goes beside it cannot be written, or would be read as logs.
+    """
+    source = input_dir.resolve()
+    for ending in ("", "-rejected", "-staging"):
+        folder = Path(f"{output_dir.resolve()}{ending}")
+        if folder.is_relative_to(source) or source.is_relative_to(folder):
+            raise WorkshopError(
+                f"The output {folder} and the input {source} are one folder, or one in the other.",
+                "Choose a folder for the CSV that is neither in the input nor around it",
+            )
+        there = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+        try:
+            tempfile.TemporaryDirectory(dir=there).cleanup()
+        except OSError as error:
+            raise WorkshopError(
+                f"{folder} cannot be written: {there}: {error.strerror}",
+                "Choose a folder for the CSV in which you may write",
+            ) from error
+
+
+def _mend(error: str, input_dir: Path, output_dir: Path) -> str:
+    """What to do about a failed script, by what it says."""
+    if str(output_dir.resolve()) in error or "No space left" in error:
+        return f"Check {output_dir}, and the free space: df -h"
+    if any(name in error for name in SCRIPT):
+        return "Correct that argument: workshop transform --help"
+    return f"Check the files in {input_dir}"
 
 
 def _today() -> date:

@@ -30,3 +30,20 @@ def test_transform_reads_and_writes_in_the_folders_that_it_is_given(folders: Fol
     assert sorted(path.name for path in folders.base.iterdir()) == sorted(
         [NAME, output.name, f"{output.name}-rejected"]
     )
+
+
+def test_a_script_that_refuses_an_argument_sends_nobody_to_the_logs(folders: Folders) -> None:
+    """The logs are not at fault."""
+    folders.put(f"{DAY}/a.gz", event("1"))
+    output = folders.base / "csv"
+    words = ["transform", str(folders.source), str(output), "--START_DATE", "2019-13-01"]
+    done = subprocess.run(
+        [sys.executable, "-m", "workshop", *words],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "START_DATE" in done.stderr
+    assert "Correct that argument: workshop transform --help" in done.stderr
