@@ -84,9 +84,29 @@ def cause_of(error: str) -> str:
     return " ".join(line for line in lines if line.partition(" ")[0] not in counts)
 
 
+class LeftRun(KeyboardInterrupt):
+    """Ctrl-C while a run was followed: it goes on without the command."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.hint = (
+            f"Stopped following. The run {run_id} continues in Glue.\n"
+            "Follow it: workshop run-job --attach; stop it: workshop stop"
+        )
+
+
 def run(account: Account, environment: Environment, follow: Follow) -> JobRun:
-    """Start the job and wait for its success: see `start` and `wait`."""
-    finished = wait(account, environment, start(account, environment), follow)
+    """Start the job and wait for its success: see `start` and `wait`.
+
+    Raises:
+        LeftRun: it was interrupted.
+        WorkshopError: the run did not start, or did not succeed.
+    """
+    run_id = start(account, environment)
+    try:
+        finished = wait(account, environment, run_id, follow)
+    except KeyboardInterrupt as interrupt:
+        raise LeftRun(run_id) from interrupt
     finished.require_success()
     return finished
 

@@ -1,12 +1,15 @@
 """What `up` does with the embedded AWS that it has started, when something fails."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from workshop import deployment, summary
+from tests.support.shell import Shell
+from workshop import deployment, job, summary
 from workshop.commands import environment
+from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 
 FAILED = WorkshopError("The job run jr_1 is FAILED", "Read the log: workshop logs jr_1")
@@ -17,11 +20,12 @@ class Server:
 
     endpoint = "http://127.0.0.1:4566"
 
-    def __init__(self) -> None:
+    def __init__(self, *, runs: bool = False) -> None:
+        self.runs = runs
         self.is_stopped = False
 
     def start(self) -> bool:
-        return True
+        return not self.runs
 
     def stop(self) -> None:
         self.is_stopped = True
@@ -62,3 +66,32 @@ def test_after_a_failed_job_its_log_can_be_read(
     with pytest.raises(type(error)):
         environment.up(context)
     assert server.is_stopped == is_stopped
+
+
+@pytest.mark.parametrize("continues", [True, False])
+def test_an_interrupted_up_says_what_becomes_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, continues: bool
+) -> None:
+    """A run that goes on costs money, and the next `up` would find it under way."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def gather(*_: object) -> None:
+        job.run(*[None] * 3)  # type: ignore[arg-type]
+
+    server = Server(runs=continues)
+    monkeypatch.setattr(environment, "_check_java", lambda: None)
+    monkeypatch.setattr(deployment, "bootstrap", lambda *_: True)
+    monkeypatch.setattr(deployment, "deploy", lambda *_: None)
+    monkeypatch.setattr(summary, "gather", gather)
+    monkeypatch.setattr(job, "start", lambda *_: "jr_1")
+    monkeypatch.setattr(job, "wait", interrupt)
+    there = SimpleNamespace(status="CREATE_COMPLETE", port=4777)
+    for name, value in {"server": server, "account": there, "environment": there}.items():
+        monkeypatch.setattr(Context, name, value)
+    said = Shell(tmp_path).run("up", "--local", 4777, code=130).stderr
+    assert "Interrupted." in said
+    assert ("The run jr_1 continues in Glue" in said) == continues
+    assert ("Follow it: workshop --local 4777 run-job --attach" in said) == continues
+    assert server.is_stopped != continues

@@ -20,6 +20,7 @@ from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, LAST_PORT, Account, 
 from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
 from workshop.errors import WorkshopError
+from workshop.job import LeftRun
 
 # Source: AWS CloudFormation API Reference, CreateStack, StackName.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -183,6 +184,9 @@ def add_command(
             if answer:
                 answer.print(as_json=context.as_json)
             sys.stdout.flush()
+        except LeftRun as left:
+            console.progress.print(context.hint(left.hint))
+            raise
         except WorkshopError as error:
             error.next_step = context.hint(error.next_step)
             raise

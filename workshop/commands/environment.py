@@ -61,6 +61,8 @@ def up(
         if server and started and not (is_deployed and isinstance(error, WorkshopError)):
             console.progress.print("Stopping the embedded AWS again.")
             server.stop()
+            if isinstance(error, job.LeftRun):  # it has ended with the server
+                raise KeyboardInterrupt from error
         raise
     paths = [facts.write(), report.write(facts)]
     failure = failure_of(facts.require_answers)

@@ -187,14 +187,8 @@ def _follow(context: Context, run_id: str) -> job.JobRun:
 
         try:
             run = job.wait(context.account, context.environment, run_id, follow)
-        except KeyboardInterrupt:
-            console.progress.print(
-                context.hint(
-                    f"Stopped following. The run {run_id} continues in Glue.\n"
-                    "Follow it: workshop run-job --attach; stop it: workshop stop"
-                )
-            )
-            raise
+        except KeyboardInterrupt as interrupt:
+            raise job.LeftRun(run_id) from interrupt
         step.passed = run.state == "SUCCEEDED"
         step.result = f"{run.state} after {run.seconds} s"
     return run
