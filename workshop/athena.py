@@ -144,6 +144,23 @@ def _next_step(reason: str) -> str:
     return next(steps, _CORRECT)
 
 
+def gone(database: str, message: str, *, embedded: bool) -> str:
+    """What to do where a query of the stack's did not find one of its tables; else empty.
+
+    Args:
+        database: the stack's.
+        message: Athena's, e.g. `TABLE_NOT_FOUND: ... Table 'awsdatacatalog.shop.clicks' ...`.
+        embedded: whether the stack is on this machine.
+    """
+    if not re.search(rf"(?s)TABLE_NOT_FOUND.*\b{re.escape(database)}\.", message):
+        return ""
+    down, up = ("down", "up") if embedded else ("destroy", "deploy")
+    return (
+        "Somebody dropped a table of the stack. Delete the stack and deploy it again: "
+        f"make {down}, then make {up}"
+    )
+
+
 def execute(account: Account, environment: Environment, sql: str, database: str) -> Execution:
     """Run a statement in the workgroup. Interrupted, it stops the statement, which would cost.
 

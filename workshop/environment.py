@@ -96,10 +96,13 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
     account.check_reachable()
     found = describe(account, stack) or _of_stack_set(account, stack)
     if not found:
+        there = deployed(account)
         raise MissingError(
             f"The stack {stack} is not deployed on {account}."
-            + "".join(f" Deployed there: {name}." for name in deployed(account)),
-            deploy,
+            + "".join(f" Deployed there: {name}." for name in there),
+            f"Use what is deployed: --stack {there[0]}; or deploy {stack}: {deploy}"
+            if there
+            else deploy,
         )
     status = found["StackStatus"]
     if status.endswith("_IN_PROGRESS") and status != UNDER_REVIEW:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stacks import outputs
 from workshop import athena, figures, freshness, job, private, queries, verification
 from workshop.account import Account
 from workshop.deployment import BUILD, build_folder
@@ -61,13 +62,21 @@ class Summary:
     def require_answers(self) -> None:
         """Raise an error if Athena failed to answer a statement.
 
+        Where a table of the stack is gone, no new run of the job brings it back.
+
         Raises:
             WorkshopError: it has not; the message names what and why.
         """
         if self.failures:
+            database = self.environment["outputs"].get(outputs.DATABASE, "")
+            gone = (
+                athena.gone(database, failure, embedded=self.environment["embedded"])
+                for failure in self.failures
+            )
             raise WorkshopError(
                 f"Athena did not answer {len(self.failures)} statements: {self.failures[0]}",
-                f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
+                next(filter(None, gone), "")
+                or f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
                 "writes the CSV again: workshop run-job",
             )
 

@@ -3,6 +3,7 @@
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ SHOWN_ROWS = 1000
 SHOWN_OTHERS = 200  # saved queries that are not the stack's
 LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
 _ROWS_A_TICK = 1000
+_STATEMENT = "Statement"  # what a statement is called that is not saved
 
 
 def _complete(incomplete: str) -> list[tuple[str, str]]:
@@ -89,7 +91,7 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
         )
     statement = _statement(name, sql, file)
     if statement is not None:
-        chosen = [SavedQuery("Statement", "", context.environment.database, statement)]
+        chosen = [SavedQuery(_STATEMENT, "", context.environment.database, statement)]
     else:
         own = queries.own(context.account, context.environment)
         others = queries.others(context.account, context.environment)
@@ -146,7 +148,8 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
     parts: list[Table | Note] = []
     results = []
     for number, saved in enumerate(chosen, 1):
-        with console.progress.status(f"{saved.name} ({number} of {len(chosen)})"):
+        doing = f"{saved.name} ({number} of {len(chosen)})"
+        with console.progress.status(doing), _of_the_stack(context, saved):
             result = athena.run(
                 context.account, context.environment, saved.sql, saved.database, limit=rows
             )
@@ -173,6 +176,19 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
     return Answer(value, parts)
 
 
+@contextmanager
+def _of_the_stack(context: Context, saved: SavedQuery) -> Iterator[None]:
+    """A query that was deployed has no fault where a table is missing: the table was dropped."""
+    try:
+        yield
+    except WorkshopError as error:
+        if saved.origin == queries.STACK and saved.name != _STATEMENT:
+            database, embedded = context.environment.database, context.account.embedded
+            gone = athena.gone(database, error.message, embedded=embedded)
+            error.next_step = gone or error.next_step
+        raise
+
+
 def _cost(result: athena.Result) -> str:
     """What a query took, and how to have the rows that are missing."""
     return result.cost + (
@@ -186,7 +202,8 @@ def _print_csv(
     """Print a query's answer as it comes from S3, with its progress on standard error."""
     account = context.account
     with console.progress.status(saved.name) as status:
-        execution = athena.execute(account, context.environment, saved.sql, saved.database)
+        with _of_the_stack(context, saved):
+            execution = athena.execute(account, context.environment, saved.sql, saved.database)
         rows: Iterator[Sequence[str | None]]
         if execution.location.endswith(".csv"):
             rows = athena.stream(account, execution)
