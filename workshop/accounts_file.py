@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stacks.config import REGIONS
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, reason
 
 # The role that AWS Organizations makes in every account that it makes.
 # Source: AWS Organizations User Guide, "Accessing member accounts in an organization".
@@ -41,7 +41,8 @@ def read(path: Path, region: str) -> list[Member]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WorkshopError(
-            f"{path} cannot be read: {error}", "Choose a text file with one account ID per line"
+            f"{path} cannot be read: {reason(error)}",
+            "Choose a text file with one account ID per line",
         ) from error
     columns: tuple[str, ...] = COLUMNS
     members: dict[str, Member] = {}

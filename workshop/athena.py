@@ -107,9 +107,8 @@ class Result:
         """What the statement took: its rows, its time, and what Athena bills."""
         if not self.columns:
             return f"Done in {self.seconds:.2f} s"
-        number = len(self.rows)
-        rows = f"{'the first ' if self.more else ''}{number:,} row{'' if number == 1 else 's'}"
-        return f"{rows} in {self.seconds:.2f} s, {decimal(self.scanned_bytes)} scanned"
+        number = f"{'the first ' if self.more else ''}{rows(len(self.rows))}"
+        return f"{number} in {self.seconds:.2f} s, {decimal(self.scanned_bytes)} scanned"
 
     def records(self) -> list[dict[str, object]]:
         """The rows by column, with JSON's types; a column's second namesake is `name_2`."""
@@ -125,6 +124,11 @@ class Result:
             }
             for row in self.rows
         ]
+
+
+def rows(number: int) -> str:
+    """A number of rows in words."""
+    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def _typed(value: str | None, kind: str) -> object:

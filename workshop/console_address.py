@@ -4,7 +4,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from workshop import private
-from workshop.account import is_open
+from workshop.account import LAST_PORT, is_open
 from workshop.deployment import BUILD, build_folder
 from workshop.errors import WorkshopError
 
@@ -19,13 +19,16 @@ def make(port: int) -> str:
     Raises:
         WorkshopError: the port is in use.
     """
-    if is_open(port):
-        raise WorkshopError(
-            f"Port {port} is in use.",
-            f"Open the console that runs there: workshop open console; or --listen {port + 1}",
-        )
     root = f"{ROOT}{port}/?key="
     before = _FILE.read_text("utf-8") if _FILE.exists() else ""
+    if is_open(port):
+        other = f"--listen {port + 1 if port < LAST_PORT else DEFAULT_PORT}"
+        raise WorkshopError(
+            f"Port {port} is in use.",
+            f"Open the console that runs there: workshop open console; or {other}"
+            if before.startswith(root)
+            else f"Choose another port: {other}",
+        )
     if before.startswith(root):
         return before
     build_folder()

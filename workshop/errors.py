@@ -1,6 +1,13 @@
 """The one kind of error that the command line shows: a cause and the next step."""
 
 
+def reason(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read or written, without the number and the name of the file."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return error.strerror or str(error)
+
+
 class WorkshopError(Exception):
     """Something that the user can act on.
 

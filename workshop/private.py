@@ -5,7 +5,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, reason
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
@@ -21,7 +21,7 @@ def make_folder(folder: Path) -> None:
         restrict(folder)
     except OSError as error:
         raise WorkshopError(
-            f"{folder} cannot be made readable for you only: {error}",
+            f"{folder} cannot be made readable for you only: {reason(error)}",
             "Check who owns it; what is written there is private",
         ) from error
 

@@ -123,7 +123,7 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
     raise WorkshopError(
         f"{what} {name!r}.",
         f"Name one of these by its number or a word of its name:\n  {names}\n"
-        "Those that are not the stack's run by their whole name",
+        "Queries that are not the stack's own run only by their full name.",
     )
 
 

@@ -48,8 +48,9 @@ def newest(glue: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
 
 def test_query_answers_as_csv(environment: Checkout) -> None:
     """Another program can go on with an answer."""
-    answer = environment.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing").stdout
-    assert list(csv.reader(io.StringIO(answer))) == [["one", "nothing"], ["1", ""]]
+    answer = environment.run("query", "--csv", "--sql", "SELECT 1 AS one, NULL AS nothing")
+    assert answer.stderr.startswith("1 row in ")
+    assert list(csv.reader(io.StringIO(answer.stdout))) == [["one", "nothing"], ["1", ""]]
 
 
 def test_query_has_all_rows_or_says_that_there_are_more(environment: Checkout) -> None:

@@ -119,6 +119,7 @@ def test_a_csv_is_imported_once_and_the_next_one_after_it(
     first = run(command, "import")
     assert (first["status"], first["mode"], first["csv"]) == ("ACTIVE", "FULL", OLDER)
     assert run(command, "import") == first
+    assert f"with {first['name']} (FULL): ACTIVE" in command.run("personalize", "import").stdout
     found = state(command)
     assert [len(found["imports"]), found["csv_waits"]] == [1, False]
     assert {part["kind"]: part["status"] for part in found["parts"]} == {

@@ -1,7 +1,9 @@
 """The options of every command, and how a command fails: a cause, a next step, no traceback."""
 
+import io
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -87,8 +89,12 @@ def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: b
         ("query --limit 0", 2, "--limit"),
         ("query --sql 'SELECT 1' --all", 1, "--all"),
         ("query --sql ' '", 1, "empty"),
-        ("query -f nothing.sql", 1, "nothing.sql"),
-        ("run-job --start-date yesterday", 2, "yesterday"),
+        ("query -f nothing.sql", 1, "nothing.sql cannot be read: No such file or directory"),
+        (f"{OF_AWS} fleet check --region eu-west-1 --accounts no.csv", 1, "read: No such file"),
+        ("run-job --start-date yesterday", 2, "'yesterday' is not a day like 2019-02-26"),
+        ("seed --end 2019-13-01", 2, "'2019-13-01' is not a day like 2019-02-26"),
+        ("transform a b --end-date 2019-02-30", 2, "'2019-02-30' is not a day like 2019-02-26"),
+        ("personalize import --day 20190226", 2, "'20190226' is not a day like 2019-02-26"),
         ("run-job --timeout 1h", 2, "--timeout"),
         ("open everything", 1, "everything"),
         (f"{OF_AWS} aws --region us-east-1 s3 ls", 1, "workshop aws"),
@@ -107,6 +113,35 @@ def test_an_error_has_a_cause_and_a_next_step(
     assert named in answer.json()["error"]
     assert answer.json()["next"]
     assert "Traceback" not in answer.stderr
+
+
+def test_a_statement_may_begin_with_a_mark_of_its_bytes_order(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows writes one: Athena would refuse a statement that looks right."""
+    mark = "\ufeff \n"
+    (shell.folder / "mark.sql").write_text(mark, encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(mark))
+    for words in (("-f", "mark.sql"), ("-",)):
+        assert "The statement is empty" in shell.run("query", *words, code=1).stderr
+    (shell.folder / "mark.sql").write_bytes(b"\xff\xfe")
+    error = shell.run("query", "-f", "mark.sql", code=1).stderr
+    assert "mark.sql cannot be read: it is not UTF-8 text" in error
+
+
+def test_a_port_that_something_else_has_is_no_console(shell: Shell, another_server: str) -> None:
+    """The advice would be to open a console that does not run."""
+    port = another_server.rpartition(":")[2]
+    error = shell.run("console", "--local", free_port(), "--listen", port, code=1).stderr
+    assert f"Port {port} is in use" in error
+    assert f"Choose another port: --listen {int(port) + 1}" in error
+    assert "open console" not in error
+
+
+@pytest.mark.parametrize("command", ["seed", "run-job", "transform", "personalize import"])
+def test_the_help_says_how_a_day_is_written(shell: Shell, command: str) -> None:
+    """It would say that it wants a moment."""
+    assert "YYYY-MM-DD" in shell.run(*command.split(), "--help").stdout
 
 
 @pytest.mark.parametrize(

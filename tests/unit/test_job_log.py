@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.support.summaries import COUNTED
 from workshop.account import Account
 from workshop.accounting import LOG_LINES_SHOWN, PREFIX, Accounting, Log
+from workshop.commands.answer import Note
+from workshop.commands.job import accounting_parts
 from workshop.job import LogTail, cause_of
 
 GROUP = "/jobs/output"
@@ -108,6 +110,11 @@ def test_another_accounting_is_none_and_said(text: str) -> None:
     assert len(log.complaint) < 500
     assert log.add([PREFIX + json.dumps(COUNTED)]).accounting == Accounting(**COUNTED)
     assert not log.complaint
+
+
+def test_a_log_without_an_accounting_is_said_to_have_none() -> None:
+    """It was "not available yet", however long the run had been over."""
+    assert accounting_parts(Log().add(["hello"])) == [Note("The log has no record counts.")]
 
 
 VALUES = st.recursive(

@@ -134,6 +134,7 @@ def test_what_means_no_query_or_several_lists_them(name: str, listed: int) -> No
         choose(saved, [], name)
     lines = error.value.next_step.splitlines()
     assert sum(line.strip() in names for line in lines) == listed
+    assert lines[-1] == "Queries that are not the stack's own run only by their full name."
 
 
 def test_json_has_typed_values_and_every_column() -> None:

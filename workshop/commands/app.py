@@ -28,7 +28,7 @@ from workshop.commands import (
 )
 from workshop.commands.answer import Answer
 from workshop.commands.context import add_command, group
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, reason
 
 NOT_UNDERSTOOD = 2
 app = group(
@@ -97,7 +97,8 @@ def _run(words: list[str]) -> int:
         return _fail(words, shown)
     except OSError as error:  # a full disk, a file that may not be written
         advice = "Check the file that is named, and the free space: df -h ."
-        return _fail(words, WorkshopError(str(error), advice, traceback.format_exc()))
+        what = f"{error.filename}: {reason(error)}" if error.filename else reason(error)
+        return _fail(words, WorkshopError(what, advice, traceback.format_exc()))
     except UsageError as error:
         path = error.ctx.command_path if error.ctx else "workshop"
         return _fail(words, WorkshopError(error.format_message(), f"{path} --help"), NOT_UNDERSTOOD)

@@ -26,6 +26,7 @@ from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.commands.environment import checks_table
 from workshop.commands.job import (
+    DAY,
     EndDate,
     Events,
     EventValueField,
@@ -94,9 +95,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     *,
     events: Annotated[int, typer.Option(min=1, help="Approximate number of events.")] = 100_000,
     days: Annotated[int, typer.Option(min=1, help="Number of UTC days.")] = 30,
-    end: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day (default: today).")
-    ] = None,
+    end: Annotated[datetime | None, typer.Option(help="Last day (default: today).", **DAY)] = None,
     to: Annotated[
         Path | None, typer.Option(help="Write to this new folder instead of the bucket.")
     ] = None,

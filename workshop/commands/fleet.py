@@ -18,7 +18,7 @@ from workshop.commands.answer import Answer, Table
 from workshop.commands.context import Context, Yes, group
 from workshop.deletion import Contents
 from workshop.deployment import PROJECT
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, reason
 from workshop.fleet import Fleet
 from workshop.fleet_progress import shown
 from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Work
@@ -224,7 +224,8 @@ def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]
         file = path.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise WorkshopError(
-            f"--csv {path} cannot be written: {error}", "Choose a file in a folder that exists"
+            f"--csv {path} cannot be written: {reason(error)}",
+            "Choose a file in a folder that exists",
         ) from error
     with file:
         writer = csv.DictWriter(file, [field.name for field in fields(Outcome)])

@@ -4,7 +4,7 @@ import functools
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -18,10 +18,18 @@ from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
-_DAY = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day like 2019-02-26") from None
+
+
+DAY = {"parser": _day, "metavar": "YYYY-MM-DD"}
 _argument = functools.partial(typer.Option, rich_help_panel="The job's arguments")
-StartDate = Annotated[datetime | None, _argument(help="First UTC day to read.", **_DAY)]
-EndDate = Annotated[datetime | None, _argument(help="Last UTC day to read.", **_DAY)]
+StartDate = Annotated[datetime | None, _argument(help="First UTC day to read.", **DAY)]
+EndDate = Annotated[datetime | None, _argument(help="Last UTC day to read.", **DAY)]
 Events = Annotated[str | None, _argument(metavar="NAME,...", help="Names of the events to keep.")]
 ItemFields = Annotated[
     str | None,
@@ -198,7 +206,7 @@ def accounting_parts(run: job.JobRun | Log) -> Sequence[Table | Note]:
     """The tables of the record counts, as far as they are known."""
     counts = run.accounting
     if not counts:
-        return [Note(run.complaint or "The log with the record counts is not available yet.")]
+        return [Note(run.complaint or "The log has no record counts.")]
     rows = [(count, reason, f"{number:,}") for count, reason, number in counts.rows()]
     tables: list[Table | Note] = [Table(["records", "reason", "number"], rows, "Record counts")]
     if counts.other_events:

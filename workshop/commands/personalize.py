@@ -9,6 +9,7 @@ import typer
 from workshop import console, freshness, inventory
 from workshop.commands.answer import Answer, Facts
 from workshop.commands.context import Context, Yes, group
+from workshop.commands.job import DAY
 from workshop.environment import MissingError
 from workshop.errors import WorkshopError
 from workshop.personalize import importing, removal
@@ -34,9 +35,8 @@ def import_(
     day: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"],
-            metavar="YYYY-MM-DD",
             help="Add the CSV that the scheduled run wrote for this day.",
+            **DAY,
         ),
     ] = None,
     yes: Consent = False,
@@ -160,7 +160,7 @@ def _csv(context: Context) -> int:
 def _import(job: ImportJob) -> str:
     csv = f"the CSV of {_moment(job.csv)}" if job.csv else "another CSV"
     reason = f": {job.reason}" if job.reason else ""
-    return f"{csv} by {job.name} ({job.mode}) is {job.status}{reason}"
+    return f"{csv} with {job.name} ({job.mode}): {job.status}{reason}"
 
 
 def _moment(milliseconds: int) -> str:

@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note, Table
 from workshop.commands.context import Context
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, reason
 from workshop.queries import SavedQuery
 
 SHOWN_ROWS = 1000
@@ -111,13 +111,13 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
 def _statement(name: str | None, sql: str | None, file: Path | None) -> str | None:
     """The statement of --sql, a file or standard input; None for a saved query."""
     if name == "-":
-        sql = sys.stdin.read()
+        sql = sys.stdin.read().removeprefix("\ufeff")
     elif file:
         try:
-            sql = file.read_text(encoding="utf-8")
+            sql = file.read_text(encoding="utf-8-sig")  # as Windows writes it
         except (OSError, UnicodeDecodeError) as error:
             raise WorkshopError(
-                f"{file} cannot be read: {error}", "Choose a file with one SQL statement"
+                f"{file} cannot be read: {reason(error)}", "Choose a file with one SQL statement"
             ) from error
     if sql is not None and not sql.strip():
         raise WorkshopError("The statement is empty.", 'workshop query --sql "SELECT 1"')
@@ -215,9 +215,9 @@ def _print_csv(
         while batch := list(itertools.islice(rows, _ROWS_A_TICK)):
             _write_csv(batch, spreadsheet=spreadsheet)
             count += len(batch)
-            status.update(f"{saved.name}: {count:,} rows")
+            status.update(f"{saved.name}: {athena.rows(count)}")
     console.progress.print(
-        f"{max(count - 1, 0):,} rows in {execution.seconds:.2f} s, "
+        f"{athena.rows(max(count - 1, 0))} in {execution.seconds:.2f} s, "
         f"{decimal(execution.scanned_bytes)} scanned",
         style="dim",
     )
