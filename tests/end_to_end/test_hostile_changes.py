@@ -11,7 +11,6 @@ from tests.support.event import ESCAPES, SHOWN, Event, new_event
 from tests.support.failing_aws import Failing
 from tests.support.participant import DATABASE, JOB, SCRIPT, WORKGROUP
 from tests.support.terminal import ACTIVE
-from workshop.environment import DEFAULT_STACK
 
 PRINTED = [f"hello {ESCAPES} [red]x[/] [/oops]", 'ACCOUNTING {"a": {"b": "c"}}', "bye"]
 HEADER = b"USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
@@ -74,7 +73,7 @@ def test_another_stack_s_name_is_an_error_with_a_next_step(event: Event) -> None
     error = event.checkout.run("status", "--stack", "Another", code=1).stderr
     assert "has no output BucketName" in error
     error = event.checkout.run("status", "--stack", "Nope", code=1).stderr
-    assert f"Use what is deployed: --stack {DEFAULT_STACK}; or deploy Nope: make up" in error
+    assert "Use what is deployed: --stack Event; or deploy Nope: make up" in error
 
 
 def test_an_edited_script_s_log_neither_acts_nor_stops_anything(
@@ -156,8 +155,8 @@ def test_who_misses_a_table_of_the_stack_is_told_how_to_have_it_again(event: Eve
         for command in (("query", "08"), ("query", "08", "--csv"), ("report",)):
             error = event.run(*command, code=1).stderr
             assert "TABLE_NOT_FOUND" in error
-            port = event.checkout.port
-            assert f"deploy it again: make down PORT={port}, then make up PORT={port}" in error
+            there = f"PORT={event.checkout.port} STACK=Event"
+            assert f"deploy it again: make down {there}, then make up {there}" in error
         wrong = event.run("query", "--sql", "SELECT 1 FROM segment_logs", code=1).stderr
         assert "Correct the statement" in wrong
     finally:
