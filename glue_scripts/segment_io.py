@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from os.path import normpath
 from typing import Any, Self
 
 from awsglue.context import GlueContext
@@ -117,7 +118,7 @@ def arguments(argv: list[str]) -> Arguments:
             raise ValueError(f"{name} must be {what}, not {given[name]!r}")
     folders = {name: given[name] for name in PATHS} | {"staging": f"{given[OUTPUT]}-staging"}
     for name, other in permutations(folders, 2):
-        if f"{folders[name]}/".startswith(f"{folders[other]}/"):
+        if _place(folders[name]).startswith(_place(folders[other])):
             raise ValueError(f"{name} {folders[name]!r} is inside {other} {folders[other]!r}")
     events = [event.strip() for event in given["SUPPORTED_EVENTS"].split(",")]
     first, last = (_midnight(name, given[name]) for name in DAYS)
@@ -130,6 +131,12 @@ def arguments(argv: list[str]) -> Arguments:
         if len({name.lower() for name in names}) < len(names):
             raise ValueError(f"a field is there twice: {', '.join(names)}")
     return Arguments(given, events, first, last, users, items, products, value)
+
+
+def _place(folder: str) -> str:
+    """A folder as any other spelling of it: without file:, dots, s3a; it ends with a slash."""
+    path = re.sub("^(file://[^/]*|s3[an]?(?=:))", "", folder.lower())
+    return normpath(f"//{path}").rstrip("/") + "/"
 
 
 def _strings(names: list[str]) -> str:

@@ -29,6 +29,39 @@ def test_what_cannot_be_chosen_is_refused(options: dict[str, str], named: str) -
         arguments(**options)
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "rejected"),
+    [
+        ("/b//out-staging", "/b/out", "/b/rejected"),
+        ("/b/logs", "/b/./logs/out", "/b/rejected"),
+        ("/b/logs", "/b/x/../logs/out", "/b/rejected"),
+        ("/b/logs", "file:///b/logs/out", "/b/rejected"),
+        ("file:////b/logs", "/b/logs/out", "/b/rejected"),
+        ("/b/logs", "FILE:///b/logs/out", "/b/rejected"),
+        ("/b/logs", "/b/out", "/b//out/rejected"),
+        ("/b/logs", "/b/out/.", "/b/rejected"),
+        ("/b/logs", "/b/out", "/."),
+        ("/b/logs", "/b/out", "/b/LOGS/rejected"),
+        ("s3://b/logs", "s3a://b/logs/out", "s3://b/rejected"),
+        ("s3n://b/out-staging", "s3://b//out", "s3://b/rejected"),
+    ],
+)
+def test_a_folder_inside_another_is_refused_however_it_is_written(
+    source: str, target: str, rejected: str
+) -> None:
+    """A run would delete its own input, which it takes for what a killed run has left."""
+    with pytest.raises(ValueError, match="is inside"):
+        arguments(S3_JSON_INPUT_PATH=source, S3_CSV_OUTPUT_PATH=target, S3_REJECTED_PATH=rejected)
+
+
+@pytest.mark.parametrize(
+    "path", ["/b//c/../out", "file:///b/out", "s3a://b/out", "/in-2", "s3://data/in"]
+)
+def test_a_path_stays_as_it_is_written(path: str) -> None:
+    """Only the comparison reads it in another way."""
+    assert arguments(S3_CSV_OUTPUT_PATH=path).given["S3_CSV_OUTPUT_PATH"] == path
+
+
 def test_days_may_be_relative_and_name_the_folder() -> None:
     """A trigger passes the same arguments every day."""
     days = {"START_DATE": "yesterday", "END_DATE": "yesterday"}
