@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from os.path import normpath
 from typing import Any, Self
+from uuid import uuid4
 
 from awsglue.context import GlueContext
 from awsglue.job import Job
@@ -60,6 +61,8 @@ READER = {
     "__globPaths__": "false",  # a path is not a pattern: a folder may be named `{a,b}`
     "mapreduce.input.linerecordreader.line.maxlength": str(MAX_LINE_BYTES),
 }
+END = f"end_{uuid4().hex}"  # a field that no line has
+WITH_END = f',"{END}":true}}'
 STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 # How Spark writes a JSON number that Java shows with an exponent, or cannot hold.
 NOT_DIGITS = r'^(-?\d\.\d+E-?\d+|"-?Infinity")\z'
@@ -163,19 +166,21 @@ def one_json_object(line: str, schema: str) -> Column:
     whole = sf.when(value.endswith("}"), value)
     whole = whole.otherwise(sf.expr(rf"TRIM(TRAILING ' \t' FROM {line})"))
     without_brace = sf.substring(whole.cast("binary"), sf.lit(1), sf.octet_length(whole) - 1)
-    marked = sf.concat(without_brace.cast("string"), sf.lit(',"__end__":true}'))
-    marked = sf.when(whole.endswith("}"), marked)
-    mark = "__end__ BOOLEAN"
-    json = json_object(marked, f"{schema}, {mark}, _corrupt_record STRING")
+    marked = sf.when(whole.endswith("}"), sf.concat(without_brace.cast("string"), sf.lit(WITH_END)))
+    json = json_object(marked, f"{schema}, {END} BOOLEAN, _corrupt_record STRING")
     # After an error in a field Spark reads on: is the value of another type, or not JSON?
-    is_json = json["_corrupt_record"].isNull() | json_object(marked, mark)["__end__"].isNotNull()
+    is_json = json["_corrupt_record"].isNull() | _has_end(marked)
     is_empty = value.rlike(r"^[ \t]*\{[ \t]*\}[ \t]*\z")
-    return sf.when((json["__end__"].isNotNull() & is_json) | is_empty, json)
+    return sf.when((json[END].isNotNull() & is_json) | is_empty, json)
 
 
 def json_object(text: Column | str, schema: str) -> Column:
     """Some fields of a JSON object; null if the text is not one."""
     return sf.from_json(text, schema, STRICT_JSON)
+
+
+def _has_end(text: Column) -> Column:
+    return json_object(text, f"{END} BOOLEAN")[END].isNotNull()
 
 
 def is_blank(line: str) -> Column:
@@ -186,7 +191,7 @@ def is_blank(line: str) -> Column:
 def is_nested_json(text: Column) -> Column:
     """Whether a text is a JSON object or array."""
     is_open = text.startswith("{") | text.startswith("[")
-    return is_open & sf.isnotnull(sf.get_json_object(text, "$"))
+    return is_open & _has_end(sf.concat(sf.lit('{"":'), text, sf.lit(WITH_END)))
 
 
 def text_at(path: str, json: Column | str = "json", source: Column | str = "line") -> Column:
@@ -328,15 +333,12 @@ class Run:
         rows = [(None, file, problem) for file, problem in problems]
         if not folders:
             return self._spark.createDataFrame(rows, schema)
-        lines = self._spark.read.options(**READER).text(folders)
+        reader = self._spark.read.options(**READER)
+        lines = reader.text(folders)
         if rows:
             damaged = {self._path_of(file).toUri().toString() for file, _ in problems}
             is_damaged = sf.col("_metadata.file_path").isin(damaged)
-            rest = (
-                self._spark.read.options(**READER)
-                .option("ignoreCorruptFiles", "true")
-                .text(folders)
-            )
+            rest = reader.option("ignoreCorruptFiles", "true").text(folders)
             lines = lines.where(~is_damaged).union(rest.where(is_damaged))
         self._spark.conf.set("spark.sql.shuffle.partitions", lines.rdd.getNumPartitions() // 4 + 1)
         columns = (sf.col("value"), sf.input_file_name(), sf.lit(None).cast("string"))

@@ -76,6 +76,9 @@ ODD_TEXTS = st.one_of(
         "a,b", ",", '"', 'say "hi"', "it's", "#1", "back\\", "\\", "=1+1", "-", "a\u0300", "größe"
     ),
     one_of("日本語", "😀", "{", "[", " {x", "[x]", "}", "null", "true", "NaN", "1e5", "007", "a/b"),
+    one_of(
+        "[2024] Shoe", "[1]x", "{} x", '["a"] tail', "['M']", "[NaN]", "[1] ", '{"a":01}', "[1]]"
+    ),
     st.builds(
         lambda character, length, blanks: blanks + character * length + blanks,
         one_of("a", "é", "😀"),
@@ -206,7 +209,15 @@ ACCIDENTS: list[Accident] = [
             *(b'"a":NaN,', b'"a":-Infinity,', b'"a":01,', b'"a":+1,', b'"a":.5,', b'"a":1.,'),
             *(b'"a":True,', b'"a":"\\x41",', b'"a":"\\u12",', b'"a":"\x01",', b'"a":"\t",'),
             *(b'"a":"\xff",', b'"a":"\xe2\x82",', b'"a":"\xed\xa0\x80",', b'"a":"\xc0\x80",'),
-            *(b"a:1,", b",", b"/**/", b"#\n", b'"a":"\\ud83d\\ude00 \\/",', b'"":{"":[]},'),
+            *(
+                b'"__end__":true,',
+                b"a:1,",
+                b",",
+                b"/**/",
+                b"#\n",
+                b'"a":"\\ud83d\\ude00 \\/",',
+                b'"":{"":[]},',
+            ),
         )
     ],
     *[

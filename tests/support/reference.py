@@ -155,10 +155,11 @@ def judge(
     return None if message == UNREADABLE else message, kept
 
 
-def parsed(line: bytes) -> dict[str, Any] | None:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(constant)
+def refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
 
+
+def parsed(line: bytes) -> dict[str, Any] | None:
     def last_fitting(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         """Of a key that is there more than once, the last value of the type it should have."""
         types = {"properties": dict, "products": list}
@@ -203,10 +204,13 @@ def digits(number: float) -> str:
 
 def is_nested(text: str) -> bool:
     """Whether it is the text of an object or an array, which the job cannot tell from these."""
+    if not text.startswith(("{", "[")):
+        return False
     try:
-        return text.startswith(("{", "[")) and isinstance(json.loads(text), dict | list)
+        value = json.loads(text, parse_constant=refuse)
     except ValueError:
         return False
+    return isinstance(value, dict | list)
 
 
 def first(record: dict[str, Any], names: Collection[str]) -> str | None:

@@ -45,6 +45,8 @@ NOT_JSON = [
     event("more") + "x",
     event("two") + " {}",
     event("two") + event("two"),
+    event("two", __end__=True) + " {}",
+    event("two", __end__=True) + "}",
     "{} {}",
     "{}x",
     "[]",
@@ -79,7 +81,7 @@ NOT_JSON = [
 
 def test_what_is_not_json_is_kept_for_a_look(live_job: LiveJob, folders: Folders) -> None:
     """Damaged data would vanish without a trace, or half of it become an interaction."""
-    file = folders.put(f"{DAY}/a.gz", lines(event("good"), *NOT_JSON))
+    file = folders.put(f"{DAY}/a.gz", lines(event("good", __end__={}), *NOT_JSON))
     latin = folders.put(f"{DAY}/b.json", event("latin", userId="größe").encode("latin-1"))
     outcome = live_job.run(folders)
     assert outcome.error == ""
@@ -159,10 +161,11 @@ def test_identifiers_that_personalize_takes_and_others(live_job: LiveJob, folder
         "null",
         "NaN",
         *("}", "{", "[x", "{1}"),
+        *("[2024] Shoe", "[1]x", "{} x", '["a"] tail', "['M']", "{'a': 1}", "[1]]", "[01]"),
         "a\u0300",
     ]
     bad = ["x" * 257, "😀" * 257, "a\tb", "\t", "a\n", "\x00", "\x1f", "\x7f", "a\x80", "\x9f"]
-    missing = ["", "   ", "{}", ' ["x"]', {}, [], ["x"], {"a": "x"}, None]
+    missing = ["", "   ", "{}", ' ["x"]', "[1 ]\n", '{"a": [1]} ', {}, [], ["x"], {"a": "x"}, None]
     records = [
         event(f"{kind} {n} {value == user}", userId=user, properties={"sku": sku})
         for kind, values in (("good", good), ("bad", bad), ("missing", missing))
@@ -224,6 +227,13 @@ def test_message_ids_that_are_large_numbers_are_not_taken_for_one(
     folders.put(f"{DAY}/a.gz", lines(*(template.replace('"M"', each) for each in ids)))
     counts = check(live_job, folders).accounting
     assert (counts["kept"], counts["duplicates"]) == (3, 1)
+
+
+def test_a_message_id_that_begins_with_an_array_is_one(live_job: LiveJob, folders: Folders) -> None:
+    """Taken for an array it would be no id, and each delivery of the message count."""
+    folders.put(f"{DAY}/a.gz", lines(event("[1] abc"), event("[1] abc"), event("[1]")))
+    counts = check(live_job, folders).accounting
+    assert (counts["kept"], counts["duplicates"]) == (2, 1)
 
 
 def test_the_events_asked_for(live_job: LiveJob, folders: Folders) -> None:
