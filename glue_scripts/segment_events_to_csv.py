@@ -114,7 +114,7 @@ def items(own: Column, listed: str, args: segment_io.Arguments) -> Column:
     """The event's own item or, for an order of several products, those of its products."""
 
     def item(fields: Column) -> Column:  # its id, and its value or the event's, if one is wanted
-        value = sf.coalesce(*(segment_io.number(each, args.value_field) for each in (fields, own)))
+        value = segment_io.number(args.value_field, fields, own)
         id_ = identifier(*(fields[name] for name in args.item_fields))
         return sf.struct(id_.alias("id"), value.alias("value"))
 

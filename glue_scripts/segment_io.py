@@ -230,9 +230,10 @@ def texts_of_each(array: str, names: list[str]) -> Column:
     return sf.transform(objects, lambda each: texts_at("", names, each["json"], each["source"]))
 
 
-def number(fields: Column, name: str) -> Column:
-    """A field's text if it is a decimal number; null otherwise."""
-    text = sf.trim(fields[name]) if name else sf.lit(None).cast("string")
+def number(name: str, *places: Column) -> Column:
+    """The first text that a field has anywhere, if it is a decimal number; null otherwise."""
+    texts = (sf.nullif(sf.trim(fields[name]), sf.lit("")) for fields in places if name)
+    text = sf.coalesce(*texts, sf.lit(None).cast("string"))
     return sf.when(text.rlike(NUMBER), text)
 
 

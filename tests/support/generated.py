@@ -128,7 +128,9 @@ TIMESTAMPS = st.one_of(
 )
 VALUES = st.one_of(
     ANYTHING,
-    quoted(one_of("18.99", " 7 ", "7.", ".5", "1e5", "-0.50", "+1", "9" * 15, "9" * 16, "1,5")),
+    quoted(
+        one_of("18.99", " 7 ", "7.", ".5", "1e5", "-0.50", "+1", "9" * 15, "9" * 16, "1,5", "", " ")
+    ),
 )
 PRODUCTS = st.one_of(
     st.lists(

@@ -223,18 +223,22 @@ def items_of(properties: object, fields: Fields) -> list[Item]:
         return []
     value = value_of(properties, fields)
     if own := first(properties, fields.item):
-        return [(own, value)]
+        return [(own, value or "")]
     products = properties.get("products")
     elements = products if isinstance(products, list) else []
     # The text of an object is as good as the object.
     read = [parsed(each.encode()) if isinstance(each, str) else each for each in elements]
     objects = [each for each in read if isinstance(each, dict)]
-    items = [(first(each, fields.item), value_of(each, fields) or value) for each in objects]
-    return [(item, value) for item, value in items if item]
+    items = [(first(each, fields.item), value_of(each, fields)) for each in objects]
+    return [(item, (value if own is None else own) or "") for item, own in items if item]
 
 
-def value_of(record: dict[str, Any], fields: Fields) -> str:
-    text = identifier(record.get(fields.value)) if fields.value else None
+def value_of(record: dict[str, Any], fields: Fields) -> str | None:
+    """A decimal number, "" for any other value, None if there is none."""
+    value = record.get(fields.value) if fields.value else None
+    if value is None or (isinstance(value, str) and not value.strip(" ")):
+        return None
+    text = identifier(value)
     return text if text and NUMBER.fullmatch(text) else ""
 
 

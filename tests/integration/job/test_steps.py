@@ -139,7 +139,17 @@ PRODUCTS: dict[str, list[tuple[str, str | None]]] = {
     '"sku": "a", "product_id": "p", "price": 7.50': [("p", "7.5")],
     '"sku": "a", "product_id": " ", "price": "18.99"': [("a", "18.99")],
     '"products": [{"sku": "a", "price": 2}, {"product_id": 5}, {}]': [("a", "2"), ("5", None)],
-    '"price": 9, "products": [{"sku": "a", "price": "x"}]': [("a", "9")],
+    '"price": 9, "products": [{"sku": "a"}, {"sku": "b", "price": 2}]': [("a", "9"), ("b", "2")],
+    '"price": 9, "products": [{"sku": "a", "price": null}, {"sku": "b", "price": " "}]': [
+        ("a", "9"),
+        ("b", "9"),
+    ],
+    '"price": 9, "products": [{"sku": "a", "price": "x"}, {"sku": "b", "price": [1]}]': [
+        ("a", None),
+        ("b", None),
+    ],
+    '"sku": "a", "price": 18.990': [("a", "18.99")],
+    '"sku": "a", "price": "18.990"': [("a", "18.990")],
     '"sku": "a", "price": "free"': [("a", None)],
     '"sku": "a", "price": "1e5"': [("a", None)],
     '"sku": "a", "price": {"amount": 1}': [("a", None)],
