@@ -357,7 +357,7 @@ class Run:
         """The bytes of a file; of a gzip with one member those of its text, modulo 2^32."""
         stream, size = self._open(file)
         with closing(stream):
-            if file.endswith(".gz") and size:
+            if file.lower().endswith(".gz") and size:
                 stream.seek(max(size - 4, 0))
                 size = int.from_bytes(stream.readNBytes(4), "little")
         return size
@@ -368,7 +368,7 @@ class Run:
         def problems_of(file: str) -> list[tuple[str, str]]:
             with closing(self._open(file)[0]) as stream:
                 pieces = iter(lambda: bytes(stream.readNBytes(MIB)), b"")
-                text = _unzipped(pieces) if file.endswith(".gz") else pieces
+                text = _unzipped(pieces) if file.lower().endswith(".gz") else pieces
                 return [(file, problem) for problem in _problems_in(text)]
 
         with ThreadPoolExecutor(8) as pool:

@@ -243,7 +243,7 @@ class InputFile:
 
     @property
     def broken(self) -> bool:
-        return self.breaks_off is not None and self.name.endswith(".gz")
+        return self.breaks_off is not None and self.name.lower().endswith(".gz")
 
     def write(self, folders: Folders) -> None:
         lines = [record.encode() for record in self.records]
@@ -269,7 +269,7 @@ INPUT_FILES = st.builds(
         one_of("website-prod", "ios prod", "android-prod", "100%25 größe", "x", "y", "_hidden"),
         st.sampled_from(MIDNIGHT),
         one_of(
-            "a.gz", "b.gz", "b.json", "c.txt", "deep/er/d.gz", "e.gz", "f", ".g.gz", "deep/_h.json"
+            "a.gz", "b.gz", "b.json", "c.txt", "deep/er/d.gz", "e.GZ", "f", ".g.gz", "deep/_h.json"
         ),
     ),
     records=st.lists(RECORDS, min_size=24, max_size=40),

@@ -64,7 +64,9 @@ class Folders:
         file = self.source / name
         file.parent.mkdir(parents=True, exist_ok=True)
         parts = [part.encode() if isinstance(part, str) else part for part in members]
-        file.write_bytes(b"".join(map(gzip.compress, parts) if file.suffix == ".gz" else parts))
+        file.write_bytes(
+            b"".join(map(gzip.compress, parts) if file.suffix.lower() == ".gz" else parts)
+        )
         return file
 
     def csvs(self) -> list[Path]:

@@ -116,7 +116,7 @@ def files(source: Path, start: date | None, end: date | None) -> Iterator[Path]:
 
 def lines(file: Path) -> tuple[list[bytes], bool]:
     content, rest, broken = b"", file.read_bytes(), False
-    if file.suffix != ".gz":
+    if file.suffix.lower() != ".gz":
         content, rest = rest, b""
     while rest and not broken:
         member = zlib.decompressobj(wbits=31)

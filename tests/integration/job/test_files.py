@@ -27,11 +27,14 @@ def test_files_of_every_kind(live_job: LiveJob, folders: Folders) -> None:
     folders.put(f"{DAY}/deeper/and/deeper/plain", event("10"))
     folders.put("not-a-source.json", event("11"))
     folders.put("ios prod/ü %41+,=.gz", event("12"), "x")
+    folders.put(f"{DAY}/copy.GZ", event("13"))
+    folders.put(f"{DAY}/copy.Gz", event("14") + "\n").write_bytes(gzip.compress(b"")[:-4])
     for name in ("_SUCCESS", ".a.gz.crc", "_temporary/a.gz", ".git/a.json"):
         folders.put(f"{DAY}/{name}", event(f"hidden {name}"))
     expected = check(live_job, folders)
-    assert expected.accounting["kept"] == 11
+    assert expected.accounting["kept"] == 12
     assert expected.accounting["rejected"]["not JSON"] == 1
+    assert expected.accounting["rejected"]["truncated gzip"] == 1
 
 
 def test_lines_of_a_megabyte(live_job: LiveJob, folders: Folders) -> None:
