@@ -5,12 +5,13 @@ import math
 import re
 import time
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from itertools import chain, permutations
 from os.path import normpath
 from typing import Any, Self
 from uuid import uuid4
@@ -51,15 +52,14 @@ SPARK_SETTINGS = {
     "spark.sql.files.openCostInBytes": 2**20,
     "spark.sql.session.timeZone": "UTC",  # of a timestamp without an offset
 }
-DAY_SECONDS = 86_400
-MIB = 2**20
+DAY_SECONDS, MIB = 86_400, 2**20
 MAX_LINE_BYTES = 8 * MIB  # a longer line is never held in memory; Segment takes events of 32 KB
 # A file's problems are rejected records of their own.
 TRUNCATED, TOO_LONG = FILE_PROBLEMS = ("truncated gzip", "line too long")
 READER = {
     "recursiveFileLookup": "true",
     "__globPaths__": "false",  # a path is not a pattern: a folder may be named `{a,b}`
-    "mapreduce.input.linerecordreader.line.maxlength": str(MAX_LINE_BYTES),
+    "mapreduce.input.linerecordreader.line.maxlength": str(MAX_LINE_BYTES + 1),  # with \r\n
 }
 END = f"end_{uuid4().hex}"  # a field that no line has
 WITH_END = f',"{END}":true}}'
@@ -342,6 +342,7 @@ class Run:
             rest = reader.option("ignoreCorruptFiles", "true").text(folders)
             lines = lines.where(~is_damaged).union(rest.where(is_damaged))
         self._spark.conf.set("spark.sql.shuffle.partitions", lines.rdd.getNumPartitions() // 4 + 1)
+        lines = lines.where(sf.octet_length("value") + 1 < MAX_LINE_BYTES)
         columns = (sf.col("value"), sf.input_file_name(), sf.lit(None).cast("string"))
         lines = lines.select(*columns).toDF("line", "file", "problem")
         return lines.union(self._spark.createDataFrame(rows, schema)) if rows else lines
@@ -485,16 +486,14 @@ def _unzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _problems_in(pieces: Iterable[bytes]) -> Iterator[str]:
     """Yield a problem for each line that is too long, and one if the gzip breaks off."""
-    length = 0
+    length, pieces = 0, chain(pieces, [b"\n"])  # the end of the last line
     try:
-        for piece in (piece.replace(b"\r", b"\n") for piece in pieces):
+        for piece in (each.removeprefix(BOM_UTF8).replace(b"\r", b"\n") for each in pieces):
             first, end, _ = piece.partition(b"\n")
             length += len(first)
             if end:
                 if length + 1 >= MAX_LINE_BYTES:
                     yield TOO_LONG
                 length = len(piece) - 1 - piece.rfind(b"\n")
-        if length >= MAX_LINE_BYTES:
-            yield TOO_LONG
     except (EOFError, zlib.error):
         yield TRUNCATED

@@ -149,6 +149,24 @@ def test_a_line_too_long_to_hold_is_rejected_and_the_run_goes_on(
     }
 
 
+def test_a_line_is_too_long_by_its_own_bytes(live_job: LiveJob, folders: Folders) -> None:
+    """Hadoop counts CRLF as two bytes and no BOM: a line would be lost, or be counted twice."""
+
+    def of(size: int) -> str:
+        return event(f"{size}", context={"text": "x" * (size - 400)}).ljust(size)
+
+    for name, start, end in (
+        ("lf.json", "", "\n"),
+        ("bom.json", "\ufeff", "\n"),
+        ("crlf.gz", "", "\r\n"),
+        ("bom-crlf.gz", "\ufeff", "\r\n"),
+    ):
+        folders.put(f"{DAY}/{name}", start + of(LIMIT - 2) + end + of(LIMIT - 1))
+    expected = check(live_job, folders)
+    assert expected.accounting["rejected"]["line too long"] == 4
+    assert expected.accounting["records_read"] == 4 * 2
+
+
 def test_a_line_of_gigabytes_does_not_stop_the_run(live_job: LiveJob, folders: Folders) -> None:
     """A gzip of 1.2 MB that anybody may write into the logs has stopped every run of the job."""
     bomb = folders.put(f"{DAY}/bomb.gz")
