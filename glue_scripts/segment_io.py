@@ -138,7 +138,7 @@ def arguments(argv: list[str]) -> Arguments:
 
 def _place(folder: str) -> str:
     """A folder as any other spelling of it: without file:, dots, s3a; it ends with a slash."""
-    path = re.sub("^(file:(//[^/]*)?|s3[an]?(?=:))", "", folder.lower())
+    path = re.sub("^(file://[^/]*|s3[an]?(?=:))", "", folder.lower())
     return normpath(f"//{path}").rstrip("/") + "/"
 
 
