@@ -1,4 +1,4 @@
-"""Computes as Trino does where DuckDB's function or operator of that meaning does another thing.
+"""Makes DuckDB compute what Trino does, where its function or operator for that differs.
 
 What Trino does: trino.io/docs/current/functions.html, and io.trino.type (`DoubleOperators`,
 `VarcharOperators`, `DateTimes`), io.trino.operator.scalar (`JsonExtract`, `DateTimeFunctions`).
@@ -6,19 +6,19 @@ What Trino does: trino.io/docs/current/functions.html, and io.trino.type (`Doubl
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, cast
+from itertools import islice
+from typing import Any, NoReturn
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from embedded_aws.athena.errors import QueryFailedError
-from embedded_aws.athena.names import Relations, fields_of, type_of
+from embedded_aws.athena.names import Relations, fields_of, known_type, type_of
 from embedded_aws.athena.results import UNREADABLE
 
-# What stands for an expression; None where it stays, itself perhaps changed.
+# Returns what replaces an expression, or None if it stays, perhaps changed in place.
 _Rewrite = Callable[[Any], exp.Expr | None]
 
-_KIND = "kind"  # the type of a value, in the meta data of its node
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 _REAL = ("double", "float", "decimal")
 _TEXT = ("text", "varchar", "char")
@@ -30,28 +30,38 @@ def compute_as_trino(scopes: Sequence[Scope], relations: Relations) -> None:
     Raises:
         QueryFailedError: what they compute cannot be computed here.
     """
-    walks = [list(scope.walk()) for scope in scopes]
     # Types first: a rewritten expression does not show its own any more.
-    for scope, nodes in zip(scopes, walks, strict=True):
-        for node in nodes:
-            node.meta[_KIND] = type_of(node, scope, relations)
+    # Outer queries first: an UNNEST has a scope of its own, which does not know their columns.
+    for scope in reversed(scopes):
+        type_of(scope.expression, scope, relations)
     # Inner queries first too: what is rewritten around them has them twice.
-    for scope, nodes in zip(scopes, walks, strict=True):
+    for scope in scopes:
+        nodes = list(scope.walk())
         for node in reversed(nodes):
             rewrite = _REWRITES.get(type(node))
             rewritten = rewrite(node) if rewrite else None
             if rewritten:
-                rewritten.meta[_KIND] = _kind(node)
+                rewritten.meta.update(node.meta)  # its type, for what is around it
                 node.replace(rewritten)
+            if rewritten or isinstance(node, _GROWING):
+                _check_size(rewritten or node, _MOST_NODES + 4 * len(nodes))
         _unnest_rows(scope)
 
 
-def _kind(node: exp.Expr) -> exp.DataType | None:
-    return cast("exp.DataType | None", node.meta.get(_KIND))
+# What is copied into itself, at each level of a nested expression.
+_GROWING = (exp.Cast, exp.Date)
+_MOST_NODES = 5_000  # in one expression, beside those that the query has
+
+
+def _check_size(expression: exp.Expr, most: int) -> None:
+    if next(islice(expression.walk(), most, None), None):
+        raise QueryFailedError(
+            "SYNTAX_ERROR: statement is too large (stack overflow during analysis)"
+        )
 
 
 def _is(node: exp.Expr, *names: str) -> bool:
-    kind = _kind(node)
+    kind = known_type(node)
     # A name with its sizes, as in `decimal(10, 2)`, is another type to `is_type`.
     return kind is not None and exp.DataType(this=kind.this).is_type(*names)
 
@@ -96,7 +106,7 @@ def _move_date(node: Any) -> exp.Expr | None:
 
 
 def _subscript(bracket: exp.Bracket) -> exp.Expr | None:
-    """What is not there is an error, unless `element_at` or TRY asks for it."""
+    """A subscript out of range is an error, except in `element_at` and TRY."""
     if bracket.args.get("safe") or bracket.find_ancestor(exp.Try) or len(bracket.expressions) != 1:
         return None
     of, key = bracket.this, exp.paren(bracket.expressions[0].copy())
@@ -190,7 +200,7 @@ def _regexp_replace(node: exp.RegexpReplace) -> None:
 
 
 def _json_extract(node: exp.JSONExtract | exp.JSONExtractScalar) -> exp.Expr:
-    """NULL for a text that is no JSON, and for what is no scalar where one is wanted."""
+    """Return NULL for text that is not JSON, and for an object where a scalar is wanted."""
     found = exp.Try(this=exp.paren(node.copy()))
     if isinstance(node, exp.JSONExtract):
         return found
@@ -299,7 +309,7 @@ def _unnest_rows(scope: Scope) -> None:
         QueryFailedError: the aliases are not as many as the fields.
     """
     for unnest in list(scope.find_all(exp.Unnest)):
-        kinds = [_kind(array) for array in unnest.expressions]
+        kinds = [known_type(array) for array in unnest.expressions]
         rows = [
             fields_of(kind.expressions[0])
             if kind and kind.is_type(exp.DType.ARRAY) and kind.expressions

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn, cast
 
 from sqlglot import exp
-from sqlglot.optimizer.scope import Scope
+from sqlglot.optimizer.scope import Scope, walk_in_scope
 
 from embedded_aws.athena.errors import QueryFailedError
 
@@ -32,11 +32,21 @@ class Relation:
     is_table: bool = True
 
 
-Relations = dict[int, Relation]
-"""The relation of each table of a query, by the id of its node."""
-
 Columns = dict[str, exp.DataType | None]
 """A source's columns, lower case, and their types where they are known."""
+
+
+class Relations(dict[int, Relation]):
+    """The relation of each table of a query, by the id of its node.
+
+    Attributes:
+        of_queries: the columns of its subqueries as far as they were asked for, by the id of their
+            scope; None where only DuckDB can tell. Each is worked out once: one may read another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_queries: dict[int, Columns | None] = {}
 
 
 def _columns(source: exp.Expr | Scope, relations: Relations) -> Columns | None:
@@ -47,6 +57,12 @@ def _columns(source: exp.Expr | Scope, relations: Relations) -> Columns | None:
         return {**relation.columns, **path}
     if not isinstance(source, Scope):
         return None
+    if id(source) not in relations.of_queries:
+        relations.of_queries[id(source)] = _columns_of_query(source, relations)
+    return relations.of_queries[id(source)]
+
+
+def _columns_of_query(source: Scope, relations: Relations) -> Columns | None:
     parent = source.expression.parent
     names: Sequence[str] = parent.alias_column_names if isinstance(parent, exp.DerivedTable) else []
     if not names and isinstance(source.expression, exp.Query):
@@ -135,8 +151,26 @@ def _not_found(parts: list[exp.Identifier]) -> NoReturn:
     )
 
 
+_TYPE = "type"  # in a node's meta data, which its copies have too
+
+
 def type_of(node: exp.Expr, scope: Scope, relations: Relations) -> exp.DataType | None:
-    """The type of a value, as far as its literals, casts, columns and functions show."""
+    """Work out the type of a value, as far as its literals, casts, columns and functions show.
+
+    It is kept for the value and for all that it is made of: see `known_type`.
+    """
+    for part in reversed(list(walk_in_scope(node))):  # what a value is made of comes first
+        if _TYPE not in part.meta:
+            part.meta[_TYPE] = _type(part, scope, relations)
+    return known_type(node)
+
+
+def known_type(node: exp.Expr) -> exp.DataType | None:
+    """The type of a value as `type_of` has found it; None where it has not."""
+    return cast("exp.DataType | None", node.meta.get(_TYPE))
+
+
+def _type(node: exp.Expr, scope: Scope, relations: Relations) -> exp.DataType | None:
     kind = None
     if type(node) in _TYPES:
         kind = exp.DataType.build(_TYPES[type(node)])
@@ -150,12 +184,11 @@ def type_of(node: exp.Expr, scope: Scope, relations: Relations) -> exp.DataType 
         for field in fields:
             kind = kind and fields_of(kind).get(field)
     elif isinstance(node, _AS_BOTH):
-        kinds = (type_of(it, scope, relations) for it in node.iter_expressions())
-        kind = _of_both([it for it in kinds if it], node)
-    elif isinstance(node, (*_AS_FIRST, exp.Dot, exp.Bracket)):
-        kind = _of_this(node, type_of(node.this, scope, relations))
+        kind = _of_both([it for it in map(known_type, node.iter_expressions()) if it], node)
+    elif isinstance(node, (*_AS_FIRST, exp.Dot, exp.Bracket)) and isinstance(node.this, exp.Expr):
+        kind = _of_this(node, known_type(node.this))
     elif isinstance(node, exp.Array) and node.expressions:
-        first = type_of(node.expressions[0], scope, relations)
+        first = known_type(node.expressions[0])
         kind = first and exp.DataType(this=exp.DType.ARRAY, expressions=[first.copy()], nested=True)
     return kind
 

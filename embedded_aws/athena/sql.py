@@ -123,7 +123,7 @@ def _translate(query: exp.Query, relation_of: Callable[[exp.Table], Relation]) -
     scopes = list(traverse_scope(query))
     _check_sources(query, scopes)
     _check_functions(query)
-    relations: Relations = {}
+    relations = Relations()
     for table in _tables(scopes):
         relations[id(table)] = relation_of(table)
     for scope in scopes:

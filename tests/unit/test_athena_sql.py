@@ -85,3 +85,34 @@ def test_duckdbs_own_functions_are_not_run() -> None:
         "current_database",
         "current_schemas",
     }
+
+
+def nested(levels: int) -> str:
+    """A cast in a cast, which has what it casts twice."""
+    value = "event"
+    for _ in range(levels):
+        value = f"CAST(CAST({value} AS integer) AS varchar)"
+    return f"SELECT {value} FROM segment_logs"
+
+
+def chain(length: int) -> str:
+    """Queries that each read the one before."""
+    columns = ", ".join(f"event AS e{number}" for number in range(10))
+    again = ", ".join(f"e{number}" for number in range(10))
+    later = (f", t{n} AS (SELECT {again} FROM t{n - 1})" for n in range(1, length))
+    first = f"WITH t0 AS (SELECT {columns} FROM segment_logs)"
+    return f"{first}{''.join(later)} SELECT e1 FROM t{length - 1}"
+
+
+@pytest.mark.parametrize(
+    "text", [nested(3), chain(20), f"SELECT {'+'.join(['1'] * 900)} FROM segment_logs"]
+)
+def test_a_long_statement_is_translated(text: str) -> None:
+    """Types are worked out once: again for each level, a chain of ten would take a year."""
+    assert translate(parse_query(text), one_relation)
+
+
+def test_a_statement_that_would_grow_without_end_is_refused() -> None:
+    """One statement would take all memory of the embedded AWS."""
+    with pytest.raises(QueryFailedError, match="statement is too large"):
+        translate(parse_query(nested(12)), one_relation)

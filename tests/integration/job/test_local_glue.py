@@ -263,7 +263,7 @@ def test_extra_python_files_are_read_with_the_jobs_role(aws: Aws) -> None:
 
 
 def test_java_is_kept_for_the_next_run_and_replaced_when_it_has_ended(aws: Aws) -> None:
-    """Each run would start Java anew, or none could any more once a laptop was out of memory."""
+    """Every run would start a new Java process, or no run would start after Java had died."""
     pid = "SparkContext.getOrCreate()._jvm.java.lang.ProcessHandle.current().pid()"
     job = aws.job("Java", f"from pyspark import SparkContext\nprint({pid})\n")
     javas: list[str] = []
