@@ -95,3 +95,10 @@ class Log:
                 except (ValueError, RecursionError) as error:
                     self.complaint = f"The accounting of the job cannot be read: {error}"
         return self
+
+
+def cause_of(error: str) -> str:
+    """The error of a run in a line, without the record counts that the script adds."""
+    lines = (line.strip() for line in error.splitlines())
+    counts = (*COUNTS, OTHER_EVENTS)
+    return " ".join(line for line in lines if line.partition(" ")[0] not in counts)

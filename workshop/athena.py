@@ -3,7 +3,6 @@
 import codecs
 import csv
 import math
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from rich.filesize import decimal
 
 from workshop import console
 from workshop.account import Account
+from workshop.athena_advice import CORRECT, next_step
 from workshop.environment import Environment, bucket_and_key
 from workshop.errors import WorkshopError
 
@@ -29,17 +29,6 @@ NUMBERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
     **dict.fromkeys(("float", "real", "double"), float),
 }
-_CORRECT = "Correct the statement, or list the saved queries: workshop query"
-_NEXT_STEPS = (
-    (".*(schema '.*' does not exist|database does not exist)",
-     "Create the database first: workshop query 04"),
-    ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
-     "Ask for the permission that the message names"),
-    ("hive_", "Look at the object or the table that the message names; the statement may be right"),
-    ("bytes scanned limit|exceeded_|.*exhausted resources",
-     "Read less: fewer columns, a shorter range of days"),
-    ("generic_internal_error", "Run it again; if it fails again, report it with the message"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,8 @@ class Execution:
         """
         if self.state != "SUCCEEDED":
             raise WorkshopError(
-                f"The query {self.state.lower()}: {self.reason}", _next_step(self.reason)
+                f"The query {self.state.lower()}: {self.reason}",
+                next_step(self.reason),
             )
 
 
@@ -142,29 +132,6 @@ def _typed(value: str | None, kind: str) -> object:
     return number if math.isfinite(number) else value
 
 
-def _next_step(reason: str) -> str:
-    """What to do about a failed query, by the reason that Athena gives."""
-    steps = (step for causes, step in _NEXT_STEPS if re.match(causes, reason, re.IGNORECASE))
-    return next(steps, _CORRECT)
-
-
-def gone(database: str, message: str, *, embedded: bool) -> str:
-    """What to do where a query of the stack's did not find one of its tables; else empty.
-
-    Args:
-        database: the stack's.
-        message: Athena's, e.g. `TABLE_NOT_FOUND: ... Table 'awsdatacatalog.shop.clicks' ...`.
-        embedded: whether the stack is on this machine.
-    """
-    if not re.search(rf"(?s)TABLE_NOT_FOUND.*\b{re.escape(database)}\.", message):
-        return ""
-    down, up = ("down", "up") if embedded else ("destroy", "deploy")
-    return (
-        "Somebody dropped a table of the stack. Delete the stack and deploy it again: "
-        f"make {down}, then make {up}"
-    )
-
-
 def execute(account: Account, environment: Environment, sql: str, database: str) -> Execution:
     """Run a statement in the workgroup. Interrupted, it stops the statement, which would cost.
 
@@ -206,7 +173,7 @@ def start(account: Account, environment: Environment, sql: str, database: str) -
     except ClientError as error:
         raise WorkshopError(
             f"Athena refused the statement: {error.response['Error']['Message']}",
-            _CORRECT,
+            CORRECT,
         ) from error
 
 

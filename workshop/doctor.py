@@ -15,10 +15,10 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.account import EMBEDDED_FOLDER, Account
+from workshop.checks import Check
 from workshop.deployment import BOOTSTRAP_STACK, CDK, PROJECT
 from workshop.environment import COMPLETE, describe
 from workshop.errors import WorkshopError
-from workshop.verification import Check
 
 MINIMUM_PYTHON = (3, 11)
 MINIMUM_FREE_GB = 3  # .venv, node_modules and a run of the job

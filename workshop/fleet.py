@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from workshop import cloudformation, deletion, job, readiness, verification
 from workshop.account import Account
 from workshop.accounts_file import Member
+from workshop.checks import require
 from workshop.deletion import Contents
 from workshop.environment import find
 from workshop.visit import Outcome, Say, Stop, Visit, Work
@@ -83,14 +84,14 @@ def check(stack: str, *, run_job: bool) -> Work:
         environment = find(account, stack, "workshop fleet deploy")
         say("looks at the data, the tables, the queries and the job")
         checks = readiness.check(account, environment)
-        verification.require(checks, "checks")
+        require(checks, "checks")
         found = f"{len(checks)} checks hold"
         if not run_job:
             return found
         ran = job.run(account, environment, lambda state, _: say(f"runs the job: {state}"))
         say("verifies the CSV")
         rules, data = verification.verify(account, environment)
-        verification.require(rules)
+        require(rules)
         return f"{found}; {data.rows:,} rows in {ran.seconds} s, {len(rules)} rules hold"
 
     return work

@@ -1,4 +1,4 @@
-"""Running the Glue job and following it: its state, its log, its accounting."""
+"""Running the Glue job and following it: its state and its accounting."""
 
 import re
 import time
@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop.account import Account
-from workshop.accounting import PREFIX, Accounting, Log
+from workshop.accounting import PREFIX, Accounting, Log, cause_of
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
+from workshop.job_log import LogTail, log_group
 
 _REJECTED = "rejected/"  # where each run has a folder for its record counts
 _LONGEST_ACCOUNTING = 100_000  # bytes
@@ -21,7 +21,6 @@ _RAISED = re.compile(r"([A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(Error|Exception|Exit)\b"
 FINISHED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR", "EXPIRED")
 LINE_LENGTH = 1000  # of a log's line that is shown
 _LOG_DELAY_SECONDS = 20
-_PAGES = 10  # of a log that are read at once, each of 1 MB at most
 Follow = Callable[[str, list[str]], None]
 
 
@@ -77,13 +76,6 @@ class JobRun:
             )
 
 
-def cause_of(error: str) -> str:
-    """The error of a run in a line, without the record counts that the script adds."""
-    lines = (line.strip() for line in error.splitlines())
-    counts = (*COUNTS, OTHER_EVENTS)
-    return " ".join(line for line in lines if line.partition(" ")[0] not in counts)
-
-
 class LeftRun(KeyboardInterrupt):
     """Ctrl-C while a run was followed: it goes on without the command."""
 
@@ -102,11 +94,7 @@ def run(account: Account, environment: Environment, follow: Follow) -> JobRun:
         LeftRun: it was interrupted.
         WorkshopError: the run did not start, or did not succeed.
     """
-    run_id = start(account, environment)
-    try:
-        finished = wait(account, environment, run_id, follow)
-    except KeyboardInterrupt as interrupt:
-        raise LeftRun(run_id) from interrupt
+    finished = wait(account, environment, start(account, environment), follow)
     finished.require_success()
     return finished
 
@@ -158,7 +146,17 @@ def wait(account: Account, environment: Environment, run_id: str, follow: Follow
         environment: which job it is.
         run_id: which run it is.
         follow: called with the state and the new log lines, about once a second.
+
+    Raises:
+        LeftRun: it was interrupted.
     """
+    try:
+        return _watch(account, environment, run_id, follow)
+    except KeyboardInterrupt as interrupt:
+        raise LeftRun(run_id) from interrupt
+
+
+def _watch(account: Account, environment: Environment, run_id: str, follow: Follow) -> JobRun:
     glue = account.session.client("glue")
     output = LogTail(account, log_group(environment, "output"), run_id)
     printed = Log()
@@ -175,7 +173,7 @@ def wait(account: Account, environment: Environment, run_id: str, follow: Follow
             counted = finished.accounting or finished.complaint or time.monotonic() > late
             if state != "SUCCEEDED" or counted:
                 break
-        if state not in FINISHED:
+        else:
             late = time.monotonic() + _LOG_DELAY_SECONDS
         time.sleep(1)
     if state == "SUCCEEDED":
@@ -296,41 +294,3 @@ def _stored(account: Account, environment: Environment, started: int, ended: int
             text = body.read(_LONGEST_ACCOUNTING).decode(errors="replace")
             log.add([PREFIX + text.replace("\n", " ")])
     return log
-
-
-def log_group(environment: Environment, stream: str) -> str:
-    """The stack's own log group, whatever a participant has made of the job's arguments."""
-    return f"/aws-glue/{environment.job}/{stream}"
-
-
-class LogTail:
-    """Reads a run's log from where it was left; a stream that is not there yet has no lines.
-
-    Glue names the driver's stream by the run's id, by its documentation with `-driver` behind it.
-    Source: docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
-    """
-
-    def __init__(self, account: Account, group: str, run_id: str) -> None:
-        self.group = group
-        self._logs = account.session.client("logs")
-        self._tokens: dict[str, dict[str, Any]] = {run_id: {}, f"{run_id}-driver": {}}
-
-    def new_lines(self) -> Iterator[str]:
-        """Yield the lines that have come since the last call."""
-        for stream in self._tokens:
-            yield from self._new_lines(stream)
-
-    def _new_lines(self, stream: str) -> Iterator[str]:
-        for _ in range(_PAGES):  # a script may print faster than this reads
-            token = self._tokens[stream]
-            try:
-                answer = self._logs.get_log_events(
-                    logGroupName=self.group, logStreamName=stream, startFromHead=True, **token
-                )
-            except self._logs.exceptions.ResourceNotFoundException:
-                return
-            for event in answer["events"]:
-                yield from event["message"].splitlines()  # lines printed at once may be one event
-            self._tokens[stream] = {"nextToken": answer["nextForwardToken"]}
-            if self._tokens[stream] == token:
-                return

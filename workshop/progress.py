@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from workshop import athena, freshness, job, queries, verification
 from workshop.account import Account
+from workshop.checks import Check
 from workshop.environment import Environment
-from workshop.verification import Check
 
 
 @dataclass(frozen=True)

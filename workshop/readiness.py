@@ -6,8 +6,8 @@ from botocore.exceptions import ClientError
 
 from workshop import causes, job_definition, queries
 from workshop.account import Account
+from workshop.checks import Check
 from workshop.environment import Environment, bucket_and_key, resources
-from workshop.verification import Check
 
 _REPAIR = "Part of the stack was removed by hand: delete the stack and deploy it again"
 _NOT_OURS = {"301", "400", "403"}  # what S3 says of somebody else's bucket, or of an impossible key

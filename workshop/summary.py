@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacks import outputs
-from workshop import athena, figures, freshness, job, private, queries, verification
+from workshop import athena, athena_advice, figures, freshness, job, private, queries, verification
 from workshop.account import Account
 from workshop.deployment import BUILD, build_folder
 from workshop.environment import Environment
@@ -70,7 +70,7 @@ class Summary:
         if self.failures:
             database = self.environment["outputs"].get(outputs.DATABASE, "")
             gone = (
-                athena.gone(database, failure, embedded=self.environment["embedded"])
+                athena_advice.gone(database, failure, embedded=self.environment["embedded"])
                 for failure in self.failures
             )
             raise WorkshopError(

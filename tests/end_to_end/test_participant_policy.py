@@ -20,7 +20,8 @@ from tests.support.participant import (
     participant,
 )
 from tests.support.stack import STACK, create, event_body
-from workshop.verification import Interactions, checks
+from workshop.interactions import Interactions
+from workshop.verification import checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,6 +18,7 @@ from workshop.accounting import Accounting
 from workshop.environment import Environment
 from workshop.freshness import Data
 from workshop.job import JobRun
+from workshop.job_log import LogTail
 
 BUCKET = "personalize-data-fresh"
 ENVIRONMENT = Environment(
@@ -171,7 +172,7 @@ def test_a_failed_run_shows_the_traceback_and_not_spark_s_own_log(
 ) -> None:
     """Glue ships the script's traceback to the group `output`, and Spark's noise to `error`."""
     monkeypatch.setattr(
-        job.LogTail,
+        LogTail,
         "new_lines",
         lambda tail: iter(printed if tail.group.endswith("/output") else errors),
     )

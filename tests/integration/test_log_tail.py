@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from workshop.account import Account
-from workshop.job import LogTail
+from workshop.job_log import LogTail
 
 GROUP = "/jobs/output"
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.summaries import COUNTED
 from workshop.account import Account
-from workshop.accounting import LOG_LINES_SHOWN, PREFIX, Accounting, Log
+from workshop.accounting import LOG_LINES_SHOWN, PREFIX, Accounting, Log, cause_of
 from workshop.commands.answer import Note
 from workshop.commands.job import accounting_parts
-from workshop.job import LogTail, cause_of
+from workshop.job_log import LogTail
 
 GROUP = "/jobs/output"
 

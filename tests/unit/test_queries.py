@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop.account import Account
-from workshop.athena import Result, _next_step, run
+from workshop.athena import Result, run
+from workshop.athena_advice import next_step
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery, choose
@@ -192,4 +193,4 @@ def test_ctrl_c_stops_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_next_step_suits_the_reason(reason: str, step: str) -> None:
     """A participant would look for a fault in a statement that has none."""
-    assert _next_step(reason).startswith(step)
+    assert next_step(reason).startswith(step)

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workshop.verification import Check, Interactions, checks
+from workshop.checks import Check
+from workshop.interactions import Interactions
+from workshop.verification import checks
 
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
 GOOD = HEADER + "".join(

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from workshop import console
+from workshop.checks import Check
 from workshop.errors import WorkshopError
-from workshop.verification import Check
 
 
 @dataclass(frozen=True)

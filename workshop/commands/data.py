@@ -21,7 +21,8 @@ from workshop import (
     summary,
     verification,
 )
-from workshop.accounting import Log
+from workshop.accounting import Log, cause_of
+from workshop.checks import require
 from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.commands.environment import checks_table
@@ -37,7 +38,6 @@ from workshop.commands.job import (
     accounting_parts,
 )
 from workshop.errors import WorkshopError
-from workshop.job import cause_of
 from workshop.job_arguments import SCRIPT, job_arguments
 from workshop.steps import Steps
 
@@ -66,13 +66,13 @@ def verify(
             # What is in S3 a job has written.
             rerun = verification.RERUN if path.startswith("s3:") else _TRANSFORM_AGAIN
             checks, _ = verification.verify_files(found, rerun)
-        return Answer(checks, [checks_table(checks)], failure_of(verification.require, checks))
+        return Answer(checks, [checks_table(checks)], failure_of(require, checks))
     environment = context.environment
     with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
         checks, _ = verification.verify(context.account, environment)
     complaint = freshness.complaint(context.account, environment)
     notes = [Note(f"{complaint}: workshop run-job")] if complaint else []
-    return Answer(checks, [checks_table(checks), *notes], failure_of(verification.require, checks))
+    return Answer(checks, [checks_table(checks), *notes], failure_of(require, checks))
 
 
 def report_(context: Context) -> Answer:

@@ -13,15 +13,14 @@ from workshop import (
     readiness,
     report,
     summary,
-    verification,
 )
+from workshop.checks import Check, require
 from workshop.commands.answer import Answer, Facts, Table, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.environment import deployed, describe
 from workshop.errors import WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
-from workshop.verification import Check
 
 
 def up(
@@ -68,7 +67,7 @@ def up(
     failure = failure_of(facts.require_answers)
     if not facts.passed:
         rules = [Check(**check) for check in facts.checks]
-        failure = failure or failure_of(verification.require, rules)
+        failure = failure or failure_of(require, rules)
     return Answer(
         facts,
         [
@@ -117,7 +116,7 @@ def status(context: Context) -> Answer:
                 ]
             )
         ],
-        failure_of(verification.require, checks, "checks"),
+        failure_of(require, checks, "checks"),
     )
 
 

@@ -16,6 +16,7 @@ from workshop.commands.answer import Answer, Note, Table, failure_of
 from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
+from workshop.job_log import LogTail, log_group
 from workshop.steps import Steps
 
 
@@ -136,7 +137,7 @@ def logs(
     account, environment = context.account, context.environment
     found = job.find_run(account, environment, run)
     tails = {
-        stream: job.LogTail(account, job.log_group(environment, stream), found.id)
+        stream: LogTail(account, log_group(environment, stream), found.id)
         for stream in ("output", "error")
     }
     lines: dict[str, list[str]] = {"output": [], "error": []}
@@ -193,10 +194,7 @@ def _follow(context: Context, run_id: str) -> job.JobRun:
                 if not _IN_THE_TABLE.match(line):
                     console.progress.print(f"  {line[: job.LINE_LENGTH]}", style="dim")
 
-        try:
-            run = job.wait(context.account, context.environment, run_id, follow)
-        except KeyboardInterrupt as interrupt:
-            raise job.LeftRun(run_id) from interrupt
+        run = job.wait(context.account, context.environment, run_id, follow)
         step.passed = run.state == "SUCCEEDED"
         step.result = f"{run.state} after {run.seconds} s"
     return run

@@ -11,10 +11,10 @@ import typer
 from stacks import outputs
 from workshop import console_address, doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
+from workshop.checks import Check
 from workshop.commands.answer import Answer, Checks
 from workshop.commands.context import Context
 from workshop.errors import WorkshopError
-from workshop.verification import Check
 
 # What `open` opens in the AWS console, by the outputs that have the links.
 PAGES = {

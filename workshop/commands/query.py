@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.filesize import decimal
 
-from workshop import athena, console, deployment, queries
+from workshop import athena, athena_advice, console, deployment, queries
 from workshop.commands.answer import Answer, Note, Table
 from workshop.commands.context import Context
 from workshop.errors import WorkshopError, reason
@@ -184,7 +184,7 @@ def _of_the_stack(context: Context, saved: SavedQuery) -> Iterator[None]:
     except WorkshopError as error:
         if saved.origin == queries.STACK and saved.name != _STATEMENT:
             database, embedded = context.environment.database, context.account.embedded
-            gone = athena.gone(database, error.message, embedded=embedded)
+            gone = athena_advice.gone(database, error.message, embedded=embedded)
             error.next_step = gone or error.next_step
         raise
 

@@ -12,8 +12,9 @@ from pygments.lexers import PythonLexer
 from workshop import job, job_definition
 from workshop.accounting import Log
 from workshop.environment import Environment
-from workshop.job import JobRun, LogTail
+from workshop.job import JobRun
 from workshop.job_arguments import SCRIPT, job_arguments
+from workshop.job_log import LogTail, log_group
 from workshop.local_console import chart
 from workshop.local_console.parts import box, confirmed, text
 from workshop.local_console.runner import Runner
@@ -86,7 +87,7 @@ class _Job(Runner[JobRun]):
             self._log.clear()
             self._log.set_visibility(True)
             self._tails = [
-                LogTail(self.account, job.log_group(self.environment, stream), found.id)
+                LogTail(self.account, log_group(self.environment, stream), found.id)
                 for stream in ("output", "error")
             ]
         is_failed = found.is_finished and found.state != "SUCCEEDED"

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from stacks.outputs import PERSONALIZE_ROLE
 from workshop import causes, csv_files, freshness, verification
 from workshop.account import Account
+from workshop.checks import require
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.personalize.state import (
@@ -95,7 +96,7 @@ def csv_of(account: Account, environment: Environment, day: str = "") -> Csv:
     checks, data = verification.verify_files(files)
     # A day need not be enough to train on; it is added to what is.
     rules = [check for check in checks if not day or check.rule != verification.ENOUGH_USERS]
-    verification.require(rules)
+    require(rules)
     return Csv(
         freshness.csv_begun(account, environment, folder),
         sum(file.size for file in files if "/" not in file.name),

@@ -27,7 +27,8 @@ from tests.support import PROJECT, reference
 from tests.support import expected_answers as answers
 from tests.support.guide import PAGES, blocks
 from tests.support.templates import event_template
-from workshop.verification import HEADER, MIN_INTERACTIONS, MIN_USERS
+from workshop.interactions import HEADER, MIN_INTERACTIONS
+from workshop.verification import MIN_USERS
 
 # The day whose numbers the guide shows, as its first page says.
 MADE_ON = date(2026, 3, 1)

@@ -1,0 +1,47 @@
+"""The log of a run of the Glue job, read while it grows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from workshop.account import Account
+from workshop.environment import Environment
+
+_PAGES = 10  # of a log that are read at once, each of 1 MB at most
+
+
+def log_group(environment: Environment, stream: str) -> str:
+    """The stack's own log group, whatever a participant has made of the job's arguments."""
+    return f"/aws-glue/{environment.job}/{stream}"
+
+
+class LogTail:
+    """Reads a run's log from where it was left; a stream that is not there yet has no lines.
+
+    Glue names the driver's stream by the run's id, by its documentation with `-driver` behind it.
+    Source: docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging.html
+    """
+
+    def __init__(self, account: Account, group: str, run_id: str) -> None:
+        self.group = group
+        self._logs = account.session.client("logs")
+        self._tokens: dict[str, dict[str, Any]] = {run_id: {}, f"{run_id}-driver": {}}
+
+    def new_lines(self) -> Iterator[str]:
+        """Yield the lines that have come since the last call."""
+        for stream in self._tokens:
+            yield from self._new_lines(stream)
+
+    def _new_lines(self, stream: str) -> Iterator[str]:
+        for _ in range(_PAGES):  # a script may print faster than this reads
+            token = self._tokens[stream]
+            try:
+                answer = self._logs.get_log_events(
+                    logGroupName=self.group, logStreamName=stream, startFromHead=True, **token
+                )
+            except self._logs.exceptions.ResourceNotFoundException:
+                return
+            for event in answer["events"]:
+                yield from event["message"].splitlines()  # lines printed at once may be one event
+            self._tokens[stream] = {"nextToken": answer["nextForwardToken"]}
+            if self._tokens[stream] == token:
+                return
