@@ -33,7 +33,7 @@ EVENT_SCHEMA = """messageId STRING, {user_fields}, event STRING, timestamp STRIN
 ISO_8601 = r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?\z"
 YEAR_2000 = 946_684_800  # seconds since 1970
 # Control characters, the mark of bytes that are not UTF-8, or more than 256 characters.
-UNUSABLE = r"(?s)[\x00-\x1F\x7F-\x9F\uFFFD]|.{257}"
+UNUSABLE = r"(?s)[\x00-\x1F\x7F-\x9F\uFFFD]|^.{257}"
 
 
 def main() -> None:
