@@ -171,14 +171,25 @@ def add_command(
 ) -> None:
     """Add a function as a command, with the shared options; its answer is printed.
 
-    The function takes the context first, and then its own options. An underscore at the end of its
-    name, which tells it from a module, is not part of the command's.
+    The function takes the context first, and then its own options; those that several commands have
+    are the fields of a dataclass. An underscore at the end of its name, which tells it from a
+    module, is not part of the command's.
     """
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    own, groups = list[inspect.Parameter](), dict[str, Any]()
+    for parameter in list(inspect.signature(function, eval_str=True).parameters.values())[1:]:
+        kind = parameter.annotation
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            groups[parameter.name] = kind
+            own += inspect.signature(kind).parameters.values()
+        else:
+            own.append(parameter)
 
     @functools.wraps(function)
     def run(invocation: typer.Context, **options: Any) -> None:  # noqa: ANN401
         context = _context(invocation, {name: options.pop(name) for name in OPTIONS})
+        for name, kind in groups.items():
+            given = {field.name: options.pop(field.name) for field in dataclasses.fields(kind)}
+            options[name] = kind(**given)
         try:
             answer = function(context, **options)
             if answer:

@@ -26,17 +26,7 @@ from workshop.checks import require
 from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.commands.environment import checks_table
-from workshop.commands.job import (
-    DAY,
-    EndDate,
-    Events,
-    EventValueField,
-    ItemFields,
-    MaxRows,
-    StartDate,
-    UserFields,
-    accounting_parts,
-)
+from workshop.commands.job import DAY, ScriptOptions, accounting_parts
 from workshop.errors import WorkshopError
 from workshop.job_arguments import SCRIPT, job_arguments
 from workshop.steps import Steps
@@ -134,7 +124,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
     return Answer(written)
 
 
-def transform(  # noqa: PLR0913 - a command's options are its arguments
+def transform(
     context: Context,
     *,
     input_dir: Annotated[Path, typer.Argument(help="A folder with Segment logs, .gz or plain.")],
@@ -145,13 +135,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
             "OUTPUT_DIR-rejected beside it."
         ),
     ],
-    start_date: StartDate = None,
-    end_date: EndDate = None,
-    events: Events = None,
-    item_fields: ItemFields = None,
-    user_fields: UserFields = None,
-    event_value_field: EventValueField = None,
-    max_rows_per_file: MaxRows = None,
+    script: ScriptOptions,
 ) -> Answer:
     """Run the job's own script, unchanged, on local folders.
 
@@ -169,16 +153,7 @@ def transform(  # noqa: PLR0913 - a command's options are its arguments
         "--S3_JSON_INPUT_PATH": str(input_dir.resolve()),
         "--S3_CSV_OUTPUT_PATH": str(output_dir.resolve()),
         "--S3_REJECTED_PATH": f"{output_dir.resolve()}-rejected",
-        **job_arguments(
-            context.words,
-            start_date=start_date,
-            end_date=end_date,
-            events=events,
-            item_fields=item_fields,
-            user_fields=user_fields,
-            event_value_field=event_value_field,
-            max_rows_per_file=max_rows_per_file,
-        ),
+        **job_arguments(context.words, **vars(script)),
     }
     spark.check_java()
     _require_places(input_dir, output_dir)

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -30,39 +30,42 @@ GROUP = group(
 )
 TEMPLATE = PROJECT / "dist" / "segment-personalize-workshop.template.json"
 
-Accounts = Annotated[
-    Path,
-    typer.Option(
-        help="File with one account ID per line, or CSV with the columns account_id, region and "
-        "name, in this order or with a header."
-    ),
-]
-Role = Annotated[str, typer.Option("--role-name", help="Role to assume in each account.")]
-Concurrency = Annotated[
-    int, typer.Option(min=1, max=200, help="Number of accounts to work on at a time.")
-]
-Timeout = Annotated[
-    float,
-    typer.Option(
-        min=1, max=3600, help="Time limit for each account, in seconds."
-    ),  # a session has an hour
-]
-Csv = Annotated[
-    Path | None, typer.Option("--csv", help="Write the results to this file, for spreadsheets.")
-]
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOptions:
+    """The options of every command here: in which accounts it works, and how."""
+
+    accounts: Annotated[
+        Path,
+        typer.Option(
+            help="File with one account ID per line, or CSV with the columns account_id, region "
+            "and name, in this order or with a header."
+        ),
+    ]
+    role: Annotated[str, typer.Option("--role-name", help="Role to assume in each account.")] = (
+        ORGANIZATION_ROLE
+    )
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=200, help="Number of accounts to work on at a time.")
+    ] = 32
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=1, max=3600, help="Time limit for each account, in seconds."
+        ),  # a session has an hour
+    ] = 900
+    results: Annotated[
+        Path | None, typer.Option("--csv", help="Write the results to this file, for spreadsheets.")
+    ] = None
 
 
-def check(  # noqa: PLR0913 - a command's options are its arguments
+def check(
     context: Context,
     *,
-    accounts: Accounts,
-    role: Role = ORGANIZATION_ROLE,
+    options: FleetOptions,
     run_job: Annotated[
         bool, typer.Option("--run-job", help="Also run the job and verify its CSV.")
     ] = False,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 900,
-    results: Csv = None,
 ) -> Answer:
     """Check which accounts are ready.
 
@@ -72,24 +75,20 @@ def check(  # noqa: PLR0913 - a command's options are its arguments
 
     Example: workshop fleet check --accounts accounts.csv --run-job --csv results.csv
     """
-    chosen = _fleet(context, accounts, role, concurrency, timeout)
-    return _run(chosen, fleet.check(context.stack, run_job=run_job), READY, results)
+    work = fleet.check(context.stack, run_job=run_job)
+    return _run(_fleet(context, options), work, READY, options.results)
 
 
-def deploy(  # noqa: PLR0913 - a command's options are its arguments
+def deploy(
     context: Context,
     *,
-    accounts: Accounts,
-    role: Role = ORGANIZATION_ROLE,
+    options: FleetOptions,
     template: Annotated[
         Path, typer.Option(help="The template that make event-template wrote.", show_default=False)
     ] = TEMPLATE,
     parameter: Annotated[
         list[str] | None, typer.Option(help="Parameter as NAME=VALUE; can be repeated.")
     ] = None,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 900,
-    results: Csv = None,
 ) -> Answer:
     """Deploy the template to every account, and check each one.
 
@@ -98,27 +97,18 @@ def deploy(  # noqa: PLR0913 - a command's options are its arguments
     Example: make event-template && workshop fleet deploy --accounts accounts.txt
     """
     deployed = cloudformation.Template.read(template, _pairs(parameter or []))
-    chosen = _fleet(context, accounts, role, concurrency, timeout)
-    return _run(chosen, fleet.deploy(context.stack, deployed), READY, results)
+    work = fleet.deploy(context.stack, deployed)
+    return _run(_fleet(context, options), work, READY, options.results)
 
 
-def destroy(  # noqa: PLR0913 - a command's options are its arguments
-    context: Context,
-    *,
-    accounts: Accounts,
-    role: Role = ORGANIZATION_ROLE,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 900,
-    yes: Yes = False,
-    results: Csv = None,
-) -> Answer:
+def destroy(context: Context, *, options: FleetOptions, yes: Yes = False) -> Answer:
     """Delete the stack in every account, and prove that it is gone.
 
     Example: workshop fleet destroy --accounts accounts.txt
     """
-    chosen = _fleet(context, accounts, role, concurrency, timeout)
+    chosen = _fleet(context, options)
     console.confirm(_question(chosen, context.stack, yes=yes), yes=yes)
-    return _run(chosen, fleet.destroy(context.stack), GONE, results)
+    return _run(chosen, fleet.destroy(context.stack), GONE, options.results)
 
 
 def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
@@ -168,11 +158,11 @@ def _pairs(words: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _fleet(context: Context, file: Path, role: str, concurrency: int, seconds: float) -> Fleet:
+def _fleet(context: Context, options: FleetOptions) -> Fleet:
     organizer = context.account
-    members = accounts_file.read(file, organizer.region)
+    members = accounts_file.read(options.accounts, organizer.region)
     organizer.check_reachable()
-    return Fleet(organizer, members, role, concurrency, seconds)
+    return Fleet(organizer, members, options.role, options.concurrency, options.timeout)
 
 
 def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:

@@ -4,6 +4,7 @@ import functools
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -29,23 +30,6 @@ def _day(text: str) -> datetime:
 
 DAY = {"parser": _day, "metavar": "YYYY-MM-DD"}
 _argument = functools.partial(typer.Option, rich_help_panel="The job's arguments")
-StartDate = Annotated[datetime | None, _argument(help="First UTC day to read.", **DAY)]
-EndDate = Annotated[datetime | None, _argument(help="Last UTC day to read.", **DAY)]
-Events = Annotated[str | None, _argument(metavar="NAME,...", help="Names of the events to keep.")]
-ItemFields = Annotated[
-    str | None,
-    _argument(metavar="NAME,...", help="Fields with a product's id; the first that is there."),
-]
-UserFields = Annotated[
-    str | None,
-    _argument(metavar="NAME,...", help="Fields with a user's id; the first that is there."),
-]
-EventValueField = Annotated[
-    str | None, _argument(metavar="NAME", help="Field for the column EVENT_VALUE.")
-]
-MaxRows = Annotated[
-    int | None, _argument(min=1, max=999_999_999, help="Largest number of rows in a CSV file.")
-]
 LOG_DELAY_SECONDS = 10
 Run = Annotated[str | None, typer.Argument(help="ID of the run (default: the newest run).")]
 # Lines that are metrics of the job, which the table of record counts shows, too.
@@ -54,16 +38,35 @@ _IN_THE_TABLE = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScriptOptions:
+    """The options that set the script's arguments, by the names of `job_arguments.SCRIPT`."""
+
+    start_date: Annotated[datetime | None, _argument(help="First UTC day to read.", **DAY)] = None
+    end_date: Annotated[datetime | None, _argument(help="Last UTC day to read.", **DAY)] = None
+    events: Annotated[
+        str | None, _argument(metavar="NAME,...", help="Names of the events to keep.")
+    ] = None
+    item_fields: Annotated[
+        str | None,
+        _argument(metavar="NAME,...", help="Fields with a product's id; the first that is there."),
+    ] = None
+    user_fields: Annotated[
+        str | None,
+        _argument(metavar="NAME,...", help="Fields with a user's id; the first that is there."),
+    ] = None
+    event_value_field: Annotated[
+        str | None, _argument(metavar="NAME", help="Field for the column EVENT_VALUE.")
+    ] = None
+    max_rows_per_file: Annotated[
+        int | None, _argument(min=1, max=999_999_999, help="Largest number of rows in a CSV file.")
+    ] = None
+
+
 def run_job(  # noqa: PLR0913 - a command's options are its arguments
     context: Context,
     *,
-    start_date: StartDate = None,
-    end_date: EndDate = None,
-    events: Events = None,
-    item_fields: ItemFields = None,
-    user_fields: UserFields = None,
-    event_value_field: EventValueField = None,
-    max_rows_per_file: MaxRows = None,
+    script: ScriptOptions,
     input_path: Annotated[
         str | None, _argument("--input", metavar="S3_URI", help="Folder of the logs.")
     ] = None,
@@ -92,13 +95,7 @@ def run_job(  # noqa: PLR0913 - a command's options are its arguments
     arguments = job_arguments(
         context.words,
         job_definition.arguments(account, environment),
-        start_date=start_date,
-        end_date=end_date,
-        events=events,
-        item_fields=item_fields,
-        user_fields=user_fields,
-        event_value_field=event_value_field,
-        max_rows_per_file=max_rows_per_file,
+        **vars(script),
         input=input_path,
         output=output_path,
     )
