@@ -14,102 +14,51 @@ from stacks.storage import SEGMENT_LOGS, TRANSFORMED, DataBucket
 # field is "*", an array as a list of its one element type.
 GlueType = str | dict[str, "GlueType"] | list["GlueType"]
 
+
+def _fields(strings: str, **others: GlueType) -> dict[str, GlueType]:
+    """Fields in the order of their names: strings, and others by their types."""
+    return dict(sorted({**dict.fromkeys(strings.split(), "string"), **others}.items()))
+
+
 # The Segment record (segment-docs, partners/spec and connections/spec/ecommerce/v2). Keys are
 # matched case-insensitively, so that `messageId` is column `messageid`.
-SEGMENT_LOG_COLUMNS: dict[str, GlueType] = {
-    "anonymousid": "string",
-    "channel": "string",
-    "context": {
-        "active": "boolean",
-        "app": dict.fromkeys(("build", "name", "namespace", "version"), "string"),
-        "campaign": dict.fromkeys(("content", "medium", "name", "source", "term"), "string"),
-        "device": {
-            "adtrackingenabled": "boolean",
-            **dict.fromkeys(
-                ("advertisingid", "id", "manufacturer", "model", "name", "type"), "string"
-            ),
-        },
-        "ip": "string",
-        "library": {"name": "string", "version": "string"},
-        "locale": "string",
-        "network": {
-            "bluetooth": "boolean",
-            "carrier": "string",
-            "cellular": "boolean",
-            "wifi": "boolean",
-        },
-        "os": {"name": "string", "version": "string"},
-        "page": dict.fromkeys(("path", "referrer", "search", "title", "url"), "string"),
-        "screen": {"density": "double", "height": "int", "width": "int"},
-        "timezone": "string",
-        "useragent": "string",
-    },
-    "event": "string",
-    "integrations": {"*": "string"},
-    "messageid": "string",
-    "name": "string",
-    "originaltimestamp": "string",
-    "projectid": "string",
-    "properties": {
-        "brand": "string",
-        "browser": "string",
-        "cart_id": "string",
-        "category": "string",
-        "checkout_id": "string",
-        "currency": "string",
-        "list_id": "string",
-        "name": "string",
-        "operating_system": "string",
-        "order_id": "string",
-        "page_name": "string",
-        "path": "string",
-        "position": "int",
-        "price": "double",
-        "product_id": "string",
-        "products": [
-            {
-                "brand": "string",
-                "category": "string",
-                "name": "string",
-                "price": "double",
-                "product_id": "string",
-                "quantity": "int",
-                "sku": "string",
-            }
-        ],
-        "quantity": "int",
-        "query": "string",
-        "revenue": "double",
-        "shipping": "double",
-        "sku": "string",
-        "tax": "double",
-        "title": "string",
-        "total": "double",
-        "url": "string",
-    },
-    "receivedat": "string",
-    "sentat": "string",
-    "timestamp": "string",
-    "traits": {
-        "browser": "string",
-        "campaign_name": "string",
-        "campaign_source": "string",
-        "email": "string",
-        "experiment_group": "string",
-        "favorite_departments": "string",
-        "first_name": "string",
-        "invited_user": "string",
-        "ip": "string",
-        "last_name": "string",
-        "lifetime_value": "string",
-        "likelihood_to_buy": "double",
-        "operating_system": "string",
-        "referrering_domain": "string",
-    },
-    "type": "string",
-    "userid": "string",
-    "version": "int",
-}
+SEGMENT_LOG_COLUMNS = _fields(
+    "anonymousid channel event messageid name originaltimestamp projectid receivedat sentat "
+    "timestamp type userid",
+    context=_fields(
+        "ip locale timezone useragent",
+        active="boolean",
+        app=_fields("build name namespace version"),
+        campaign=_fields("content medium name source term"),
+        device=_fields(
+            "advertisingid id manufacturer model name type", adtrackingenabled="boolean"
+        ),
+        library=_fields("name version"),
+        network=_fields("carrier", bluetooth="boolean", cellular="boolean", wifi="boolean"),
+        os=_fields("name version"),
+        page=_fields("path referrer search title url"),
+        screen={"density": "double", "height": "int", "width": "int"},
+    ),
+    integrations={"*": "string"},
+    properties=_fields(
+        "brand browser cart_id category checkout_id currency list_id name operating_system "
+        "order_id page_name path product_id query sku title url",
+        position="int",
+        price="double",
+        products=[_fields("brand category name product_id sku", price="double", quantity="int")],
+        quantity="int",
+        revenue="double",
+        shipping="double",
+        tax="double",
+        total="double",
+    ),
+    traits=_fields(
+        "browser campaign_name campaign_source email experiment_group favorite_departments "
+        "first_name invited_user ip last_name lifetime_value operating_system referrering_domain",
+        likelihood_to_buy="double",
+    ),
+    version="int",
+)
 
 # Trait names with spaces, as the workshop's Segment sources send them (the misspelling too). The
 # SerDe applies a mapping at every level of a record, so it reaches the fields of `traits`.
