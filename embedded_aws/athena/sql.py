@@ -215,7 +215,7 @@ _ONLY_IN_TRINO = {
     *("json_size", "map_filter", "multimap_agg", "nan", "normalize", "numeric_histogram"),
     *("parse_duration", "shuffle", "split_to_map", "to_iso8601", "url_extract_fragment"),
     *("url_extract_parameter", "url_extract_port", "with_timezone", "word_stem", "xxhash64"),
-    *("zip"),
+    "zip",
 }
 
 

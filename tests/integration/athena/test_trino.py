@@ -122,6 +122,8 @@ def test_a_value_is_what_trino_computes(aws: Aws, text: str, value: str | None) 
         ("SELECT split('a,b,c', ',', 2)", "NOT_SUPPORTED"),
         ("SELECT from_unixtime(0, 'Europe/Berlin')", "NOT_SUPPORTED"),
         ("SELECT parse_duration('1d')", "NOT_SUPPORTED: The embedded Athena does not compute"),
+        ("SELECT zip(ARRAY[1], ARRAY['a'])", "NOT_SUPPORTED: The embedded Athena does not compute"),
+        ("SELECT z(1)", "FUNCTION_NOT_FOUND: Function 'z' not registered"),
         ("SELECT * FROM information_schema.tables", "NOT_SUPPORTED"),
         (
             "SELECT event, count(*) FROM segment_logs",
