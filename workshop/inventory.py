@@ -40,13 +40,8 @@ _LOOKUPS: dict[str, tuple[str, Any, str, str]] = {
 }
 # What the services say of something that is not there.
 _GONE = {
-    "404",
-    "EntityNotFoundException",
-    "NoSuchBucket",
-    "NoSuchEntity",
-    "ResourceNotFound",
-    "ResourceNotFoundException",
-    "ValidationError",
+    *("404", "EntityNotFoundException", "NoSuchBucket", "NoSuchEntity", "ResourceNotFound"),
+    *("ResourceNotFoundException", "ValidationError"),
 }
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # The lesson's saved query 04 makes this database; query 05 and the guide make tables in it.

@@ -189,21 +189,9 @@ def _no_such_table_function(source: exp.Expr) -> NoReturn:
 # Trino's functions that sqlglot does not know and DuckDB has by the same name. Any other function
 # that sqlglot does not know is DuckDB's own: current_setting, getvariable, sleep_ms, write_log.
 _SAME_IN_DUCKDB = {
-    "bit_count",
-    "entropy",
-    "geometric_mean",
-    "histogram",
-    "json_array_length",
-    "map_concat",
-    "map_entries",
-    "map_values",
-    "millisecond",
-    "timezone_hour",
-    "timezone_minute",
-    "to_base",
-    "to_milliseconds",
-    "url_decode",
-    "url_encode",
+    *("bit_count", "entropy", "geometric_mean", "histogram", "json_array_length", "map_concat"),
+    *("map_entries", "map_values", "millisecond", "timezone_hour", "timezone_minute", "to_base"),
+    *("to_milliseconds", "url_decode", "url_encode"),
 }
 
 
