@@ -105,7 +105,7 @@ lint: setup synth event-template ## Check style, spelling, types, workflows, and
 	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@zizmor --offline --no-progress --quiet .github
 	@mypy
-	@cfn-lint --regions $$(python -c 'from stacks.config import REGIONS; print(*REGIONS)') \
+	@cfn-lint --regions $$(python -c 'import boto3; print(*boto3.Session().get_available_regions("personalize"))') \
 	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
 
 synth: setup-deploy ## Write the CloudFormation template to cdk.out/, held against cdk-nag's rules

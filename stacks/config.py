@@ -4,21 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-# Where an environment can be: the regions that have Amazon Personalize (all of them have Glue and
-# Athena). Source: docs.aws.amazon.com/general/latest/gr/personalize.html, without China's.
-REGIONS = (
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-west-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-2",
-)
 # `account`: the CDK deploys into a bootstrapped account. `event`: one template, nothing else.
 TARGETS = ("account", "event")
 

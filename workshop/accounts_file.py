@@ -4,7 +4,8 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.config import REGIONS
+import boto3
+
 from workshop.errors import WorkshopError, reason
 
 # The role that AWS Organizations makes in every account that it makes.
@@ -46,6 +47,7 @@ def read(path: Path, region: str) -> list[Member]:
         ) from error
     columns: tuple[str, ...] = COLUMNS
     members: dict[str, Member] = {}
+    regions = boto3.Session().get_available_regions("personalize")  # all have Glue and Athena
     for number, line in enumerate(lines, start=1):
         values = [value.strip() for value in next(csv.reader([line]), [])]
         if not any(values) or values[0].startswith("#"):
@@ -62,10 +64,10 @@ def read(path: Path, region: str) -> list[Member]:
                 f"{place}: {member.id!r} is not an account ID.",
                 "Write its twelve digits, leading zeros included",
             )
-        if member.region not in REGIONS:
+        if member.region not in regions:
             raise WorkshopError(
                 f"{place}: there is no Amazon Personalize in the region {member.region!r}.",
-                f"Choose one of: {', '.join(REGIONS)}",
+                f"Choose one of: {', '.join(regions)}",
             )
         if member.id in members:
             raise WorkshopError(

@@ -4,6 +4,7 @@ import functools
 import json
 from typing import Any
 
+import boto3
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
@@ -11,6 +12,8 @@ from release.event_template import compact
 from stacks.config import WorkshopConfig
 from stacks.workshop_stack import WorkshopStack
 from tests.support import PROJECT
+
+REGIONS = boto3.Session().get_available_regions("personalize")  # where an environment can be
 
 
 def synthesize(config: WorkshopConfig | None = None) -> Template:

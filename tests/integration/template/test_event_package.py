@@ -14,10 +14,10 @@ import yaml
 from release import event_package
 from release.event_template import body
 from stacks.bucket_contents.construct import GENERATOR
-from stacks.config import REGIONS, WorkshopConfig
+from stacks.config import WorkshopConfig
 from stacks.etl import HELPER
 from tests.support.guide import blocks
-from tests.support.templates import event_template
+from tests.support.templates import REGIONS, event_template
 
 SCHEMA = Path(__file__).parent / "contentspec.schema.json"
 TEMPLATE_NAME = "segment-personalize-workshop.template.json"

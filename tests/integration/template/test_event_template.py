@@ -20,11 +20,10 @@ from stacks.bucket_contents import handler, simulated_shop
 from stacks.bucket_contents.construct import INLINE_SOURCE
 from stacks.bucket_contents.handler import texts
 from stacks.bucket_contents.simulated_shop import log_files
-from stacks.config import REGIONS
 from stacks.etl import HELPER, SCRIPT
 from tests.support import PROJECT
 from tests.support.checkout import copy_project
-from tests.support.templates import event_template, synthesize_for_events
+from tests.support.templates import REGIONS, event_template, synthesize_for_events
 
 KEY, HELPER_KEY = "scripts/segment_events_to_csv.py", "scripts/segment_io.py"
 # The longest names that the services take.
