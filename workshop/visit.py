@@ -68,37 +68,21 @@ class Stop:
     cause: WorkshopError | None = None
 
 
-class NoAccessError(WorkshopError):
-    """The organizer may not enter an account."""
-
-
-class CommonError(WorkshopError):
-    """What is wrong is the organizer's machine or sign-in, so it is the same in every account.
+class VisitError(WorkshopError):
+    """The work in an account ends, or does not begin.
 
     Attributes:
-        state: of the account in which it was noticed.
+        state: of the account.
+        common: whether what is wrong is the organizer's machine or sign-in, so the same in every
+            account.
     """
 
-    def __init__(self, cause: causes.Cause, original: Exception) -> None:
-        super().__init__(f"{cause.meaning}: {original}", cause.next_step)
-        self.state = cause.state
+    def __init__(self, state: str, message: str, advice: str, *, common: bool = False) -> None:
+        super().__init__(message, advice)
+        self.state, self.common = state, common
 
 
-class SlowError(WorkshopError):
-    """An account's time is up."""
-
-
-class InterruptedVisitError(WorkshopError):
-    """The organizer has stopped the command."""
-
-
-_STATES = {
-    InProgressError: "in progress",
-    InterruptedVisitError: INTERRUPTED,
-    MissingError: "missing",
-    NoAccessError: causes.NO_ACCESS,
-    SlowError: "slow",
-}
+_STATES = {InProgressError: "in progress", MissingError: "missing"}
 
 
 @dataclass
@@ -151,7 +135,7 @@ class Visit:
         """Assume the role, unless this is the organizer's own account.
 
         Raises:
-            NoAccessError: the role cannot be assumed.
+            VisitError: the role cannot be assumed.
         """
         own: Any = organizer.session.get_credentials()  # never None: it knows its id
         partition = organizer.session.get_partition_for_region(self.member.region)
@@ -165,10 +149,11 @@ class Visit:
         except (BotoCoreError, ClientError) as error:
             cause = causes.of(error)
             if cause in (causes.EXPIRED, causes.MISSING):  # the organizer's own
-                raise CommonError(cause, error) from error
+                raise _common(cause, error) from error
             if cause is not causes.DENIED:
                 raise
-            raise NoAccessError(
+            raise VisitError(
+                causes.NO_ACCESS,
                 f"{arn} cannot be assumed: {error}",
                 "Let the role's trust policy name your account, and your permissions the role; or "
                 "name another one: --role-name",
@@ -210,31 +195,38 @@ class Visit:
         cause = causes.of(error)
         # Inside an account it is the role's session that has expired, not the organizer's.
         if cause and cause.common and cause not in (causes.EXPIRED, causes.MISSING):
-            error = CommonError(cause, error)
-        if isinstance(error, CommonError):
+            error = _common(cause, error)
+        if isinstance(error, VisitError) and error.common:
             if self.stop.cause is None:
                 self.stop.cause = error
                 self.stop.event.set()
                 return error.state, error.message, error.next_step
             error = self._stopped()
+        if isinstance(error, VisitError):
+            return error.state, error.message, error.next_step
         if isinstance(error, WorkshopError):
             return _STATES.get(type(error), causes.BROKEN), error.message, error.next_step
         if cause:
             return cause.state, f"{cause.meaning}: {error}", cause.next_step
         return causes.BROKEN, f"{type(error).__name__}: {error}", "Run this again"
 
-    def _stopped(self) -> InterruptedVisitError:
+    def _stopped(self) -> VisitError:
         what = f"Stopped while it {self.doing}" if self.doing else "Not begun"
-        return InterruptedVisitError(what, "Run this again: it resumes where it stopped")
+        return VisitError(INTERRUPTED, what, "Run this again: it resumes where it stopped")
 
     def _in_time(self) -> None:
         if self.stop.event.is_set():
             raise self._stopped()
         if time.monotonic() - self.began > self.seconds:
-            raise SlowError(
+            raise VisitError(
+                "slow",
                 f"Not done after {self.seconds:g} s: it {self.doing}",
                 "Run this again: it resumes where it stopped; or give it time: --timeout",
             )
+
+
+def _common(cause: causes.Cause, error: Exception) -> VisitError:
+    return VisitError(cause.state, f"{cause.meaning}: {error}", cause.next_step, common=True)
 
 
 @cache
