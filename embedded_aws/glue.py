@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,6 @@ from embedded_aws.spark_java import SparkJava
 from workshop.errors import WorkshopError
 
 if TYPE_CHECKING:
-    from types_boto3_logs.client import CloudWatchLogsClient
     from types_boto3_s3.client import S3Client
 
 # MiniStack's answer to a request: status, headers, body.
@@ -167,12 +165,13 @@ class _Run:
             del _runs[self._record["Id"]]
 
     def _logged_run(self) -> tuple[str, str]:
-        session = _role_session(self._job["Role"])
+        role, name = self._job["Role"], "GlueJobRunnerSession"  # as Glue's own session is called
+        s3 = role_session.client("s3", role, name)
         arguments = self._arguments()
         prefix = arguments.get("--custom-logGroup-prefix", DEFAULT_LOG_GROUPS)
-        log = RunLog(session.logs, prefix, self._record["Id"])
+        log = RunLog(role_session.client("logs", role, name), prefix, self._record["Id"])
         try:
-            state, message = self._run(session.s3, arguments, log)
+            state, message = self._run(s3, arguments, log)
         except ClientError as error:
             state, message = "FAILED", _reason(error)
         except (BotoCoreError, OSError, WorkshopError) as error:
@@ -296,24 +295,6 @@ class _Run:
             "Resources": [],
         }
         hooks.eventbridge.put_events({"Entries": [entry]}, allow_aws_source=True)
-
-
-@dataclass(frozen=True)
-class _RoleSession:
-    s3: "S3Client"
-    logs: "CloudWatchLogsClient"
-
-
-def _role_session(role: str) -> _RoleSession:
-    """Clients of the embedded AWS that act as the job's role, as Glue's own session does.
-
-    Args:
-        role: the job's role, its name or its ARN.
-    """
-    name = "GlueJobRunnerSession"
-    return _RoleSession(
-        s3=role_session.client("s3", role, name), logs=role_session.client("logs", role, name)
-    )
 
 
 def _java(settings: dict[str, str]) -> SparkJava:
