@@ -33,11 +33,8 @@ def install() -> None:
     def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
         account = config["FunctionArn"].split(":")[4]
         made = role_session.assume(account, config["Role"], config["FunctionName"][:64])
-        return {
-            "AWS_ACCESS_KEY_ID": made.access_key,
-            "AWS_SECRET_ACCESS_KEY": made.secret_key,
-            "AWS_SESSION_TOKEN": made.token,
-        }
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        return dict(zip(names, made, strict=True))
 
     hooks.lambda_functions.invalidate_worker = invalidate_worker
     hooks.lambda_functions.release_worker = release_worker

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -10,36 +10,30 @@ from botocore.config import Config
 from embedded_aws import hooks
 
 
-class RoleCredentials(NamedTuple):
-    """Temporary credentials of a role."""
-
-    access_key: str
-    secret_key: str
-    token: str
-
-
-def assume(account: str, role: str, name: str) -> RoleCredentials:
+def assume(account: str, role: str, name: str) -> tuple[str, str, str]:
     """Make credentials that nobody can guess, and let the embedded AWS know them.
 
     Args:
         account: the role's account.
         role: the role, its name or its ARN.
         name: what the session is called in the caller's ARN.
+
+    Returns:
+        the access key, the secret key, and the token.
     """
-    made = RoleCredentials(
-        f"ASIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30), secrets.token_urlsafe(60)
-    )
+    key = f"ASIA{secrets.token_hex(8).upper()}"
+    secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(60)
     role_name = role.rpartition("/")[2]
     hooks.sts.register_session(
-        made.access_key,
+        key,
         {
             "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{name}",
             "UserId": f"{role_name}:{name}",
-            "SecretAccessKey": made.secret_key,
-            "SessionToken": made.token,
+            "SecretAccessKey": secret,
+            "SessionToken": token,
         },
     )
-    return made
+    return key, secret, token
 
 
 def client(service: Any, role: str, name: str) -> Any:
