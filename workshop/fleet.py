@@ -76,57 +76,47 @@ class Fleet:
         return [future.result() for future in futures]
 
 
-def check(stack: str, *, run_job: bool) -> Work:
+def check(account: Account, say: Say, *, stack: str, run_job: bool = False) -> str:
     """Check that an environment is ready; with `run_job`, that the job's CSV is right, too."""
-
-    def work(account: Account, say: Say) -> str:
-        say("looks at the stack")
-        environment = find(account, stack, "workshop fleet deploy")
-        say("looks at the data, the tables, the queries and the job")
-        checks = readiness.check(account, environment)
-        require(checks, "checks")
-        found = f"{len(checks)} checks hold"
-        if not run_job:
-            return found
-        ran = job.run(account, environment, lambda state, _: say(f"runs the job: {state}"))
-        say("verifies the CSV")
-        rules, data = verification.verify(account, environment)
-        require(rules)
-        return f"{found}; {data.rows:,} rows in {ran.seconds} s, {len(rules)} rules hold"
-
-    return work
+    say("looks at the stack")
+    environment = find(account, stack, "workshop fleet deploy")
+    say("looks at the data, the tables, the queries and the job")
+    checks = readiness.check(account, environment)
+    require(checks, "checks")
+    found = f"{len(checks)} checks hold"
+    if not run_job:
+        return found
+    ran = job.run(account, environment, lambda state, _: say(f"runs the job: {state}"))
+    say("verifies the CSV")
+    rules, data = verification.verify(account, environment)
+    require(rules)
+    return f"{found}; {data.rows:,} rows in {ran.seconds} s, {len(rules)} rules hold"
 
 
-def deploy(stack: str, template: cloudformation.Template) -> Work:
+def deploy(account: Account, say: Say, *, stack: str, template: cloudformation.Template) -> str:
     """Bring the stack to the template, and check the environment."""
-    ready = check(stack, run_job=False)
-
-    def work(account: Account, say: Say) -> str:
-        say("deploys")
-        done = cloudformation.deploy(account, stack, template, lambda s: say(f"deploys: {s}"))
-        return f"{done}; {ready(account, say)}"
-
-    return work
+    say("deploys")
+    done = cloudformation.deploy(account, stack, template, lambda s: say(f"deploys: {s}"))
+    return f"{done}; {check(account, say, stack=stack)}"
 
 
-def count(stack: str, counted: dict[str, list[Contents]], stays: dict[str, list[str]]) -> Work:
+def count(
+    account: Account,
+    say: Say,
+    *,
+    stack: str,
+    counted: dict[str, list[Contents]],
+    stays: dict[str, list[str]],
+) -> str:
     """Count what would be deleted with the stack, and list what would stay, by account."""
-
-    def work(account: Account, say: Say) -> str:
-        say("counts the objects")
-        counted[account.id] = deletion.contents_of(account, stack)
-        stays[account.id] = deletion.imported(account, stack)
-        return ", ".join(map(str, counted[account.id])) or "no bucket"
-
-    return work
+    say("counts the objects")
+    counted[account.id] = deletion.contents_of(account, stack)
+    stays[account.id] = deletion.imported(account, stack)
+    return ", ".join(map(str, counted[account.id])) or "no bucket"
 
 
-def destroy(stack: str) -> Work:
+def destroy(account: Account, say: Say, *, stack: str) -> str:
     """Delete the stack, and prove that nothing of it is left."""
-
-    def work(account: Account, say: Say) -> str:
-        taken = deletion.delete(account, stack, say)
-        taken.require_nothing(account)
-        return taken.summary(account, stack)
-
-    return work
+    taken = deletion.delete(account, stack, say)
+    taken.require_nothing(account)
+    return taken.summary(account, stack)

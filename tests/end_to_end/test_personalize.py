@@ -311,7 +311,7 @@ def test_what_was_imported_outlives_the_stack_and_is_known(
     account = Account(owner, None)
     assert f"dataset group {NAME}" in deletion.question(account, DEFAULT_STACK)
     stays = dict[str, list[str]]()
-    fleet.count(DEFAULT_STACK, {}, stays)(account, lambda _: None)
+    fleet.count(account, lambda _: None, stack=DEFAULT_STACK, counted={}, stays=stays)
     assert f"dataset group {NAME}" in stays[account.id]
     client = owner.client("cloudformation")
     (stack,) = client.describe_stacks(StackName=DEFAULT_STACK)["Stacks"]

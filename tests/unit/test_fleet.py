@@ -125,13 +125,13 @@ def test_the_question_names_what_stays_in_personalize(
 ) -> None:
     """The organizer would close accounts whose imports others still train on."""
 
-    def count(_stack: str, _counted: object, stays: dict[str, list[str]]) -> None:
+    def count(*, stays: dict[str, list[str]], **_: object) -> None:
         stays[ONE] = ["dataset group segment-personalize"]
 
     monkeypatch.setattr("workshop.fleet.count", count)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     members = [Member(ONE, "us-east-1")]
-    chosen: Any = SimpleNamespace(members=members, run=lambda *_: [], stop=Stop())
+    chosen: Any = SimpleNamespace(members=members, run=lambda work, *_: work(), stop=Stop())
     question = _question(chosen, "Stack", yes=False)
     assert question.startswith("Delete the stack Stack in 1 account")
     assert "dataset group segment-personalize" in " ".join(capsys.readouterr().out.split())

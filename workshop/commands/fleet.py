@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +76,7 @@ def check(
 
     Example: workshop fleet check --accounts accounts.csv --run-job --csv results.csv
     """
-    work = fleet.check(context.stack, run_job=run_job)
+    work = partial(fleet.check, stack=context.stack, run_job=run_job)
     return _run(_fleet(context, options), work, READY, options.results)
 
 
@@ -97,7 +98,7 @@ def deploy(
     Example: make event-template && workshop fleet deploy --accounts accounts.txt
     """
     deployed = cloudformation.Template.read(template, _pairs(parameter or []))
-    work = fleet.deploy(context.stack, deployed)
+    work = partial(fleet.deploy, stack=context.stack, template=deployed)
     return _run(_fleet(context, options), work, READY, options.results)
 
 
@@ -108,7 +109,7 @@ def destroy(context: Context, *, options: FleetOptions, yes: Yes = False) -> Ans
     """
     chosen = _fleet(context, options)
     console.confirm(_question(chosen, context.stack, yes=yes), yes=yes)
-    return _run(chosen, fleet.destroy(context.stack), GONE, options.results)
+    return _run(chosen, partial(fleet.destroy, stack=context.stack), GONE, options.results)
 
 
 def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
@@ -117,8 +118,9 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     if yes or not sys.stdin.isatty():
         return question
     counted, stays = dict[str, list[Contents]](), dict[str, list[str]]()
+    work = partial(fleet.count, stack=stack, counted=counted, stays=stays)
     with shown(len(chosen.members)) as watch:
-        chosen.run(fleet.count(stack, counted, stays), COUNTED, watch)
+        chosen.run(work, COUNTED, watch)
     if chosen.stop.event.is_set():
         raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
     rows = [
