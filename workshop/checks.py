@@ -13,7 +13,7 @@ class Check:
     rule: str
     passed: bool
     found: str
-    advice: str
+    advice: str = ""
 
 
 def require(checks: Sequence[Check], what: str = "rules") -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,13 +13,12 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workshop.account import EMBEDDED_FOLDER, Account
+from workshop.account import EMBEDDED_FOLDER, Account, is_open
 from workshop.checks import Check
 from workshop.deployment import BOOTSTRAP_STACK, CDK, PROJECT
 from workshop.environment import COMPLETE, describe
 from workshop.errors import WorkshopError
 
-MINIMUM_PYTHON = (3, 11)
 MINIMUM_FREE_GB = 3  # .venv, node_modules and a run of the job
 _SETUP = "Install what the project needs, in this folder: make setup"
 
@@ -31,12 +29,7 @@ def check_machine(port: int) -> Iterator[Check]:
     Args:
         port: where the embedded AWS would run.
     """
-    yield Check(
-        "Python",
-        sys.version_info >= MINIMUM_PYTHON,
-        sys.version.split()[0],
-        "Install Python 3.11 or newer, then: make setup PYTHON=python3.12",
-    )
+    yield Check("Python", passed=True, found=sys.version.split()[0])
     yield _attempt("Java", _java)
     for program in ("node", "npm"):
         yield _attempt(program, partial(_version_of, program))
@@ -49,8 +42,8 @@ def check_machine(port: int) -> Iterator[Check]:
         f"{free:.1f} GB free in {PROJECT}",
         f"Free {MINIMUM_FREE_GB} GB",
     )
-    yield _port(port)
-    yield Check("proxy", passed=True, found=_proxy(), advice="")
+    yield _attempt("port", partial(_port, port))
+    yield Check("proxy", passed=True, found=_proxy())
 
 
 def check_account(connect: Callable[[], Account]) -> Iterator[Check]:
@@ -65,7 +58,7 @@ def check_account(connect: Callable[[], Account]) -> Iterator[Check]:
     except WorkshopError as error:
         yield Check("account", passed=False, found=error.message, advice=error.next_step)
         return
-    yield Check("account", passed=True, found=str(account), advice="")
+    yield Check("account", passed=True, found=str(account))
     command = "workshop up does it" if account.embedded else "npx cdk bootstrap"
     try:
         stack = describe(account, BOOTSTRAP_STACK)
@@ -87,16 +80,15 @@ def has_aws_settings() -> bool:
 
 def _attempt(rule: str, find: Callable[[], str]) -> Check:
     try:
-        return Check(rule, passed=True, found=find(), advice="")
+        return Check(rule, passed=True, found=find())
     except WorkshopError as error:
         return Check(rule, passed=False, found=error.message, advice=error.next_step)
+    except ModuleNotFoundError as error:  # a package that is not there is one, too
+        return Check(rule, passed=False, found=f"{error.name} is not installed.", advice=_SETUP)
 
 
 def _java() -> str:
-    try:
-        from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
-    except ModuleNotFoundError as error:
-        raise WorkshopError(f"{error.name} is not installed.", _SETUP) from error
+    from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
 
     return check_java().partition("\n")[0]
 
@@ -126,26 +118,20 @@ def _cdk() -> str:
 
 def _packages() -> str:
     names = ("boto3", "aws-cdk-lib", "ministack", "pyspark")
-    try:
-        return ", ".join(f"{name} {metadata.version(name)}" for name in names)
-    except metadata.PackageNotFoundError as error:
-        raise WorkshopError(f"{error.name} is not installed.", _SETUP) from error
+    return ", ".join(f"{name} {metadata.version(name)}" for name in names)
 
 
-def _port(port: int) -> Check:
-    try:
-        from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
-    except ModuleNotFoundError as error:
-        return Check("port", passed=False, found=f"{error.name} is not installed", advice=_SETUP)
+def _port(port: int) -> str:
+    from embedded_aws.server import EmbeddedAws  # noqa: PLC0415 - development requirements
 
     if EmbeddedAws(EMBEDDED_FOLDER, port).running():
-        found = f"{port}: the embedded AWS of this folder runs there"
-        return Check("port", passed=True, found=found, advice="")
-    with socket.socket() as probe:
-        is_taken = probe.connect_ex(("127.0.0.1", port)) == 0
-    found = f"{port} is in use by another program" if is_taken else f"{port} is free"
-    advice = f"Choose another port: workshop up --local {port + 1}"
-    return Check("port", not is_taken, found, advice)
+        return f"{port}: the embedded AWS of this folder runs there"
+    if is_open(port):
+        raise WorkshopError(
+            f"{port} is in use by another program",
+            f"Choose another port: workshop up --local {port + 1}",
+        )
+    return f"{port} is free"
 
 
 def _proxy() -> str:

@@ -36,9 +36,7 @@ def check(account: Account, environment: Environment) -> list[Check]:
     tables, saved = made["AWS::Glue::Table"], made[queries.NAMED_QUERY]
     logs, are_expected = environment.logs, environment.sample_data or environment.existing_logs
     return [
-        Check(
-            "Stack", passed=True, found=f"{environment.stack} is {environment.status}", advice=""
-        ),
+        Check("Stack", passed=True, found=f"{environment.stack} is {environment.status}"),
         held(
             "Logs",
             lambda: [f"none in {logs}"] if are_expected and not _has_logs(account, logs) else [],
@@ -75,7 +73,7 @@ def _lake_formation(account: Account) -> Check:
     except ClientError as error:
         if causes.of(error) is not causes.DENIED:
             raise
-        return Check("Lake Formation", passed=True, found="not allowed to look", advice="")
+        return Check("Lake Formation", passed=True, found="not allowed to look")
     missing = [
         kind
         for kind in ("Database", "Table")
