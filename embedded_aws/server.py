@@ -26,7 +26,8 @@ from typing import Any
 
 import psutil
 
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, credentials_file
+from workshop import private
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, credentials_file, is_open
 from workshop.errors import WorkshopError
 from workshop.processes import inherited_environment
 
@@ -120,7 +121,7 @@ class EmbeddedAws:
         if self.running():
             return False
         self._require_none_elsewhere("Use that one, or stop it first: make down")
-        if self._is_open():
+        if is_open(self.port):
             raise WorkshopError(
                 f"Port {self.port} is in use by another program.",
                 f"Stop that program, or choose another port: make up PORT={self.port + 1}",
@@ -129,9 +130,8 @@ class EmbeddedAws:
         self.folder.chmod(0o700)
         for file in (self.log, self._state):
             file.unlink(missing_ok=True)
-            file.touch(mode=0o600)
         given = {name: os.environ[name] for name in SETTINGS if name in os.environ}
-        with self.log.open("w", encoding="utf-8") as log:
+        with open(self.log, "w", encoding="utf-8", opener=private.opener) as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", self.module, str(self.folder), str(self.port)],
                 stdout=log,
@@ -142,7 +142,7 @@ class EmbeddedAws:
                 cwd=Path(__file__).parent.parent,
             )
         state = Running(process.pid, self.port, psutil.Process(process.pid).create_time())
-        self._state.write_text(json.dumps(asdict(state)), encoding="utf-8")
+        private.write(self._state, json.dumps(asdict(state)).encode())
         try:
             self._wait_for(process)
         except BaseException:
@@ -175,7 +175,7 @@ class EmbeddedAws:
             WorkshopError: this folder's runs at another port, or another program at this one.
         """
         self._require_none_elsewhere("Name its port: make down")
-        if self._is_open():
+        if is_open(self.port):
             raise WorkshopError(
                 f"What answers at port {self.port} was not started in this folder.",
                 "Run this in the folder where it was started, or name another port",
@@ -189,10 +189,6 @@ class EmbeddedAws:
                 f"The embedded AWS of this folder runs at port {elsewhere.port}, not {self.port}.",
                 f"{advice} PORT={elsewhere.port}",
             )
-
-    def _is_open(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((HOST, self.port)) == 0
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -265,16 +261,6 @@ async def _serve(port: int) -> None:
     glue.end()
 
 
-def _write_credentials(file: Path, secret: str) -> None:
-    """Write the account owner's key to a file that is the user's alone from the beginning."""
-    file.unlink(missing_ok=True)
-    file.touch(mode=0o600, exist_ok=False)
-    file.write_text(
-        f"[default]\naws_access_key_id = {EMBEDDED_ACCOUNT}\naws_secret_access_key = {secret}\n",
-        encoding="utf-8",
-    )
-
-
 def main(folder: Path, port: int) -> None:
     """Run the server in this process until SIGTERM or SIGINT."""
     os.umask(0o077)
@@ -283,7 +269,8 @@ def main(folder: Path, port: int) -> None:
     temporary.mkdir()
     tempfile.tempdir = str(temporary)
     secret = secrets.token_urlsafe(30)
-    _write_credentials(credentials_file(folder, port), secret)
+    owner = f"[default]\naws_access_key_id = {EMBEDDED_ACCOUNT}\naws_secret_access_key = {secret}\n"
+    private.write(credentials_file(folder, port), owner.encode())
     os.environ |= {
         "TMPDIR": str(temporary),
         "AUTH": "true",
