@@ -29,8 +29,7 @@ from workshop.errors import WorkshopError
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-# MiniStack's answer to a request: status, headers, body.
-Response = tuple[int, dict[str, str], bytes]
+Response = Any  # MiniStack's answer to a request: status, headers, body
 Record = dict[str, Any]
 
 UNDER_WAY = ("STARTING", "RUNNING", "STOPPING")
@@ -50,25 +49,19 @@ def install() -> None:
     def start_job_run(data: Record) -> Response:
         job = hooks.glue.jobs.get(data.get("JobName"))
         if job is None or job["Command"].get("Name") != "glueetl":
-            return start_others(data)  # type: ignore[no-any-return]
+            return start_others(data)
         return _start(job, data, hooks.glue.job_runs.setdefault(job["Name"], []))
 
-    def batch_stop_job_run(data: Record) -> Response:
-        return _stop(data, hooks.glue.job_runs.get(data.get("JobName"), []))
-
-    def get_job_runs(data: Record) -> Response:
-        return _list(data, hooks.glue.job_runs.get(data.get("JobName")))
-
     hooks.glue.start_job_run = start_job_run
-    hooks.glue.batch_stop_job_run = batch_stop_job_run
-    hooks.glue.get_job_runs = get_job_runs
+    hooks.glue.batch_stop_job_run = _stop
+    hooks.glue.get_job_runs = _list
 
 
 def _start(job: Record, data: Record, runs: list[Record]) -> Response:
     limit = job.get("ExecutionProperty", {}).get("MaxConcurrentRuns", 1)
     with _start_lock:
         if sum(record["JobRunState"] in UNDER_WAY for record in runs) >= limit:
-            return _error(
+            return hooks.responses.error_response_json(
                 "ConcurrentRunsExceededException", f"Concurrent runs exceeded for {job['Name']}"
             )
         now = time.time()
@@ -94,11 +87,12 @@ def _start(job: Record, data: Record, runs: list[Record]) -> Response:
     # A thread has no context of its own: account and region of the request go with it.
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(run.execute,), daemon=True).start()
-    return _answer({"JobRunId": record["Id"]})
+    return hooks.responses.json_response({"JobRunId": record["Id"]})
 
 
-def _stop(data: Record, records: list[Record]) -> Response:
-    name, by_id = data["JobName"], {record["Id"]: record for record in records}
+def _stop(data: Record) -> Response:
+    name = data["JobName"]
+    by_id = {record["Id"]: record for record in hooks.glue.job_runs.get(name, [])}
     stopped: list[Record] = []
     errors: list[Record] = []
     for run_id in data["JobRunIds"]:
@@ -114,17 +108,20 @@ def _stop(data: Record, records: list[Record]) -> Response:
                 else ("EntityNotFoundException", "There is no such run of the job")
             )
             errors.append(entry | {"ErrorDetail": {"ErrorCode": code, "ErrorMessage": message}})
-    return _answer({"SuccessfulSubmissions": stopped, "Errors": errors})
+    return hooks.responses.json_response({"SuccessfulSubmissions": stopped, "Errors": errors})
 
 
-def _list(data: Record, records: list[Record] | None) -> Response:
+def _list(data: Record) -> Response:
     """Newest first, as Glue lists them, in pages of `MaxResults`."""
+    records = hooks.glue.job_runs.get(data.get("JobName"))
     if records is None:
-        return _error("EntityNotFoundException", f"Job {data.get('JobName')} not found")
+        return hooks.responses.error_response_json(
+            "EntityNotFoundException", f"Job {data.get('JobName')} not found"
+        )
     begin = int(data.get("NextToken") or 0)
     end = begin + (data.get("MaxResults") or 200)
-    page: Record = {"JobRuns": records[::-1][begin:end]}
-    return _answer(page | ({"NextToken": str(end)} if end < len(records) else {}))
+    more = {"NextToken": str(end)} if end < len(records) else {}
+    return hooks.responses.json_response({"JobRuns": records[::-1][begin:end], **more})
 
 
 def end() -> None:
@@ -317,12 +314,3 @@ def _spark_settings(conf: str) -> dict[str, str]:
 def _reason(error: ClientError) -> str:
     detail = error.response["Error"]
     return f"{detail['Code']} ({error.operation_name}): {detail['Message']}"
-
-
-def _answer(body: Record, status: int = 200) -> Response:
-    headers = {"Content-Type": "application/x-amz-json-1.1"}
-    return status, headers, json.dumps(body).encode()
-
-
-def _error(code: str, message: str) -> Response:
-    return _answer({"__type": code, "message": message}, 400)

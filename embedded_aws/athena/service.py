@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from embedded_aws import hooks
@@ -25,8 +25,7 @@ from embedded_aws.iam import AccessDeniedError
 
 logger = logging.getLogger(__name__)
 
-Answer = tuple[int, dict[str, str], bytes]
-"""What a MiniStack handler returns: status, headers, body."""
+Answer = Any  # what a MiniStack handler returns: status, headers, body
 
 # docs.aws.amazon.com/athena/latest/ug/service-limits.html: a DML query's time, a statement's text.
 _SECONDS, _LONGEST_STATEMENT = 1800, 262_144
@@ -52,7 +51,7 @@ def install() -> None:
         try:
             data = dict(json.loads(body or b"{}"))
         except (TypeError, ValueError):
-            return cast("Answer", await handle(method, path, headers, body, parameters))
+            return await handle(method, path, headers, body, parameters)
         _name_catalog(data)
         if headers.get("x-amz-target", "").endswith(".StartQueryExecution"):
             # In a thread: a long statement takes seconds to parse.
@@ -61,7 +60,7 @@ def install() -> None:
                 return refusal
             _parameters.set(data.get("ExecutionParameters", []))
         body = json.dumps(data).encode()
-        return cast("Answer", await handle(method, path, headers, body, parameters))
+        return await handle(method, path, headers, body, parameters)
 
     async def execute_query(
         query_id: str, text: str, database: str, _ddl: object, _catalog: str | None = None
@@ -82,7 +81,7 @@ def install() -> None:
             return _invalid_request(f"QueryExecution {query_id} was not found")
         if query := _running.get(query_id):
             threading.Thread(target=query.stop, args=[CANCELLED]).start()
-        return cast("Answer", stop(data))
+        return stop(data)
 
     hooks.athena.handle_request = handle_request
     hooks.athena.execute_query = execute_query
@@ -97,8 +96,7 @@ def _list_query_executions(data: dict[str, Any]) -> Answer:
     ids = [i for i, one in hooks.athena.executions.items() if one["WorkGroup"] == workgroup][::-1]
     end = start + data.get("MaxResults", _LISTED)
     more = {"NextToken": str(end)} if end < len(ids) else {}
-    answer = hooks.responses.json_response({"QueryExecutionIds": ids[start:end], **more})
-    return cast("Answer", answer)
+    return hooks.responses.json_response({"QueryExecutionIds": ids[start:end], **more})
 
 
 def end() -> None:
@@ -118,10 +116,9 @@ def _name_catalog(data: dict[str, Any]) -> None:
 
 
 def _invalid_request(message: str, **extra: str) -> Answer:
-    answer = hooks.responses.error_response_json(
-        "InvalidRequestException", message, 400, extra=extra or None
+    return hooks.responses.error_response_json(
+        "InvalidRequestException", message, extra=extra or None
     )
-    return cast("Answer", answer)
 
 
 def _check_request(data: dict[str, Any]) -> Answer | None:
@@ -306,7 +303,7 @@ def _get_query_results(data: dict[str, Any]) -> Answer:
     }
     if end < len(body):
         answer["NextToken"] = str(end)
-    return cast("Answer", hooks.responses.json_response(answer))
+    return hooks.responses.json_response(answer)
 
 
 def _page(body: bytes, start: int, count: int, *, csv: bool) -> tuple[list[list[str | None]], int]:

@@ -7,7 +7,6 @@ errors are those that the model names for each operation.
 """
 
 import contextvars
-import json
 import os
 import secrets
 import time
@@ -24,8 +23,6 @@ from embedded_aws.personalize.importing import Import, read
 from embedded_aws.personalize.model import KINDS, Kind, Record, RefusedError, invalid
 from embedded_aws.personalize.schema import Schema
 from embedded_aws.personalize.states import ACTIVE, CREATE_FAILED, GONE, Life
-
-Answer = tuple[int, dict[str, str], bytes]
 
 STAGE_SECONDS = "PERSONALIZE_STAGE_SECONDS"  # how long each state lasts at least
 SERVICE = "personalize.amazonaws.com"
@@ -72,16 +69,12 @@ def install() -> None:
     hooks.iam_actions.SERVICE_TO_IAM_NAMESPACE["personalize"] = "personalize"
 
 
-async def _serve(_method: str, _path: str, headers: Any, body: bytes, _query: Any) -> Answer:
+async def _serve(_method: str, _path: str, headers: Any, body: bytes, _query: Any) -> Any:
     name = headers.get("x-amz-target", "").rpartition(".")[2]
     try:
-        return _json(_do(name, body))
+        return hooks.responses.json_response(_do(name, body))
     except RefusedError as error:
-        return _json({"__type": error.code, "message": str(error)}, 400)
-
-
-def _json(answer: Record, status: int = 200) -> Answer:
-    return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+        return hooks.responses.error_response_json(error.code, str(error))
 
 
 def _do(name: str, body: bytes) -> Record:
