@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from embedded_aws import hooks
 from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError
 from embedded_aws.athena.permissions import (
-    check_drop_database,
     check_location,
     check_statement,
 )
@@ -110,7 +109,10 @@ def _drop_database(cursor: Any) -> CatalogStatement | None:
         return None
 
     def drop(_: str) -> Result:
-        check_drop_database(name, cascade=cascade)
+        check_statement(["GetDatabase"], name)
+        check_statement(["GetTables", "DeleteDatabase"], name, "*")
+        if cascade:
+            check_statement(["GetTable", "DeleteTable"], name, "*")
         if if_exists and name not in hooks.glue.databases:
             return Result()
         if not cascade and _table_names(name):

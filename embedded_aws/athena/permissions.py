@@ -73,18 +73,6 @@ def _require_in_catalog(
         require(f"glue:{action}", f"{catalog}:{name}")
 
 
-def check_drop_database(database: str, *, cascade: bool) -> None:
-    """Check the rights that DROP DATABASE needs: on the database and on all that is in it.
-
-    Raises:
-        QueryFailedError: the caller may not do it.
-    """
-    check_statement(["GetDatabase"], database)
-    check_statement(["GetTables", "DeleteDatabase"], database, "*")
-    if cascade:
-        check_statement(["GetTable", "DeleteTable"], database, "*")
-
-
 def check_location(bucket: str, prefix: str) -> None:
     """Check that the caller may list a new table's location.
 
@@ -114,24 +102,6 @@ def check_object(bucket: str, key: str) -> None:
     """
     reason = f"PERMISSION_DENIED: {_S3_DENIED} (Path: s3://{bucket}/{key})"
     _require_on_s3("GetObject", f"{bucket}/{key}", QueryFailedError(reason))
-
-
-def check_result(bucket: str, key: str) -> None:
-    """Check that the caller may read a result.
-
-    Raises:
-        AccessDeniedError: they may not, and GetQueryResults fails.
-    """
-    require("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
-
-
-def check_output_bucket(bucket: str) -> None:
-    """Check that the caller may look at the bucket of the results.
-
-    Raises:
-        AccessDeniedError: they may not, and StartQueryExecution fails.
-    """
-    require("s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
 
 
 def check_output(bucket: str, key: str) -> None:

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from embedded_aws import hooks
 from embedded_aws.athena.catalog import catalog_statement
 from embedded_aws.athena.errors import MalformedQueryError, QueryFailedError, QueryStoppedError
-from embedded_aws.athena.permissions import check_output, check_output_bucket, check_result
+from embedded_aws.athena.permissions import check_output
 from embedded_aws.athena.queries import Queries
 from embedded_aws.athena.sql import parse_statement
 from embedded_aws.athena.statement import Request, Result, put_object
 from embedded_aws.athena.workers import CANCELLED, TIMEOUT, RunningQuery
 from embedded_aws.cloudwatch import publish_query
-from embedded_aws.iam import AccessDeniedError
+from embedded_aws.iam import AccessDeniedError, require
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def _complete(data: dict[str, Any]) -> None:
         return
     bucket = urlsplit(location).netloc
     try:
-        check_output_bucket(bucket)
+        require("s3:GetBucketLocation", f"arn:aws:s3:::{bucket}")
     except AccessDeniedError as error:
         raise ValueError(f"Unable to verify/create output bucket {bucket}") from error
     if bucket not in hooks.s3.buckets:
@@ -277,7 +277,7 @@ def _get_query_results(data: dict[str, Any]) -> Answer:
     location = urlsplit(execution["ResultConfiguration"]["OutputLocation"])
     bucket, key = location.netloc, location.path[1:]
     try:
-        check_result(bucket, key)
+        require("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
     except AccessDeniedError as error:
         return _invalid_request(f"Access denied when reading s3://{bucket}/{key}: {error}")
     body = hooks.s3.get_object_data(bucket, key)
