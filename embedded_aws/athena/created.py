@@ -4,7 +4,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,36 +32,19 @@ _FORMATS = {
 
 
 _WITH_ZONE = "timestamp with time zone"  # a type that Hive does not have
+# UNLOAD (query) TO 'location' WITH (format = 'PARQUET'), which sqlglot does not parse.
+UNLOAD = re.compile(
+    r"(?:\s|--[^\n]*\n)*+UNLOAD\s*\((?P<query>.*)\)\s*TO\s*'(?P<location>[^']+)'"
+    r"(?:\s*WITH\s*\((?P<with>[^()]*)\))?\s*;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
-@dataclass(frozen=True)
-class Unload:
-    """UNLOAD (query) TO 'location' WITH (format = 'PARQUET'), which sqlglot does not parse."""
-
-    query: str
-    location: str
-    format: str
-
-    _PATTERN = re.compile(
-        r"(?:\s|--[^\n]*\n)*+UNLOAD\s*\((?P<query>.*)\)\s*TO\s*'(?P<location>[^']+)'"
-        r"(?:\s*WITH\s*\((?P<with>[^()]*)\))?\s*;?\s*",
-        re.IGNORECASE | re.DOTALL,
-    )
-
-    @classmethod
-    def of(cls, text: str) -> "Unload | None":
-        """Parse it; None for any other statement."""
-        found = cls._PATTERN.fullmatch(text)
-        if found is None:
-            return None
-        options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", (found["with"] or "").lower()))
-        return cls(found["query"], found["location"], options.get("format", "parquet"))
-
-
-def unload(statement: Statement, unload: Unload) -> Result:
+def unload(statement: Statement, found: re.Match[str]) -> Result:
     """Run UNLOAD (query) TO location."""
-    query = parse_query(unload.query, statement.request.parameters)
-    uri, _ = _write(statement, query, unload.format, unload.location)
+    options = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", (found["with"] or "").lower()))
+    query = parse_query(found["query"], statement.request.parameters)
+    uri, _ = _write(statement, query, options.get("format", "parquet"), found["location"])
     return Result(written=[uri], scanned=statement.scanned)
 
 

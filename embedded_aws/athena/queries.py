@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from embedded_aws import hooks
-from embedded_aws.athena.created import Unload, create_table, create_view, drop_view, unload
+from embedded_aws.athena.created import UNLOAD, create_table, create_view, drop_view, unload
 from embedded_aws.athena.errors import QueryFailedError
 from embedded_aws.athena.sql import parse_statement
 from embedded_aws.athena.statement import Request, Result, Statement
@@ -63,7 +63,7 @@ class Queries:
 
 def _run(statement: Statement) -> Result:
     request = statement.request
-    if found := Unload.of(request.text):
+    if found := UNLOAD.fullmatch(request.text):
         return unload(statement, found)
     tree = parse_statement(request.text, request.parameters)
     if request.database not in {*hooks.glue.databases, "default"}:
