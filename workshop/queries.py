@@ -4,6 +4,7 @@ Participants may save queries, too. What the organizer runs has the organizer's 
 the stack, as it deployed them, are told from all others.
 """
 
+import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -104,7 +105,7 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
     Raises:
         WorkshopError: none or several match.
     """
-    for matching in (_has_name, _has_number, _begins_with, _has_words):
+    for matching in (operator.eq, _has_number, str.startswith, _has_words):
         matches = [query for query in own if matching(query.name.lower(), name.lower())]
         if len(matches) == 1:
             return matches[0]
@@ -127,17 +128,9 @@ def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> Sa
     )
 
 
-def _has_name(query: str, name: str) -> bool:
-    return query == name
-
-
 def _has_number(query: str, name: str) -> bool:
     number = query.partition(" ")[0]
     return name.isdecimal() and number.isdecimal() and int(number) == int(name)
-
-
-def _begins_with(query: str, name: str) -> bool:
-    return query.startswith(name)
 
 
 def _has_words(query: str, name: str) -> bool:
