@@ -9,6 +9,7 @@ from datetime import date
 from itertools import islice
 from pathlib import Path
 
+from stacks.bucket_contents.simulated_shop import log_files
 from workshop import seeding
 
 END, DAYS = date(2025, 6, 30), 30
@@ -33,9 +34,9 @@ class Logs:
 
 def simulated(root: Path, size: str) -> Logs:
     """Find or make simulated logs of about `size` GB of raw JSON, e.g. "1.3"."""
-    volume = seeding.Volume(END, DAYS, round(float(size) * GB / RAW_BYTES_PER_EVENT))
+    logs = log_files(END, DAYS, round(float(size) * GB / RAW_BYTES_PER_EVENT))
     return _once(
-        root / size, lambda folder: seeding.to_folder(folder, volume, progress=lambda _: None)
+        root / size, lambda folder: seeding.to_folder(folder, logs, progress=lambda _: None)
     )
 
 

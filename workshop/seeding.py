@@ -1,24 +1,14 @@
 """Writing sample Segment logs, any number of them, to the bucket or to a folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from stacks.bucket_contents.handler import PREFIX, READY_MADE
-from stacks.bucket_contents.simulated_shop import LogFile, log_files
+from stacks.bucket_contents.simulated_shop import LogFile
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
-
-
-@dataclass(frozen=True)
-class Volume:
-    """How much to write: about `events` events over `days` UTC days, the last of which is `end`."""
-
-    end: date
-    days: int
-    events: int
 
 
 @dataclass
@@ -39,7 +29,7 @@ class Written:
 def to_bucket(
     account: Account,
     environment: Environment,
-    volume: Volume,
+    logs: Iterable[LogFile],
     *,
     replace: bool,
     progress: Callable[[Written], None],
@@ -57,21 +47,15 @@ def to_bucket(
             f"The environment reads {environment.logs}, which is never written or deleted.",
             "Write sample logs to a folder: workshop seed --to FOLDER",
         )
+    bucket = account.session.resource("s3").Bucket(environment.bucket)
+    present = bucket.objects.filter(Prefix=PREFIX)
+    if not replace and (some := [*present.limit(1)]):
+        raise WorkshopError(
+            f"s3://{environment.bucket}/{PREFIX} holds logs already, e.g. {some[0].key}",
+            "Add --replace to delete all of them first",
+        )
+    present.delete()
     s3 = account.session.client("s3")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=environment.bucket, Prefix=PREFIX)
-    for page in pages:
-        present = [entry["Key"] for entry in page.get("Contents", [])]
-        if present and not replace:
-            raise WorkshopError(
-                f"s3://{environment.bucket}/{PREFIX} holds logs already, e.g. {present[0]}",
-                "Add --replace to delete all of them first",
-            )
-        for start in range(0, len(present), 1000):  # the service's limit for one call
-            s3.delete_objects(
-                Bucket=environment.bucket,
-                Delete={"Objects": [{"Key": key} for key in present[start : start + 1000]]},
-            )
-
     s3.delete_object(Bucket=environment.bucket, Key=READY_MADE)
 
     def put(log: LogFile) -> None:
@@ -83,10 +67,12 @@ def to_bucket(
             ContentEncoding="gzip",
         )
 
-    return _write(volume, put, progress)
+    return _write(logs, put, progress)
 
 
-def to_folder(folder: Path, volume: Volume, *, progress: Callable[[Written], None]) -> Written:
+def to_folder(
+    folder: Path, logs: Iterable[LogFile], *, progress: Callable[[Written], None]
+) -> Written:
     """Write sample logs below a folder of this machine, laid out as in the bucket.
 
     Raises:
@@ -99,7 +85,7 @@ def to_folder(folder: Path, volume: Volume, *, progress: Callable[[Written], Non
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(log.body)
 
-    return _write(volume, put, progress)
+    return _write(logs, put, progress)
 
 
 def check_empty(folder: Path) -> None:
@@ -115,10 +101,10 @@ def check_empty(folder: Path) -> None:
 
 
 def _write(
-    volume: Volume, put: Callable[[LogFile], None], progress: Callable[[Written], None]
+    logs: Iterable[LogFile], put: Callable[[LogFile], None], progress: Callable[[Written], None]
 ) -> Written:
     written = Written()
-    for log in log_files(volume.end, volume.days, volume.events):
+    for log in logs:
         put(log)
         written.add(log)
         progress(written)

@@ -3,13 +3,14 @@
 import os
 import shlex
 import tempfile
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stacks.bucket_contents.handler import PREFIX
+from stacks.bucket_contents.simulated_shop import log_files
 from workshop import (
     console,
     csv_files,
@@ -101,12 +102,12 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
 
     Example: workshop seed --events 2000000 --to build/logs
     """
-    volume = seeding.Volume(end.date() if end else _today(), days, events)
+    logs = log_files((end or datetime.now(UTC)).date(), days, events)
     if not to:
         environment = context.environment
         if replace and not environment.existing_logs:
-            logs = deletion.contents(context.account, environment.bucket, PREFIX)
-            console.confirm(f"Delete {logs} on {context.account}", yes=yes or not logs.objects)
+            there = deletion.contents(context.account, environment.bucket, PREFIX)
+            console.confirm(f"Delete {there} on {context.account}", yes=yes or not there.objects)
         context.announce()
     with Steps().step("Sample logs") as step:
 
@@ -114,10 +115,10 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
             step.update(f"{written.events:,} of about {events:,} events, {written.files:,} files")
 
         if to:
-            written = seeding.to_folder(to, volume, progress=count)
+            written = seeding.to_folder(to, logs, progress=count)
         else:
             written = seeding.to_bucket(
-                context.account, environment, volume, replace=replace, progress=count
+                context.account, environment, logs, replace=replace, progress=count
             )
         where = to or f"s3://{environment.bucket}/{PREFIX}"
         step.result = f"{written.events:,} events in {written.files:,} files below {where}"
@@ -214,7 +215,3 @@ def _mend(error: str, input_dir: Path, output_dir: Path) -> str:
     if any(name in error for name in SCRIPT):
         return "Correct that argument: workshop transform --help"
     return f"Check the files in {input_dir}"
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
