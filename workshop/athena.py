@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _OVERWRITTEN = "Athena's answer has rows of another width than its header."
 _RUN_AGAIN = "Run it again: somebody has written over its file in athena-results/"
-_REMEMBERED, _BATCH = 200, 50  # statements of the history; the service's limit for one call
+_REMEMBERED, _BATCH = 200, 50  # statements of the history; the service's limit for either call
 _LONGEST_VALUE = 32 * 2**20  # Athena's longest row
 NUMBERS = {
     **dict.fromkeys(("tinyint", "smallint", "integer", "int", "bigint"), int),
@@ -192,15 +192,14 @@ def history(account: Account, environment: Environment) -> list[Execution]:
     """The statements that ran last in the workgroup, the newest first."""
     athena = account.session.client("athena")
     pages = athena.get_paginator("list_query_executions").paginate(
-        WorkGroup=environment.workgroup, PaginationConfig={"MaxItems": _REMEMBERED}
+        WorkGroup=environment.workgroup,
+        PaginationConfig={"MaxItems": _REMEMBERED, "PageSize": _BATCH},
     )
-    ids = [query_id for page in pages for query_id in page["QueryExecutionIds"]]
     found = [
         _execution(one)
-        for first in range(0, len(ids), _BATCH)
-        for one in athena.batch_get_query_execution(QueryExecutionIds=ids[first : first + _BATCH])[
-            "QueryExecutions"
-        ]
+        for ids in (page["QueryExecutionIds"] for page in pages)
+        if ids
+        for one in athena.batch_get_query_execution(QueryExecutionIds=ids)["QueryExecutions"]
     ]
     return sorted(found, key=lambda one: one.submitted, reverse=True)
 
