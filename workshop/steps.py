@@ -18,21 +18,19 @@ class Step:
     result: str = ""
     seconds: float = 0.0
     passed: bool = True
+    number: str = field(default="", repr=False)
     doing: str = field(default="", repr=False)
     began: float = field(default_factory=time.monotonic, repr=False)
-
-    def facts(self) -> dict[str, str | float | bool]:
-        """What there is to know about the step, as JSON values."""
-        return {
-            "name": self.name,
-            "result": self.result,
-            "seconds": self.seconds,
-            "passed": self.passed,
-        }
 
     def update(self, text: str) -> None:
         """Show what is being done now, where there is a terminal to show it on."""
         self.doing = f": {text}" if text else ""
+
+    def __rich__(self) -> Text:
+        """What it does and for how long, drawn several times a second while it is under way."""
+        seconds = f" {time.monotonic() - self.began:.0f} s"
+        text = console.plain(f"{self.number}{self.name}{self.doing}").replace("\n", " ")
+        return Text(text[: console.progress.width - 4 - len(seconds)] + seconds)
 
 
 @dataclass
@@ -50,9 +48,9 @@ class Steps:
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Time a step; on a terminal with a spinner, elsewhere as one line when it is done."""
-        step = Step(name)
         number = f"[{len(self.done) + 1}/{self.total}] " if self.total else ""
-        with console.progress.status(_Running(step, number)):
+        step = Step(name, number=number)
+        with console.progress.status(step):
             try:
                 yield step
             finally:
@@ -60,16 +58,3 @@ class Steps:
         text = f"{number}{name}: {step.result} ({step.seconds} s)"
         console.progress.print(console.mark(text, passed=step.passed))
         self.done.append(step)
-
-
-@dataclass
-class _Running:
-    """A step that is under way: what it does and for how long, drawn several times a second."""
-
-    step: Step
-    number: str
-
-    def __rich__(self) -> Text:
-        seconds = f" {time.monotonic() - self.step.began:.0f} s"
-        text = console.plain(f"{self.number}{self.step.name}{self.step.doing}").replace("\n", " ")
-        return Text(text[: console.progress.width - 4 - len(seconds)] + seconds)

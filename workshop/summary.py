@@ -165,7 +165,10 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
             "outputs": environment.outputs,
             "data": dataclasses.asdict(data),
         },
-        steps=[step.facts() for step in steps.done],
+        steps=[
+            {key: getattr(step, key) for key in ("name", "result", "seconds", "passed")}
+            for step in steps.done
+        ],
         job=dataclasses.asdict(done),
         queries=answers,
         figures=drawn,
