@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.support.shell import EMAIL, FIRST, KEYS, Shell, variables
 from tests.support.tracking_api import OK, Answer, TrackingApi
 from workshop.segment import delivery
 from workshop.segment.credentials import KEYS_FILE
-from workshop.segment.events import Period, calls
+from workshop.segment.events import Call, Period, calls
 
 DAYS, EVENTS = 2, 1_500
 SEND: tuple[object, ...] = ("send-events", "--from", FIRST, "--events", EVENTS, "--rate", 100_000)
@@ -314,11 +315,11 @@ def test_the_pace_is_kept_and_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(time, "sleep", sleep)
-    pace = delivery.Pace(100)
+    paced = delivery.paced(repeat(Call("website-prod", {})), 100, lambda: None)
     for _ in range(1000):
-        pace.wait()
+        next(paced)
     assert slept == pytest.approx(10)
     now += 3600
     for _ in range(1000):
-        pace.wait()
+        next(paced)
     assert slept >= 19.4

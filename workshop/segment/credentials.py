@@ -1,6 +1,6 @@
 """Segment's write keys: by option, environment, or a file that git ignores.
 
-None of them is ever printed, not even in an error: see `hide`.
+None of them is ever printed, not even in an error.
 """
 
 import os
@@ -79,10 +79,3 @@ def _read(file: Path | None) -> dict[str, str | None]:
         raise WorkshopError(
             f"{path} cannot be read as text.", "Write it as UTF-8, with one NAME=value per line"
         ) from None
-
-
-def hide(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets out of a text that somebody else wrote."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text

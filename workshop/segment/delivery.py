@@ -11,25 +11,26 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response, Session
+from requests import Response, Session
 from segment.analytics import request
 from segment.analytics.consumer import Consumer
 
-from workshop.segment import hosts
-from workshop.segment.credentials import hide
+from workshop.account import LOOPBACK
 from workshop.segment.events import Call
-from workshop.segment.messages import Composer
+from workshop.segment.messages import message
 
 # Messages handed over and not yet answered for: what bounds the memory.
 UNDER_WAY = 4_000
 # About 250 KB of the 500 KB, and 250 of the 2,500 messages, that Segment takes in one request.
 BATCH = 250
 CONNECTIONS = 2  # of each source
+_STEP = 50  # messages between two looks at the clock
 _Message = dict[str, Any]
 
 
@@ -54,15 +55,12 @@ class _Session(Session):
     def __init__(self, host: str) -> None:
         super().__init__()
         # A proxy would get the keys of a request to this machine in clear text.
-        self.trust_env = not hosts.on_this_machine(host)
-        self.auth = _as_it_is  # else what ~/.netrc has takes the place of the write key
+        self.trust_env = urlsplit(host).hostname not in LOOPBACK
+        # As it is: else what ~/.netrc has takes the place of the write key.
+        self.auth = lambda prepared: prepared
 
     def get_redirect_target(self, resp: Response) -> None:
         """Follow no redirect: the client reports one as an error."""
-
-
-def _as_it_is(prepared: PreparedRequest) -> PreparedRequest:
-    return prepared
 
 
 class _Confirming(Consumer):  # type: ignore[misc]  # the client has no types
@@ -148,7 +146,9 @@ class Delivery:
                 progress()
 
     def _failed(self, source: str, error: Exception, batch: list[_Message]) -> None:
-        text = hide(str(error) or type(error).__name__, self._keys.values())
+        text = str(error) or type(error).__name__
+        for key in self._keys.values():
+            text = text.replace(key, "***")
         self._account(self.outcome.failed, source, batch, f"{source}: {text}")
 
     def _account(
@@ -165,25 +165,16 @@ class Delivery:
             self._changed.notify_all()
 
 
-class Pace:
-    """Limits the rate to `rate` messages a second, without a burst after a pause."""
-
-    STEP = 50  # messages between two looks at the clock
-
-    def __init__(self, rate: int) -> None:
-        self._seconds = self.STEP / rate
-        self._due = time.monotonic()
-        self._passed = 0
-
-    def wait(self) -> bool:
-        """Wait for the next message's turn; return whether this was a look at the clock."""
-        self._passed += 1
-        if self._passed % self.STEP:
-            return False
-        now = time.monotonic()
-        self._due = max(self._due + self._seconds, now)
-        time.sleep(self._due - now)
-        return True
+def paced(calls: Iterable[Call], rate: int, progress: Callable[[], None]) -> Iterator[Call]:
+    """Yield no more than `rate` calls a second, without a burst after a pause."""
+    due = time.monotonic()
+    for number, call in enumerate(calls, 1):
+        if number % _STEP == 0:
+            now = time.monotonic()
+            due = max(due + _STEP / rate, now)
+            time.sleep(due - now)
+            progress()
+        yield call
 
 
 def deliver(
@@ -197,10 +188,7 @@ def deliver(
         rate: messages a second, at most.
         progress: called now and then, on this thread.
     """
-    composer, pace = Composer(), Pace(rate)
-    for call in calls:
-        if not delivery.send(call.source, composer.message(call)):
+    for call in paced(calls, rate, progress):
+        if not delivery.send(call.source, message(call)):
             break
-        if pace.wait():
-            progress()
     delivery.finish(progress)

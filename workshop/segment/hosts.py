@@ -11,11 +11,6 @@ from workshop.errors import WorkshopError
 TRACKING = {"api.segment.io": "US", "events.eu1.segmentapis.com": "EU"}
 
 
-def on_this_machine(url: str) -> bool:
-    """Whether a base URL is of a server of this machine."""
-    return urlsplit(url).hostname in LOOPBACK
-
-
 def resolve(host: str) -> tuple[str, str]:
     """Read --host: return a base URL without a trailing slash, and where that is.
 

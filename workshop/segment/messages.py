@@ -23,41 +23,36 @@ _CONTENTS = {
     "page": ("name", "properties"),
     "screen": ("name", "properties"),
 }
+_client = Client("composes only", send=False)  # it sends nothing itself
 
 
-class Composer:
-    """Composes messages with Segment's client, which here sends nothing itself."""
+def message(call: Call) -> _Message:
+    """Return a call's message as Segment's client would put it into a batch.
 
-    def __init__(self) -> None:
-        self._client = Client("composes only", send=False)
+    Its time is the one that Segment computed, without the device's wrong clock: a server-side
+    `timestamp` becomes `originalTimestamp`. Source: segment-docs, connections/spec/common.
 
-    def message(self, call: Call) -> _Message:
-        """Return the message as the client would put it into a batch.
-
-        Its time is the one that Segment computed, without the device's wrong clock: a server-side
-        `timestamp` becomes `originalTimestamp`. Source: segment-docs, connections/spec/common.
-
-        Raises:
-            WorkshopError: it is larger than the 32 KB that Segment takes.
-        """
-        record = call.record
-        kind = record["type"]
-        try:
-            _, message = getattr(self._client, kind)(
-                **{name: record[name] for name in _CONTENTS[kind]},
-                user_id=record["userId"],
-                anonymous_id=record["anonymousId"],
-                context=record["context"],
-                integrations=record["integrations"],
-                message_id=record["messageId"],
-                timestamp=datetime.fromisoformat(record["timestamp"]),
-            )
-        except RuntimeError as error:
-            raise WorkshopError(
-                f"Message {record['messageId']} of {call.source} is larger than 32 KB.",
-                "Segment rejects larger ones: make the simulated event smaller",
-            ) from error
-        return dict(message)
+    Raises:
+        WorkshopError: it is larger than the 32 KB that Segment takes.
+    """
+    record = call.record
+    kind = record["type"]
+    try:
+        _, composed = getattr(_client, kind)(
+            **{name: record[name] for name in _CONTENTS[kind]},
+            user_id=record["userId"],
+            anonymous_id=record["anonymousId"],
+            context=record["context"],
+            integrations=record["integrations"],
+            message_id=record["messageId"],
+            timestamp=datetime.fromisoformat(record["timestamp"]),
+        )
+    except RuntimeError as error:
+        raise WorkshopError(
+            f"Message {record['messageId']} of {call.source} is larger than 32 KB.",
+            "Segment rejects larger ones: make the simulated event smaller",
+        ) from error
+    return dict(composed)
 
 
 def write_logs(
@@ -81,7 +76,6 @@ def write_logs(
     day = received.replace(hour=0, minute=0, second=0, microsecond=0)
     written: Counter[str] = Counter()
     pending: dict[str, list[bytes]] = {}
-    composer = Composer()
 
     def put(source: str) -> None:
         body = b"".join(pending.pop(source))
@@ -92,7 +86,7 @@ def write_logs(
         progress(written)
 
     for call in calls:
-        record = _logged(composer.message(call), received, call.record["projectId"])
+        record = _logged(message(call), received, call.record["projectId"])
         pending.setdefault(call.source, []).append(json.dumps(record).encode() + b"\n")
         written[call.source] += 1
         if len(pending[call.source]) == FILE_EVENTS:
@@ -102,16 +96,16 @@ def write_logs(
     return written
 
 
-def _logged(message: _Message, received: datetime, project: str) -> _Message:
+def _logged(sent: _Message, received: datetime, project: str) -> _Message:
     """Add what Segment adds. Sent and received at once, a message keeps its time.
 
     Source: segment-docs, connections/spec/common: timestamp = receivedAt - (sentAt -
     originalTimestamp).
     """
-    at = datetime.fromisoformat(message["timestamp"])
-    return message | {
+    at = datetime.fromisoformat(sent["timestamp"])
+    return sent | {
         "channel": "server",
-        "originalTimestamp": message["timestamp"],
+        "originalTimestamp": sent["timestamp"],
         "projectId": project,
         "receivedAt": _iso(received),
         "sentAt": _iso(received),
