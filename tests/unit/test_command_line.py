@@ -94,6 +94,8 @@ def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: b
         ("run-job --start-date yesterday", 2, "'yesterday' is not a day like 2019-02-26"),
         ("seed --end 2019-13-01", 2, "'2019-13-01' is not a day like 2019-02-26"),
         ("transform a b --end-date 2019-02-30", 2, "'2019-02-30' is not a day like 2019-02-26"),
+        ("send-events --from 2019-02-30", 2, "'2019-02-30' is not a day like 2019-02-26"),
+        ("send-events --from yesterday", 2, "'yesterday' is not a day like 2019-02-26"),
         ("personalize import --day 20190226", 2, "'20190226' is not a day like 2019-02-26"),
         ("run-job --timeout 1h", 2, "--timeout"),
         ("open everything", 1, "everything"),

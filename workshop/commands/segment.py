@@ -10,6 +10,7 @@ import typer
 from workshop import console
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context
+from workshop.commands.job import DAY
 from workshop.errors import WorkshopError
 from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
@@ -31,7 +32,7 @@ EARLIEST = date(2000, 1, 1)  # the earliest time that the job accepts
 def send_events(  # noqa: PLR0913 - a command's options are its arguments
     _: Context,
     *,
-    first: Annotated[str, typer.Option("--from", help="First UTC day, YYYY-MM-DD.")],
+    first: Annotated[datetime, typer.Option("--from", help="First UTC day.", **DAY)],
     days: Annotated[int, typer.Option(min=1, help="Number of days; all must be in the past.")] = 2,
     events: Annotated[
         int | None,
@@ -79,7 +80,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
 
     Example: workshop send-events --from 2019-02-26 --dry-run build/dry-run
     """
-    period = _period(first, days, events)
+    period = _period(first.date(), days, events)
     if dry_run:
         sources = [*SHOP_SOURCES, EMAIL_SOURCE]  # of which none needs a key
         keys = credentials.write_keys([], sources, write_key or [], keys_file)
@@ -103,24 +104,18 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     return Answer({"host": url, "sources": counts, "error": outcome.error}, failure=failure)
 
 
-def _period(first: str, days: int, events: int | None) -> Period:
-    try:
-        start = datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=UTC).date()
-    except ValueError:
-        raise WorkshopError(
-            f"--from {first} is not a valid date.", "Give a day as YYYY-MM-DD: --from 2019-02-26"
-        ) from None
-    if start < EARLIEST:
+def _period(first: date, days: int, events: int | None) -> Period:
+    if first < EARLIEST:
         raise WorkshopError(f"--from {first} is before {EARLIEST}.", "Choose a later day")
     today = datetime.now(UTC).date()
-    if days > (today - start).days:
+    if days > (today - first).days:
         raise WorkshopError(
             f"--from {first} --days {days}: not all days are over yet (UTC: {today}).",
             f"Choose earlier days: --from {today - timedelta(days)} --days {days}"
             if days < (today - EARLIEST).days
             else "Choose fewer days: --days 2",
         )
-    return Period(start, days, events or SAMPLE_EVENTS_A_DAY * days)
+    return Period(first, days, events or SAMPLE_EVENTS_A_DAY * days)
 
 
 def _write_logs(period: Period, folder: Path, *, email: bool) -> Answer:
