@@ -1,16 +1,15 @@
 """The CSV files of a place: a folder of this machine, or a prefix of a bucket."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from workshop.account import Account
+from workshop.environment import bucket_and_key
 from workshop.errors import WorkshopError
 
 _CHUNK_BYTES = 1024**2
-_S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]+)(/(?P<prefix>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,10 @@ def of_place(place: str, account: Callable[[], Account]) -> Iterator[File]:
         WorkshopError: the place is neither.
     """
     if place.startswith("s3:"):
-        url = _S3.fullmatch(place)
-        if not url:
+        bucket, key = bucket_and_key(place)
+        if not bucket:
             raise WorkshopError(f"{place!r} is not an S3 URL.", "Name it like s3://bucket/prefix")
-        prefix = (url["prefix"] or "").strip("/")
-        return in_bucket(account(), url["bucket"], f"{prefix}/" if prefix else "")
+        return in_bucket(account(), bucket, f"{prefix}/" if (prefix := key.strip("/")) else "")
     folder = Path(place)
     if not folder.is_dir():
         raise WorkshopError(f"{place} is not a folder.", "Name a folder, or s3://bucket/prefix")

@@ -1,5 +1,6 @@
 """The deployed exercise environment, as the stack's outputs describe it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ SEGMENT_WORKSPACE = "SegmentWorkspaceId"
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 # A change set of a new stack was made, and not executed: nothing is under way.
 UNDER_REVIEW = "REVIEW_IN_PROGRESS"
+_S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
 _BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
@@ -127,9 +129,9 @@ def find(account: Account, stack: str = DEFAULT_STACK, deploy: str = "") -> Envi
 
 
 def bucket_and_key(url: str) -> tuple[str, str]:
-    """The bucket and the key, or the prefix, of an S3 URL."""
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return bucket, key
+    """The bucket and the key, or the prefix, of an S3 URL; both empty where it is none."""
+    found = _S3.fullmatch(url)
+    return (found[1], found[2] or "") if found else ("", "")
 
 
 def _parameters(stack: Mapping[str, Any]) -> dict[str, str]:

@@ -1,16 +1,14 @@
 """The Glue job as it is defined now: participants may edit its arguments and its script."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from workshop.account import Account
-from workshop.environment import Environment
+from workshop.environment import Environment, bucket_and_key
 from workshop.errors import WorkshopError
 
-_SCRIPT = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>.+)", re.DOTALL)
 _LONGEST_SCRIPT = 1_000_000  # bytes
 
 
@@ -33,12 +31,6 @@ def location(definition: Mapping[str, Any]) -> str:
     return str(definition["Command"].get("ScriptLocation", ""))
 
 
-def script_object(location: str) -> tuple[str, str] | None:
-    """The bucket and the key of a script's location; None where it is not a valid S3 URI."""
-    found = _SCRIPT.fullmatch(location)
-    return (found["bucket"], found["key"]) if found else None
-
-
 def script(account: Account, environment: Environment) -> str:
     """The text of the job's script.
 
@@ -47,11 +39,11 @@ def script(account: Account, environment: Environment) -> str:
     """
     place = location(definition(account, environment))
     advice = "Restore the script's path in the job's details: workshop status"
-    found = script_object(place)
-    if not found:
+    bucket, key = bucket_and_key(place)
+    if not (bucket and key):
         raise WorkshopError(f"The job has no script at {place[:200]!r}.", advice)
     try:
-        body = account.session.client("s3").get_object(Bucket=found[0], Key=found[1])["Body"]
+        body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     except ClientError as error:
         raise WorkshopError(
             f"The job's script cannot be read: {error.response['Error']['Message']}", advice

@@ -115,11 +115,11 @@ def _job(account: Account, environment: Environment) -> list[str]:
     """
     location = job_definition.location(job_definition.definition(account, environment))
     unreadable = [f"no script that can be read at {location[:200]!r}"]
-    script = job_definition.script_object(location)
-    if not script:
+    bucket, key = bucket_and_key(location)
+    if not (bucket and key):
         return unreadable
     try:
-        account.session.client("s3").head_object(Bucket=script[0], Key=script[1])
+        account.session.client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _NOT_OURS:
             raise
