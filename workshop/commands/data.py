@@ -51,17 +51,13 @@ def verify(
 
     Example: workshop verify build/interactions
     """
-    if path is not None:
-        found = csv_files.of_place(path, lambda: context.account)
-        with console.progress.status(f"Reading {path}"):
-            # What is in S3 a job has written.
-            rerun = verification.RERUN if path.startswith("s3:") else _TRANSFORM_AGAIN
-            checks, _ = verification.verify_files(found, rerun)
-        return Answer(checks, [checks_table(checks)], failure_of(require, checks))
-    environment = context.environment
-    with console.progress.status(f"Reading s3://{environment.bucket}/{verification.PREFIX}"):
-        checks, _ = verification.verify(context.account, environment)
-    complaint = freshness.complaint(context.account, environment)
+    place = f"s3://{context.environment.bucket}/{verification.PREFIX}" if path is None else path
+    found = csv_files.of_place(place, lambda: context.account)
+    with console.progress.status(f"Reading {place}"):
+        # What is in S3 a job has written.
+        rerun = verification.RERUN if place.startswith("s3:") else _TRANSFORM_AGAIN
+        checks, _ = verification.verify_files(found, rerun)
+    complaint = freshness.complaint(context.account, context.environment) if path is None else ""
     notes = [Note(f"{complaint}: workshop run-job")] if complaint else []
     return Answer(checks, [checks_table(checks), *notes], failure_of(require, checks))
 
