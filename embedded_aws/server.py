@@ -228,7 +228,6 @@ async def _serve(port: int) -> None:
     from embedded_aws import (
         cloudformation,
         cloudwatch,
-        firehose,
         glue,
         hooks,
         iam,
@@ -243,7 +242,6 @@ async def _serve(port: int) -> None:
     athena.install()
     cloudformation.install()
     cloudwatch.install()
-    firehose.install()
     glue.install()
     iam.install()
     lambda_functions.install()
