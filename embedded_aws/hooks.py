@@ -61,7 +61,7 @@ glue = Names(
     "_batch_stop_job_run _create_database _create_table _databases _delete_database _delete_table "
     "_get_job_runs _job_runs _jobs _start_job_run _tables",
 )
-iam = Names("services.iam", "_attach_role_policy _create_role _roles")
+iam = Names("services.iam", "_roles")
 iam_actions = Names(
     "core.iam_actions", "SERVICE_TO_IAM_NAMESPACE extract_resource_arn identity_denial_message"
 )
@@ -75,7 +75,6 @@ lambda_functions = Names(
 )
 lambda_runtime = Names("core.lambda_runtime", "execution_credentials")
 logs = Names("services.cloudwatch_logs", "_metric_filters _put_log_events _put_metric_filter")
-organizations = Names("services.organizations", "_DISPATCH _create_account")
 responses = Names(
     "core.responses",
     "error_response_json get_account_id get_region json_response request_scope "

@@ -232,7 +232,6 @@ async def _serve(port: int) -> None:
         hooks,
         iam,
         lambda_functions,
-        organizations,
     )
     from embedded_aws.athena import service as athena
     from embedded_aws.gate import Gate
@@ -245,7 +244,6 @@ async def _serve(port: int) -> None:
     glue.install()
     iam.install()
     lambda_functions.install()
-    organizations.install()
     personalize.install()
     config = Config()
     config.bind = [f"{HOST}:{port}"]

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.checkout import Checkout, free_port, owner_of, signed_in
 from tests.support.failing_aws import Failing
-from tests.support.organization import Organization, answered, states
+from tests.support.organization import ADMINISTRATOR, Organization, answered, states
 from tests.support.stack import LITTLE, event_body
 from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
@@ -83,9 +83,7 @@ def test_what_goes_wrong_in_one_account_holds_up_no_other(organization: Organiza
     organization.server.fail_at("CatalogDatabase", broken)
     organization.server.throttle({busy: 2, throttled: 1})
     iam = organization.session(closed).client("iam")
-    iam.detach_role_policy(
-        RoleName=ORGANIZATION_ROLE, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
-    )
+    iam.detach_role_policy(RoleName=ORGANIZATION_ROLE, PolicyArn=ADMINISTRATOR)
     iam.delete_role(RoleName=ORGANIZATION_ROLE)
     organization.trust(distrusted, closed)
 

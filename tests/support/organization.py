@@ -13,8 +13,10 @@ import psutil
 from tests.support.checkout import Checkout, session_of
 from tests.support.everything import everything
 from tests.support.failing_aws import Failing
+from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 Outcomes = dict[str, dict[str, Any]]
 
 
@@ -41,7 +43,7 @@ class Organization:
         return self.folder / "accounts.csv"
 
     def make_accounts(self, count: int) -> list[str]:
-        """Make accounts, and name them in the file."""
+        """Make accounts, each with the role that AWS makes there, and name them in the file."""
         organizations = self.management.client("organizations")
         ids = [
             organizations.create_account(AccountName=f"team-{n}", Email=f"{n}@example.com")[
@@ -49,6 +51,11 @@ class Organization:
             ]["AccountId"]
             for n in range(1, count + 1)
         ]
+        for one in ids:
+            iam = self.session(one).client("iam")
+            trust = _trust(EMBEDDED_ACCOUNT)
+            iam.create_role(RoleName=ORGANIZATION_ROLE, AssumeRolePolicyDocument=trust)
+            iam.attach_role_policy(RoleName=ORGANIZATION_ROLE, PolicyArn=ADMINISTRATOR)
         self.name(ids)
         return ids
 
@@ -62,14 +69,8 @@ class Organization:
 
     def trust(self, account: str, principal: str) -> None:
         """Let nobody but this account assume the role."""
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{principal}:root"},
-            "Action": "sts:AssumeRole",
-        }
         self.session(account).client("iam").update_assume_role_policy(
-            RoleName=ORGANIZATION_ROLE,
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            RoleName=ORGANIZATION_ROLE, PolicyDocument=_trust(principal)
         )
 
     def left(self, account: str) -> list[str]:
@@ -115,6 +116,16 @@ class Organization:
             return ours, server.memory_info().rss, sum(functions)
         except psutil.NoSuchProcess:
             return 0, 0, 0
+
+
+def _trust(principal: str) -> str:
+    """A policy by which this account may assume a role."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{principal}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def answered(text: str) -> Outcomes:
