@@ -78,7 +78,7 @@ def test_an_interrupted_up_says_what_becomes_of_the_run(
         raise KeyboardInterrupt
 
     def gather(*_: object) -> None:
-        job.run(*[None] * 3)  # type: ignore[arg-type]
+        job.run(there, there, None)  # type: ignore[arg-type]
 
     server = Server(runs=continues)
     monkeypatch.setattr(environment, "_check_java", lambda: None)
@@ -86,8 +86,8 @@ def test_an_interrupted_up_says_what_becomes_of_the_run(
     monkeypatch.setattr(deployment, "deploy", lambda *_: None)
     monkeypatch.setattr(summary, "gather", gather)
     monkeypatch.setattr(job, "start", lambda *_: "jr_1")
-    monkeypatch.setattr(job, "wait", interrupt)
-    there = SimpleNamespace(status="CREATE_COMPLETE", port=4777)
+    session = SimpleNamespace(client=interrupt)  # Ctrl-C comes while Glue is asked
+    there = SimpleNamespace(status="CREATE_COMPLETE", port=4777, session=session)
     for name, value in {"server": server, "account": there, "environment": there}.items():
         monkeypatch.setattr(Context, name, value)
     said = Shell(tmp_path).run("up", "--local", 4777, code=130).stderr
