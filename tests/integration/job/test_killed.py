@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,12 +75,12 @@ def moving(folders: Folders, delay: float) -> Moment:
     return moment
 
 
-def start(folders: Folders, rows_per_file: int = ROWS_PER_FILE) -> subprocess.Popen[bytes]:
+def start(folders: Folders) -> subprocess.Popen[bytes]:
     """Start a run."""
     scratch = folders.base / "scratch"
     scratch.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, *folders.arguments(MAX_ROWS_PER_FILE=rows_per_file)],
+        [sys.executable, "-c", RUN, *folders.arguments(MAX_ROWS_PER_FILE=ROWS_PER_FILE)],
         cwd=PROJECT,
         env=os.environ | {"TMPDIR": str(scratch)},
         start_new_session=True,
@@ -132,9 +133,12 @@ def check_next_run(job: LiveJob, folders: Folders, rows: list[str]) -> None:
     folders.report()
 
 
-@pytest.fixture
-def filled(folders: Folders, live_job: LiveJob) -> tuple[Folders, list[str]]:
+@pytest.fixture(scope="module")
+def filled(
+    live_job: LiveJob, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Folders, list[str]]:
     """Folders with input and the CSV of a run; the rows that it has."""
+    folders = Folders(tmp_path_factory.mktemp("filled"))
     fill(folders, 4000)
     rows = csv_lines_of(transform(folders.source, datetime.now(UTC)).rows)
     check_next_run(live_job, folders, rows)
@@ -176,17 +180,17 @@ def test_runs_killed_at_twenty_random_moments_leave_the_csv(
 
 
 def test_a_csv_that_cannot_be_moved_in_full_is_not_there_at_all(
-    filled: tuple[Folders, list[str]],
+    live_job: LiveJob, filled: tuple[Folders, list[str]]
 ) -> None:
     """Personalize would import the CSV before and a part of the new one."""
     folders, _ = filled
     before, moment = contents(folders), moving(folders, 0)
-    run = start(folders, rows_per_file=8)
-    started = time.monotonic()
-    while not moment(time.monotonic() - started):
-        assert run.poll() is None
-        time.sleep(0.001)
-    shutil.rmtree(staging(folders), ignore_errors=True)  # files leave it meanwhile
-    assert run.wait() == 1
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(live_job.run, folders, MAX_ROWS_PER_FILE=8)
+        while not moment(0):
+            assert not ended.done()
+            time.sleep(0.001)
+        shutil.rmtree(staging(folders), ignore_errors=True)  # files leave it meanwhile
+    assert "FileNotFoundException" in ended.result().error
     assert contents(folders) == before
     assert not staging(folders).exists()
