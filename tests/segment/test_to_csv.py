@@ -17,6 +17,8 @@ from tests.support.tracking_api import Answer, TrackingApi
 EVENTS = 3_000
 PERIOD = ("--from", FIRST, "--days", 2, "--events", EVENTS)
 Row = tuple[str, str, str, int]
+# What a folder may be called, and Hadoop, Spark, a URI or a glob reads as something else.
+NAME = "a (b) [c] {d,e} + @ & = ' % %20 # a:b größe *?"
 
 
 def simulated() -> list[Row]:
@@ -40,7 +42,7 @@ def simulated() -> list[Row]:
 
 
 def read(folder: Path) -> list[Row]:
-    (file,) = folder.glob("*.csv")
+    (file,) = folder.iterdir()
     with file.open(newline="") as lines:
         return sorted(
             (row["USER_ID"], row["ITEM_ID"], row["EVENT_TYPE"], int(row["TIMESTAMP"]))
@@ -79,13 +81,20 @@ def test_the_csv_is_what_people_did(
     tmp_path: Path,
     way: Callable[[Shell, TrackingApi, Path], float],
 ) -> None:
-    """The job's own script, on what Segment would have written: who, what, how and when."""
-    late = way(shell, segment, tmp_path / "logs")
-    told = shell.run("transform", tmp_path / "logs", tmp_path / "csv", "--json").json()
+    """The job's own script, on what Segment would have written: who, what, how and when.
+
+    It reads and writes in the folders that it is given, whatever their names are.
+    """
+    logs, output = tmp_path / NAME, tmp_path / f"{NAME} out"
+    late = way(shell, segment, logs)
+    told = shell.run("transform", logs, output, "--json").json()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(shell.folder.name, logs.name, output.name, f"{output.name}-rejected")
+    }
     assert sum(told["rejected"].values()) == 0
     expected = simulated()
     assert len(expected) > 500
-    found = read(tmp_path / "csv")
+    found = read(output)
     assert [row[:3] for row in found] == [row[:3] for row in expected]
     for (*_, at), (*_, wanted) in zip(found, expected, strict=True):
         assert 0 <= at - wanted <= math.ceil(late)
