@@ -192,10 +192,10 @@ def test_everybody_can_use_it(console: Console, step: str, tool: str, scheme: Sc
         if tool == "Queries":
             page.get_by_role("button", name="Run", exact=True).click()
             expect(page.locator(".q-virtual-scroll__content tr").first).to_be_visible()
-        for width in (WIDE, NARROW):
+        # The dark scheme has other colours, and nothing else; they do not depend on the width.
+        for width in (WIDE, NARROW) if scheme == "light" else (WIDE,):
             page.set_viewport_size({"width": width, "height": 900})
-            # A text's colour does not depend on the width.
-            assert violations(page, contrast=width == WIDE) == []
+            assert violations(page, contrast=width == WIDE, others=scheme == "light") == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 

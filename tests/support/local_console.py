@@ -144,11 +144,18 @@ def write(page: Page, sql: str) -> None:
     page.keyboard.insert_text(sql)
 
 
-def violations(page: Page, *, contrast: bool = True) -> list[str]:
-    """What axe-core has against the page as it is; contrast, which takes longest, if wanted."""
+def violations(page: Page, *, contrast: bool = True, others: bool = True) -> list[str]:
+    """What axe-core has against the page as it is: its contrast, which takes longest, and others.
+
+    Args:
+        page: what is shown.
+        contrast: whether that rule is wanted.
+        others: whether the rules are that do not depend on colours.
+    """
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    rules = {"color-contrast": {"enabled": contrast}}
-    answer = page.evaluate("rules => axe.run({ rules })", rules)
+    every = {"rules": {"color-contrast": {"enabled": contrast}}}
+    colours = {"runOnly": ["color-contrast", "link-in-text-block"]}
+    answer = page.evaluate("options => axe.run(options)", every if others else colours)
     assert ("color-contrast" in {rule["id"] for rule in answer["passes"]}) == contrast
     return [
         f"{rule['id']}: {node['html'][:200]}"
