@@ -66,8 +66,10 @@ def test_without_a_schedule_there_is_nothing_of_it(
     added = {name: r for name, r in daily.items() if name not in resources}
     assert added
     assert all(name.startswith("Daily") for name in added)
-    assert "JobRunQueuingEnabled" in only(resources, "AWS::Glue::Job")
     assert only(resources, "AWS::Glue::Job")["JobRunQueuingEnabled"] is False
+    without = {name: r for name, r in daily.items() if name in resources}
+    job = {**without["EtlJob"]["Properties"], "JobRunQueuingEnabled": False}
+    assert without | {"EtlJob": {**without["EtlJob"], "Properties": job}} == resources
     assert (
         template.to_json()["Parameters"].keys() == synthesize(CONFIG).to_json()["Parameters"].keys()
     )
