@@ -123,22 +123,6 @@ def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws
     assert f"'--JOB_NAME', 'Fails', '--JOB_ID', 'j_Fails', '--JOB_RUN_ID', '{run['Id']}'" in argv
 
 
-def test_an_option_that_the_job_does_not_have_fails_the_run(aws: Aws) -> None:
-    """A parameter that is missing in the template would be found at the event."""
-    run = aws.run(
-        aws.job(
-            "NoOptions",
-            SCRIPT.read_text(encoding="utf-8"),
-            DefaultArguments={"--extra-py-files": f"s3://{BUCKET}/scripts/{HELPER.name}"},
-        ),
-        Arguments={"--S3_CSV_OUTPUT": f"s3://{BUCKET}/transformed"},
-    )
-    assert run["ErrorMessage"] == (
-        "GlueArgumentError: the following arguments are required: "
-        "--S3_JSON_INPUT_PATH, --S3_CSV_OUTPUT_PATH, --S3_REJECTED_PATH"
-    )
-
-
 def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
     """Two participants' clicks would start two runs that remove each other's CSV."""
     job = aws.job("Waits", WAITING)
@@ -268,28 +252,27 @@ def test_extra_python_files_are_read_with_the_jobs_role(aws: Aws) -> None:
     assert "AccessDenied (GetObject)" in run["ErrorMessage"]
 
 
-def test_java_is_kept_for_the_next_run_and_replaced_when_it_has_ended(aws: Aws) -> None:
-    """Every run would start a new Java process, or no run would start after Java had died."""
-    pid = "SparkContext.getOrCreate()._jvm.java.lang.ProcessHandle.current().pid()"
-    job = aws.job("Java", f"from pyspark import SparkContext\nprint({pid})\n")
+# What a script prints: its Java process, and two settings of Spark.
+JAVA = """
+from pyspark import SparkContext
+context = SparkContext.getOrCreate()
+print(context._jvm.java.lang.ProcessHandle.current().pid())
+conf = context.getConf()
+print(conf.get("spark.hadoop.fs.s3a.endpoint.region"), conf.get("spark.task.cpus"))
+"""
+
+
+def test_java_has_the_settings_of_conf_and_is_kept_for_the_next_run_until_it_ends(aws: Aws) -> None:
+    """The region of S3A would not reach Spark, every run start Java, or none after it had died."""
+    conf = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1 --conf spark.task.cpus=2"
+    job = aws.job("Java", JAVA)
     javas: list[str] = []
     for ended in (False, False, True):
         if ended:
             psutil.Process(int(javas[-1])).kill()
-        run = aws.run(job)
+        run = aws.run(job, Arguments={"--conf": conf})
         assert run["JobRunState"] == "SUCCEEDED", run
-        javas += aws.log(run, "output")
+        java, settings = aws.log(run, "output")
+        javas.append(java)
+        assert settings == "eu-west-1 2"
     assert javas[0] == javas[1] != javas[2]
-
-
-def test_the_conf_argument_sets_sparks_configuration(aws: Aws) -> None:
-    """What `--conf` says, like the region of S3A, reaches Spark; more settings follow in it."""
-    script = (
-        "from pyspark import SparkContext\n"
-        "conf = SparkContext.getOrCreate().getConf()\n"
-        "print(conf.get('spark.hadoop.fs.s3a.endpoint.region'), conf.get('spark.task.cpus'))\n"
-    )
-    value = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1 --conf spark.task.cpus=2"
-    run = aws.run(aws.job("Conf", script), Arguments={"--conf": value})
-    assert run["JobRunState"] == "SUCCEEDED", run
-    assert aws.log(run, "output") == ["eu-west-1 2"]

@@ -130,7 +130,8 @@ def test_a_wrong_argument_is_named_before_anything_is_done(
 def test_an_argument_that_is_missing_is_named(live_job: LiveJob, folders: Folders) -> None:
     """A typing error in a job parameter would end in a stack trace about something else."""
     for name in ("S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"):
-        assert live_job.run(folders, **{name: None}).error == (
+        misspelt = {name: None, name.removesuffix("_PATH"): "x"}
+        assert live_job.run(folders, **misspelt).error == (
             f"GlueArgumentError: the following arguments are required: --{name}"
         )
 
