@@ -163,11 +163,17 @@ def test_what_is_inert_begins_with_no_formula(text: str) -> None:
     assert first not in {*"+-"} or number
 
 
+OF_STACKS = [
+    name for name, it in COMMANDS.items() if "--stack" in [o for p in it.params for o in p.opts]
+]
+NO_STACKS = ["x\x1b", "", "1st", "a b", "--help", "x" * 129, "\u0661", "a\n"]
+
+
+# One function checks every name, for every command.
 @pytest.mark.parametrize(
-    "name",
-    [name for name, it in COMMANDS.items() if "--stack" in [o for p in it.params for o in p.opts]],
+    ("name", "stack"),
+    [*((OF_STACKS[0], stack) for stack in NO_STACKS), *((name, "1st") for name in OF_STACKS[1:])],
 )
-@pytest.mark.parametrize("stack", ["x\x1b", "", "1st", "a b", "--help", "x" * 129, "\u0661", "a\n"])
 def test_what_cannot_be_a_stack_is_refused(name: str, stack: str) -> None:
     """CloudFormation's answer to it could not even be parsed."""
     accounts = ["--accounts", "none"] if name.startswith("fleet") else []
