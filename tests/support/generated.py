@@ -309,4 +309,8 @@ OPTIONS = st.builds(
         ]
     ),
 )
-INPUTS = st.lists(INPUT_FILES, min_size=3, max_size=6, unique_by=lambda file: file.name)
+
+
+def inputs(least: int, most: int) -> st.SearchStrategy[list[InputFile]]:
+    """So many files."""
+    return st.lists(INPUT_FILES, min_size=least, max_size=most, unique_by=lambda file: file.name)
