@@ -31,7 +31,7 @@ def proxies(listener: Listener) -> dict[str, str]:
     return {**dict.fromkeys(PROXY_VARIABLES, listener.url), "NO_PROXY": "", "no_proxy": ""}
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [302, 307])
 def test_events_follow_no_redirect(
     shell: Shell, segment: TrackingApi, elsewhere: Listener, status: int
 ) -> None:
