@@ -6,14 +6,13 @@ import pytest
 
 from embedded_aws import server
 from embedded_aws.server import EmbeddedAws
-from tests.support.checkout import Checkout, free_port
+from tests.support.checkout import Checkout, free_port, owner_of
 from workshop.errors import WorkshopError
 
 
 def test_down_at_the_wrong_port_changes_nothing(fresh: Checkout) -> None:
     """The running server would lose its state file: nothing could stop it any more."""
-    fresh.server.start()
-    try:
+    with owner_of(fresh.server):
         state = (fresh.path / "build" / "local" / "server.json").read_text()
         other = f"http://127.0.0.1:{free_port()}"
         for command in ("down", "up"):
@@ -23,10 +22,8 @@ def test_down_at_the_wrong_port_changes_nothing(fresh: Checkout) -> None:
             assert f"PORT={fresh.port}" in error
         assert (fresh.path / "build" / "local" / "server.json").read_text() == state
         assert fresh.server.running()
-        assert "nothing to delete" not in fresh.run("down", "--yes").stdout
+        assert "nothing to do" not in fresh.run("down", "--yes").stdout
         assert not fresh.port_is_open()
-    finally:
-        fresh.server.stop()
 
 
 def test_down_does_not_take_another_folder_s_for_stopped(fresh: Checkout, tmp_path: Path) -> None:

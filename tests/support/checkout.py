@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,6 +155,11 @@ def free_port() -> int:
 def owner_of(server: EmbeddedAws) -> Iterator[boto3.Session]:
     """Run an embedded AWS of one's own, to break or to stop; yield its account's owner."""
     server.start()
+    state = server.running()
+    assert state
+    # What has ended is there until its parent, this process, has waited for it, and `down` waits
+    # until it is gone.
+    threading.Thread(target=psutil.Process(state.pid).wait, daemon=True).start()
     try:
         with signed_in(server) as session:
             yield session
