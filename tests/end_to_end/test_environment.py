@@ -126,7 +126,6 @@ def test_the_report_shows_it(checkout: Checkout, summary: dict[str, Any], browse
     with opened(browser, file, scheme="dark") as it:
         assert f"{summary['interactions']['rows']:,} interactions" in it.page.inner_text("h1")
         assert it.page.locator(".chart svg").count() >= 8
-        assert it.violations() == []
         assert it.complaints == []
         assert it.requests == [file.as_uri()]
 

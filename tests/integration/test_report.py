@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.browser import Scheme, opened
-from tests.support.summaries import BARE, USUAL, Row
+from tests.support.summaries import BARE, REHEARSED, USUAL, Row
 from workshop import report
 from workshop.errors import WorkshopError
 from workshop.summary import Summary
@@ -28,10 +28,20 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN4
     return written
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 375), ("dark", 375), ("light", 1200)])
-def test_everyone_can_read_it(browser: Browser, write: Any, scheme: Scheme, width: int) -> None:  # noqa: ANN401
+@pytest.mark.parametrize(
+    ("summary", "scheme", "width"),
+    [(USUAL, "light", 375), (USUAL, "dark", 375), (REHEARSED, "light", 1200)],
+    ids=["phone", "dark", "rehearsed"],
+)
+def test_everyone_can_read_it(
+    browser: Browser,
+    write: Any,  # noqa: ANN401
+    summary: Summary,
+    scheme: Scheme,
+    width: int,
+) -> None:
     """On a phone, in the dark, by a screen reader, without a network."""
-    file = write(USUAL)
+    file = write(summary)
     assert file.stat().st_size < LIMIT_BYTES
     with opened(browser, file, scheme=scheme, width=width) as it:
         for name in CHARTS:
@@ -44,9 +54,12 @@ def test_everyone_can_read_it(browser: Browser, write: Any, scheme: Scheme, widt
         assert it.requests == [file.as_uri()]
 
 
-def test_the_charts_show_the_numbers(browser: Browser, write: Any) -> None:  # noqa: ANN401
-    """A chart that is there and says something else is worse than none."""
+def test_it_shows_the_numbers_and_says_what_to_do(browser: Browser, write: Any) -> None:  # noqa: ANN401
+    """The organizer would see other numbers than there are, or not why an import would fail."""
     with opened(browser, write(USUAL)) as it:
+        text = it.page.locator("body").inner_text()
+        assert "would refuse them: 1 of its 2 rules does not hold" in text
+        assert "More data" in text
         flow = it.page.locator("#flow").inner_text()
         for number, name in (("15", "records read"), ("3", "rows written"), ("8", "other event")):
             assert f"{number}{name}" in flow.replace("\n", "")
@@ -81,40 +94,40 @@ def test_a_link_that_runs_a_script_is_text(browser: Browser, write: Any) -> None
         assert {it.get_attribute("rel") for it in away.all()} == {"noopener noreferrer"}
 
 
-@pytest.mark.parametrize(
-    ("markup", "act"),
-    [
-        ("<a id=attack href=\"javascript:document.title='run'\">x</a>", "it => it.click()"),
-        ("<p id=attack onclick=\"document.title='run'\">x</p>", "it => it.click()"),
-        ("<p id=attack></p><script>document.title = 'run'</script>", "it => it.click()"),
-        (
-            "<p id=attack></p><base href=https://evil.example/>",
-            "it => document.body.append(Object.assign(new Image(), {src: 'x.png'}))",
-        ),
-        ("<form id=attack action=http://127.0.0.1:9/ method=post></form>", "it => it.submit()"),
-        ("<p id=attack></p><style>h1 { display: none }</style>", "it => it.click()"),
-    ],
-    ids=["link", "handler", "script", "base", "form", "style"],
-)
-def test_what_gets_into_the_page_still_does_nothing(
-    browser: Browser,
-    write: Any,  # noqa: ANN401
-    markup: str,
-    act: str,
-) -> None:
+CLICK = "it => it.click()"
+# Markup, what is done to it, and what Chromium has against that.
+ATTACKS = [
+    ("<a id=ID href=\"javascript:document.title='run'\">x</a>", CLICK, "JavaScript URL"),
+    ("<p id=ID onclick=\"document.title='run'\">x</p>", CLICK, "inline event handler"),
+    ("<p id=ID></p><script>document.title = 'run'</script>", CLICK, "inline script"),
+    (
+        "<p id=ID></p><base href=https://evil.example/>",
+        "it => document.body.append(Object.assign(new Image(), {src: 'x.png'}))",
+        "base-uri",
+    ),
+    ("<p id=ID></p><style>h1 { display: none }</style>", CLICK, "inline style"),
+    ("<form id=ID action=http://127.0.0.1:9/ method=post></form>", "it => it.submit()", "form-"),
+]
+
+
+def test_what_gets_into_the_page_still_does_nothing(browser: Browser, write: Any) -> None:  # noqa: ANN401
     """A mistake in the template alone must not give a shop's visitor the organizer's browser."""
     file = write(USUAL)
+    markup = "".join(each.replace("ID", f"attack{n}") for n, (each, _, _) in enumerate(ATTACKS))
     page = file.read_text(encoding="utf-8").replace("<main>", f"<main>{markup}", 1)
     file.write_text(page, encoding="utf-8")
     with opened(browser, file) as it:
         assert it.page.locator(".chart svg").count() >= len(CHARTS), "its own scripts run"
         assert it.page.locator("h1").is_visible()
-        it.page.locator("#attack").evaluate(act)
+        for number, (_, act, _) in enumerate(ATTACKS):
+            it.page.locator(f"#attack{number}").evaluate(act)
         it.page.wait_for_timeout(300)
         assert it.page.title() != "run"
         assert it.page.url == file.as_uri()
         assert [url for url in it.requests if not url.startswith("file:")] == []
-        assert any("Content Security Policy" in complaint for complaint in it.complaints)
+        said = [text for text in it.complaints if "Content Security Policy" in text]
+        for _, _, refused in ATTACKS:
+            assert any(refused in text for text in said), refused
 
 
 def test_what_athena_could_not_answer_is_said(browser: Browser, write: Any) -> None:  # noqa: ANN401
@@ -145,20 +158,12 @@ def test_a_lone_surrogate_does_not_stop_the_report(browser: Browser, write: Any)
         assert it.complaints == []
 
 
-def test_it_says_what_is_wrong_and_what_to_do(browser: Browser, write: Any) -> None:  # noqa: ANN401
-    """The organizer opens it to find out why the import would fail."""
-    with opened(browser, write(USUAL)) as it:
-        text = it.page.locator("body").inner_text()
-        assert "would refuse them: 1 of its 2 rules does not hold" in text
-        assert "More data" in text
-
-
 def test_it_is_there_when_there_is_little_to_say(browser: Browser, write: Any) -> None:  # noqa: ANN401
     """A log that has expired must not take the report with it."""
     with opened(browser, write(BARE)) as it:
-        assert "Run the job again" in it.page.locator("main").inner_text()
+        text = it.page.locator("main").inner_text()
+        assert "The record counts are no longer available. Run the job again" in text
         assert it.complaints == []
-        assert it.violations() == []
 
 
 def test_it_prints_light_and_whole(browser: Browser, write: Any) -> None:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Summaries of a rehearsal: one as it usually is, and one with little in it."""
+"""Summaries of a rehearsal: as it usually is, where all is well, and with little in it."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -89,6 +89,13 @@ USUAL = Summary(
         "first": 1_790_812_800,
         "last": 1_790_899_200,
     },
+)
+# As `up` leaves it on the embedded AWS, where all is well.
+REHEARSED = replace(
+    USUAL,
+    environment={**USUAL.environment, "embedded": True},
+    queries=[{**USUAL.queries[0], "name": f"{n:02} A query", "more": n > 1} for n in (1, 2)],
+    checks=[{**check, "passed": True} for check in USUAL.checks],
 )
 # The log is gone, nothing was sold, and one source has no clicks.
 BARE = replace(
