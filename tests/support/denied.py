@@ -176,6 +176,14 @@ _OTHER_SERVICE = {
     "aws:SourceAccount": ACCOUNT,
     "aws:SourceArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/one",
 }
+_FOR_ANOTHER_ACCOUNT = {
+    "aws:SourceAccount": OTHER_ACCOUNT,
+    "aws:SourceArn": f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-import-job/one",
+}
+_NOT_OUR_PERSONALIZE: tuple[dict[str, str], ...] = (
+    *(_OTHERS_PERSONALIZE, _OTHER_SERVICE, _FOR_ANOTHER_ACCOUNT),
+    {},
+)
 _OF_SERVICES_AND_OTHER_ACCOUNTS = [
     # Who may become which role.
     *(
@@ -195,7 +203,7 @@ _OF_SERVICES_AND_OTHER_ACCOUNTS = [
     ),
     *(
         Call("personalize.amazonaws.com", "sts:AssumeRole", _PERSONALIZE_ROLE, context)
-        for context in (_OTHERS_PERSONALIZE, _OTHER_SERVICE, {})
+        for context in _NOT_OUR_PERSONALIZE
     ),
     *(
         Call(who, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}-0")
@@ -236,10 +244,12 @@ _OF_SERVICES_AND_OTHER_ACCOUNTS = [
     Call(PARTICIPANT, "s3:ListBucket", BUCKET_ARN, {"aws:ResourceAccount": OTHER_ACCOUNT}),
     # Whom the bucket lets in.
     *(
-        Call(
-            "personalize.amazonaws.com", "s3:GetObject", f"{BUCKET_ARN}/transformed/1.csv", context
+        Call("personalize.amazonaws.com", action, resource, context)
+        for action, resource in (
+            ("s3:GetObject", f"{BUCKET_ARN}/transformed/1.csv"),
+            ("s3:ListBucket", BUCKET_ARN),
         )
-        for context in (_OTHERS_PERSONALIZE, _OTHER_SERVICE, {})
+        for context in _NOT_OUR_PERSONALIZE
     ),
     *(
         Call(who, action, f"{BUCKET_ARN}/{LOG}")
@@ -266,6 +276,7 @@ DENIED: list[Call] = [
     *_OF_THE_PARTICIPANT,
     *_OF_SERVICES_AND_OTHER_ACCOUNTS,
     # Plain HTTP, also by who may do everything else.
+    Call(ADMINISTRATOR, "s3:ListBucket", BUCKET_ARN, PLAIN_HTTP),
     *(
         Call(who, "s3:GetObject", f"{BUCKET_ARN}/{key}", PLAIN_HTTP)
         for who, key in (
