@@ -88,8 +88,11 @@ def test_raw_table_has_the_columns_that_the_exercise_asks_for(resources: Resourc
         assert f"{column}:string" in columns["traits"]
 
 
-def test_interactions_table_skips_the_header_and_keeps_seconds(resources: Resources) -> None:
-    """The header would be counted as a user, and a timestamp type would be read as ms."""
+def test_interactions_table_reads_the_csv_as_it_is(resources: Resources) -> None:
+    """The header would be counted as a user, and a timestamp type would be read as ms.
+
+    The SerDe's own escape, a backslash, would change identifiers and break rows.
+    """
     (table,) = (
         t["Properties"]["TableInput"]
         for t in of_type(resources, "AWS::Glue::Table")
@@ -104,6 +107,9 @@ def test_interactions_table_skips_the_header_and_keeps_seconds(resources: Resour
         ("event_value", "string"),  # an empty field in a number's column fails the query
     ]
     assert text(table["StorageDescriptor"]["Location"]).endswith("/transformed/")
+    serde = table["StorageDescriptor"]["SerdeInfo"]
+    assert serde["SerializationLibrary"].endswith("OpenCSVSerde")
+    assert serde["Parameters"]["escapeChar"] == "\n"
 
 
 def test_job_is_small_short_and_has_its_arguments(resources: Resources) -> None:
