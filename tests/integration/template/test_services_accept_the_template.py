@@ -6,8 +6,6 @@ another type, fails here and not in front of participants.
 
 from typing import Any
 
-import pytest
-
 from tests.support.services import accepts, properties
 
 Resources = dict[str, dict[str, Any]]
@@ -59,12 +57,3 @@ def test_lambda_and_logs_accept_what_is_theirs(resources: Resources) -> None:
         days = group.pop("RetentionInDays")
         name = {"logGroupName": "a-name"}
         accepts("logs", "PutRetentionPolicy", {**name, "retentionInDays": days})
-
-
-@pytest.mark.parametrize("key", ["S3_JSON_INPUT_PATH", "S3_CSV_OUTPUT_PATH", "S3_REJECTED_PATH"])
-def test_a_run_without_arguments_has_every_one_that_the_script_asks_for(
-    resources: Resources, key: str
-) -> None:
-    """The participant's first run is a click on Run."""
-    (job,) = properties(resources, "AWS::Glue::Job")
-    assert f"--{key}" in job["DefaultArguments"]
