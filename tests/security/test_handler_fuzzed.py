@@ -101,7 +101,12 @@ def cloud(owner: boto3.Session) -> Iterator[Cloud]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@example({"RequestType": "Delete", "ResourceProperties": {"Bucket": OTHER}})
+@example(
+    {
+        "RequestType": "Delete",
+        "ResourceProperties": dict.fromkeys(("Bucket", "BUCKET", "BucketName"), OTHER),
+    }
+)
 @example({"RequestType": "Delete", "PhysicalResourceId": f"{OTHER}/contents"})
 @example({"RequestType": "Create", "ResourceProperties": {"Objects": {f"../{OTHER}/x": "x"}}})
 @example({"RequestType": "Update", "ResourceProperties": {"Objects": {"x" * 9000: "x"}}})
