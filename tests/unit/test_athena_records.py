@@ -192,6 +192,7 @@ def test_a_line_end_as_escape_leaves_backslashes_alone() -> None:
     """Users with a backslash would become others, and break the row (the interactions' table)."""
     read_line = open_csv(dict.fromkeys("uit", "string"), {"escapeChar": "\n"})
     assert read_line(r'CORP\bob,"5,5\",Product') == {"u": r"CORP\bob", "i": "5,5\\", "t": "Product"}
+    assert read_line('eve,"TV 55""",Product') == {"u": "eve", "i": 'TV 55"', "t": "Product"}
 
 
 @pytest.mark.parametrize(

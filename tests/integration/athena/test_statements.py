@@ -59,7 +59,6 @@ def test_create_table_as_writes_json(aws: Aws) -> None:
             "The Create Table",
         ),
         ("CREATE TABLE x WITH (format = 'ORC') AS SELECT 1 AS a", "NOT_SUPPORTED"),
-        ("CREATE TABLE x WITH (partitioned_by = ARRAY['a']) AS SELECT 1 AS a", "NOT_SUPPORTED"),
         ("CREATE TABLE x AS SELECT nothing FROM segment_logs", "COLUMN_NOT_FOUND"),
         (f"UNLOAD (SELECT 1 AS a) TO 's3://{BUCKET}/segment-logs/'", "HIVE_PATH_ALREADY_EXISTS"),
         ("UNLOAD (SELECT 1 AS a) TO 's3://nowhere/x/'", "HIVE_FILESYSTEM_ERROR"),
