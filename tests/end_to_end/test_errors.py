@@ -10,20 +10,6 @@ import pytest
 from tests.support.checkout import Checkout
 
 
-@pytest.mark.parametrize("command", ["status", "verify", "query", "run-job"])
-def test_nothing_runs_at_the_endpoint(checkout: Checkout, command: str) -> None:
-    """Somebody opens a new terminal after `make down`."""
-    error = checkout.run(command, code=1).stderr
-    assert "The embedded AWS does not answer" in error
-    assert "make up" in error
-
-
-def test_the_endpoint_must_be_on_this_machine(checkout: Checkout) -> None:
-    """A command for the embedded AWS must not reach anything else."""
-    error = checkout.run("status", code=1, AWS_ENDPOINT_URL="http://192.0.2.1:4566").stderr
-    assert "192.0.2.1:4566 is not an endpoint on this machine" in error
-
-
 def test_no_credentials_for_aws(checkout: Checkout) -> None:
     """Without an endpoint this is AWS, which wants to know who is there."""
     error = checkout.run(
@@ -86,20 +72,3 @@ def test_doctor_says_what_is_missing(fresh: Checkout, tmp_path: Path) -> None:
     assert broken.stdout.count("Next:") == 2
     checks = json.loads(fresh.run("doctor", "--json", code=1).stdout)
     assert [check["rule"] for check in checks if not check["passed"]] == ["account"]
-
-
-def test_java_is_too_old(checkout: Checkout, tmp_path: Path) -> None:
-    """Java 11 is still what many machines have."""
-    java = tmp_path / "bin" / "java"
-    java.parent.mkdir()
-    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.22\" 2024-01-16' >&2\n")
-    java.chmod(0o755)
-    error = checkout.run("up", code=1, JAVA_HOME=str(tmp_path)).stderr
-    assert "Java 17" in error
-    assert "11.0.22" in error
-
-
-def test_a_job_argument_without_a_value_is_refused(checkout: Checkout) -> None:
-    """The job would otherwise run with a wrong idea of its arguments."""
-    error = checkout.run("transform", ".", "out", "--START_DATE", code=1).stderr
-    assert "--START_DATE has no value" in error

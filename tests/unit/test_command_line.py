@@ -72,6 +72,15 @@ def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: b
     assert answer.json()["next"].endswith(f"make up PORT={options[1]} STACK=Second")
 
 
+@pytest.mark.parametrize("command", ["status", "verify", "query", "run-job"])
+def test_nothing_runs_at_the_endpoint(shell: Shell, command: str) -> None:
+    """Somebody opens a new terminal after `make down`."""
+    environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
+    error = shell.run(command, code=1, env=environment).stderr
+    assert "The embedded AWS does not answer" in error
+    assert "make up" in error
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "named"),
     [
@@ -93,6 +102,7 @@ def test_the_options_stand_before_or_after_the_command(shell: Shell, *, after: b
         (f"{OF_AWS} fleet check --region eu-west-1 --accounts no.csv", 1, "read: No such file"),
         ("run-job --start-date yesterday", 2, "'yesterday' is not a day like 2019-02-26"),
         ("seed --end 2019-13-01", 2, "'2019-13-01' is not a day like 2019-02-26"),
+        ("transform . csv --START_DATE", 1, "--START_DATE has no value"),
         ("transform a b --end-date 2019-02-30", 2, "'2019-02-30' is not a day like 2019-02-26"),
         ("send-events --from 2019-02-30", 2, "'2019-02-30' is not a day like 2019-02-26"),
         ("send-events --from yesterday", 2, "'yesterday' is not a day like 2019-02-26"),
