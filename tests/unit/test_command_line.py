@@ -84,9 +84,6 @@ def test_nothing_runs_at_the_endpoint(shell: Shell, command: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "code", "named"),
     [
-        ("AWS_ENDPOINT_URL=http://127.0.0.1:80a status", 1, "80a"),
-        ("AWS_ENDPOINT_URL=localhost:4566 status", 1, "localhost:4566"),
-        ("AWS_ENDPOINT_URL=http://192.0.2.1:80 status", 1, "192.0.2.1"),
         (f"AWS_ENDPOINT_URL=ANOTHER_SERVER {KEY} status", 1, "not the embedded AWS"),
         ("AWS_ENDPOINT_URL=ANOTHER_SERVER status", 1, "does not accept"),
         ("status --profile nope", 1, "nope"),
@@ -125,6 +122,35 @@ def test_an_error_has_a_cause_and_a_next_step(
     assert named in answer.json()["error"]
     assert answer.json()["next"]
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://0.0.0.0:4566",
+        "http://[::]:4566",
+        "http://192.0.2.1:4566",
+        "http://127.0.0.1.example.com:4566",
+        "http://127.0.0.1@example.com:4566",
+        "http://127.0.0.9:4899\\@127.0.0.1:4566",
+        "http://127.0.0.1:4566\\@127.0.0.9:4899",
+        "http://user:password@127.0.0.1:4566",
+        "http://127.0.0.1:4566#@127.0.0.9:4899",
+        "http://127.0.0.1:4566/path",
+        "http://127.0.0.1:70000",
+        "http://127.0.0.1:0",
+        "https://127.0.0.1:4566",
+        "https://sts.amazonaws.com",
+        "http://127.0.0.1:80a",
+        "127.0.0.1:4566",
+        "localhost:4566",
+    ],
+)
+def test_an_endpoint_is_on_loopback_or_refused(shell: Shell, endpoint: str) -> None:
+    """A command for this machine would work on another one."""
+    answer = shell.run("--json", "status", code=1, env={"AWS_ENDPOINT_URL": endpoint}).json()
+    assert f"{endpoint} is not an endpoint on this machine" in answer["error"]
+    assert answer["next"]
 
 
 def test_a_statement_may_begin_with_a_mark_of_its_bytes_order(
