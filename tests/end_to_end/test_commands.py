@@ -176,14 +176,6 @@ def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     assert status["last_run"]["state"] == "FAILED"
 
 
-def test_the_jobs_role_writes_nowhere_else(environment: Checkout, bucket: str) -> None:
-    """IAM is evaluated here as on AWS: a typing error must not overwrite what others wrote."""
-    error = environment.run(
-        "run-job", "--S3_CSV_OUTPUT_PATH", f"s3://{bucket}/athena-results/oops", code=1
-    ).stderr
-    assert "not authorized" in error or "Denied" in error or "Forbidden" in error
-
-
 def test_another_account_reads_nothing(environment: Checkout, server: Failing, bucket: str) -> None:
     """IAM is on: a stranger's credentials do not read the data."""
     stranger = session_of(server, "999988887777")
