@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from stacks.bucket_contents.simulated_shop import log_files
-from stacks.catalog import TRAIT_MAPPINGS
 from tests.support import PROJECT
 from tests.support.shell import EMAIL, FIRST, KEYS, Shell, variables
 from tests.support.tracking_api import OK, Answer, TrackingApi
@@ -70,17 +69,6 @@ def test_everything_arrives_once_at_its_source_with_its_time(
         assert context == record["context"]
     assert segment.url in shown.stderr
     assert f"{len(shop):,} delivered" in shown.stderr
-
-
-def test_people_register_browse_add_and_order(shell: Shell, segment: TrackingApi) -> None:
-    """There would be nothing to learn from, or the table's trait columns be empty."""
-    shell.run(*SEND, "--host", segment.url, env=variables(KEYS))
-    messages = [one.message for one in segment.received]
-    steps = {"Signed Up", "Product List Viewed", "Product Clicked", "Product Added"}
-    assert steps | {"Order Completed"} <= {message.get("event") for message in messages}
-    identified = [message["traits"] for message in messages if message["type"] == "identify"]
-    assert identified
-    assert all(set(TRAIT_MAPPINGS.values()) <= set(traits) for traits in identified)
 
 
 def test_emails_go_to_their_source_when_it_has_a_key(
