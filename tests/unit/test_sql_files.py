@@ -37,11 +37,6 @@ def test_the_header_names_a_saved_query(path: Path) -> None:
     assert header["database"] in (None, "default")
 
 
-def test_the_queries_fit_into_the_event_template() -> None:
-    """All of them travel in a template of 51,200 bytes."""
-    assert sum(path.stat().st_size for path in QUERIES) < 10_000
-
-
 @each_query
 def test_it_is_one_statement_of_athena(path: Path) -> None:
     """Athena runs one statement; a second, or one that does not parse, is refused."""
