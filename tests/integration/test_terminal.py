@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support import PROJECT
 from tests.support.printing import PRINTING
 from tests.support.terminal import ACTIVE, run_on_a_terminal
@@ -52,12 +50,8 @@ def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
     assert "nothing" not in shown, "a value that is not there needs no line"
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [("workshop que", ["query"]), ("workshop query --c", ["--csv"]), ("workshop query 0", ["02"])],
-)
-def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> None:
-    """From any folder, and without asking AWS."""
+def test_the_shell_completes(tmp_path: Path) -> None:
+    """The number of a saved query, from any folder, and without asking AWS."""
     completed = subprocess.run(
         [Path(sys.executable).with_name("workshop")],
         cwd=tmp_path,
@@ -65,14 +59,14 @@ def test_the_shell_completes(tmp_path: Path, typed: str, offered: list[str]) -> 
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "_WORKSHOP_COMPLETE": "complete_bash",
-            "COMP_WORDS": typed,
-            "COMP_CWORD": str(len(typed.split()) - 1),
+            "COMP_WORDS": "workshop query 0",
+            "COMP_CWORD": "2",
         },
         check=True,
         capture_output=True,
         text=True,
     )
-    assert {*offered} <= {*completed.stdout.split()}
+    assert "02" in completed.stdout.split()
 
 
 def test_completion_is_that_of_workshop_however_it_was_started() -> None:
@@ -89,9 +83,10 @@ def test_completion_is_that_of_workshop_however_it_was_started() -> None:
     assert "python" not in shown.lower()
 
 
-def test_the_command_line_starts_without_the_cdk() -> None:
-    """Loading it takes seconds, and the shell waits at every press of the tab key."""
-    assert run("import sys, workshop.commands.app; print('aws_cdk' in sys.modules)") == "False\n"
+def test_the_command_line_starts_without_what_takes_seconds() -> None:
+    """The shell waits for it at every press of the tab key."""
+    program = "import sys, workshop.commands.app; print({'aws_cdk', 'nicegui'} & {*sys.modules})"
+    assert run(program) == "set()\n"
 
 
 ON_A_TERMINAL = """

@@ -1,8 +1,5 @@
 """The local console: the guide's links in it, and which answers have a chart."""
 
-import subprocess
-import sys
-
 import pytest
 
 from workshop.athena import Result
@@ -71,9 +68,3 @@ def test_an_answer_with_labels_and_numbers_has_a_chart(
     """A chart of what has no numbers would be empty, one of a single row says nothing."""
     options = chart.of_result(answer(*types, rows=rows))
     assert (options and [one["name"] for one in options["series"]]) == series
-
-
-def test_no_other_command_starts_slower() -> None:
-    """To import what serves pages takes two seconds."""
-    program = "import sys, workshop.commands.app; sys.exit('nicegui' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
