@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 from tests.support.browser import launched
 from tests.support.checkout import free_port, new_account, signed_in
 from tests.support.failing_aws import Failing
+from tests.support.loopback import Listener, listening
 from tests.support.terminal import TERMINAL
 
 # Started in the background, Python ignores SIGINT, and so would every process that tests interrupt.
@@ -28,6 +29,13 @@ def browser() -> Iterator[Browser]:
 def httpserver_listen_address() -> tuple[str, int]:
     """Where servers that a test makes up listen."""
     return "127.0.0.1", 0
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """Somebody who should hear nothing, or nothing but a request for a tunnel."""
+    with listening() as listener:
+        yield listener
 
 
 @pytest.fixture(scope="session")

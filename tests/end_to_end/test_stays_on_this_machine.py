@@ -3,13 +3,11 @@
 import contextlib
 import json
 import os
-import socket
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
@@ -19,6 +17,7 @@ import pytest
 from embedded_aws.server import EmbeddedAws
 from stacks import outputs
 from tests.support.checkout import Checkout, new_account, signed_in
+from tests.support.loopback import Listener
 from tests.support.participant import JOB
 from tests.support.stack import create, event_body
 from tests.support.terminal import CANARY, TERMINAL
@@ -123,30 +122,11 @@ def test_it_is_on_loopback_or_refused(checkout: Checkout, command: str) -> None:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[tuple[str, list[bytes]]]:
-    """The URL of a server that is not meant, and what it was sent."""
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def listen() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    heard.append(connection.recv(1000))
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
-
-
-@pytest.fixture
-def profile(tmp_path: Path, elsewhere: tuple[str, list[bytes]]) -> tuple[Path, Path]:
+def profile(tmp_path: Path, listener: Listener) -> tuple[Path, Path]:
     """A user's AWS configuration: a marker tells that its credentials were asked for."""
     marker, config = tmp_path / "asked", tmp_path / "config"
     config.write_text(
-        f"[default]\nregion = eu-west-1\nendpoint_url = {elsewhere[0]}\n"
+        f"[default]\nregion = eu-west-1\nendpoint_url = {listener.url}\n"
         f"credential_process = sh -c 'touch {marker}; exit 1'\n"
     )
     return config, marker
@@ -156,13 +136,12 @@ def test_a_command_for_the_embedded_aws_goes_nowhere_else(
     fresh: Checkout,
     server: EmbeddedAws,
     owner: boto3.Session,
-    elsewhere: tuple[str, list[bytes]],
+    listener: Listener,
     profile: tuple[Path, Path],
 ) -> None:
     """A rehearsal would be sent to a real account, a proxy, or one service's other endpoint."""
     assert owner.client("sts").get_caller_identity()
     fresh.enter(server)
-    url, heard = elsewhere
     config, marker = profile
     error = fresh.run(
         "status",
@@ -171,37 +150,36 @@ def test_a_command_for_the_embedded_aws_goes_nowhere_else(
         code=1,
         **TERMINAL,
         AWS_ENDPOINT_URL=server.endpoint,
-        AWS_ENDPOINT_URL_STS=url,
-        AWS_ENDPOINT_URL_CLOUDFORMATION=url,
+        AWS_ENDPOINT_URL_STS=listener.url,
+        AWS_ENDPOINT_URL_CLOUDFORMATION=listener.url,
         AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true",
         AWS_CONFIG_FILE=str(config),
-        HTTP_PROXY=url,
-        HTTPS_PROXY=url,
-        ALL_PROXY=url,
+        HTTP_PROXY=listener.url,
+        HTTPS_PROXY=listener.url,
+        ALL_PROXY=listener.url,
     ).stderr
     assert f"The stack Another is not deployed on the embedded AWS at {server.endpoint}" in error
-    assert heard == []
+    assert listener.heard == []
     assert not marker.exists()
 
 
 def test_a_command_for_aws_goes_to_no_embedded_one(
-    fresh: Checkout, elsewhere: tuple[str, list[bytes]], profile: tuple[Path, Path]
+    fresh: Checkout, listener: Listener, profile: tuple[Path, Path]
 ) -> None:
     """What was meant for AWS would be done, and believed, on an emulator that a profile names."""
-    url, heard = elsewhere
     config, marker = profile
     error = fresh.run(
         "status",
         code=1,
         AWS_ENDPOINT_URL=None,
-        AWS_ENDPOINT_URL_STS=url,
+        AWS_ENDPOINT_URL_STS=listener.url,
         AWS_CONFIG_FILE=str(config),
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         AWS_EC2_METADATA_DISABLED="true",
     ).stderr
     assert "You are not signed in to AWS" in error
     assert marker.exists()  # it is AWS that was meant: its credentials were asked for
-    assert heard == []
+    assert listener.heard == []
 
 
 def test_another_folders_key_is_told_from_no_server(

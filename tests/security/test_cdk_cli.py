@@ -5,14 +5,13 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
 
 from tests.support import PROJECT
-from tests.support.loopback import Listener, listening
+from tests.support.loopback import Listener
 from workshop import deployment
 from workshop.account import Account
 from workshop.errors import WorkshopError
@@ -27,14 +26,7 @@ LIBRARY = {".cache/aws/jsii", ".cdk/cache/fingerprints"}
 
 
 @pytest.fixture
-def proxy() -> Iterator[Listener]:
-    """The proxy through which everything would leave this machine."""
-    with listening() as listener:
-        yield listener
-
-
-@pytest.fixture
-def home(tmp_path: Path, proxy: Listener, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home; the CLI asks the system for the user's, so CDK_HOME stands for that."""
     home = tmp_path / "home"
     home.mkdir()
@@ -46,7 +38,7 @@ def home(tmp_path: Path, proxy: Listener, monkeypatch: pytest.MonkeyPatch) -> Pa
     for name in ("CDK_DISABLE_CLI_TELEMETRY", "CDK_DISABLE_VERSION_CHECK", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv(name, listener.url)
     return home
 
 
@@ -86,7 +78,7 @@ def synth(folder: Path, *options: str | Path) -> None:
 
 @pytest.mark.parametrize("guarded", [False, True])
 def test_the_project_file_keeps_the_cli_from_reporting(
-    tmp_path: Path, home: Path, proxy: Listener, assembly: Path, *, guarded: bool
+    tmp_path: Path, home: Path, listener: Listener, assembly: Path, *, guarded: bool
 ) -> None:
     """`npx cdk deploy` would tell somebody else about this machine."""
     settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
@@ -94,22 +86,22 @@ def test_the_project_file_keeps_the_cli_from_reporting(
         del settings["context"]["cli-telemetry"]  # that is when something is heard
     (tmp_path / "cdk.json").write_text(json.dumps(settings))
     synth(tmp_path, "--app", assembly)
-    assert bool(proxy.heard) != guarded
+    assert bool(listener.heard) != guarded
     assert bool(left_in(home)) != guarded
 
 
 @pytest.mark.slow
-def test_a_synthesis_reports_nothing(tmp_path: Path, home: Path, proxy: Listener) -> None:
+def test_a_synthesis_reports_nothing(tmp_path: Path, home: Path, listener: Listener) -> None:
     """The app has no reason to talk to anybody, either."""
     synth(PROJECT, "--output", tmp_path / "out")
-    assert proxy.heard == []
+    assert listener.heard == []
     assert left_in(home) == []
 
 
 def test_a_rehearsal_reports_nothing(
     tmp_path: Path,
     home: Path,
-    proxy: Listener,
+    listener: Listener,
     assembly: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,7 +111,7 @@ def test_a_rehearsal_reports_nothing(
     assert kept.is_relative_to(PROJECT / "build")
     run_cdk(AWS, tmp_path, str(assembly))
     time.sleep(2)
-    assert proxy.heard == []
+    assert listener.heard == []
     assert left_in(home) == []
 
 

@@ -10,14 +10,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.support import PROJECT
-from tests.support.loopback import serving
 
 NPM_PROJECTS = (".", "docs/diagrams")
 MARK = "require('fs').writeFileSync('mark', '')"
@@ -122,29 +121,21 @@ def test_a_planted_install_script_does_not_run(
 
 
 @pytest.mark.parametrize("guarded", [False, True])
-def test_npx_runs_nothing_that_is_not_installed(tmp_path: Path, *, guarded: bool) -> None:
+def test_npx_runs_nothing_that_is_not_installed(
+    tmp_path: Path, httpserver: HTTPServer, *, guarded: bool
+) -> None:
     """`npx cdk` before `make setup` would run whatever has that name today."""
     planted: dict[str, Any] = {"name": "cdk", "version": "1.0.0", "bin": {"cdk": "program.js"}}
     packed = archive(planted)
-
-    class Registry(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            dist = {"tarball": f"{url}/cdk.tgz", "integrity": integrity(packed)}
-            about = {"name": "cdk", "dist-tags": {"latest": "1.0.0"}}
-            about["versions"] = {"1.0.0": planted | {"dist": dist}}
-            self.send_response(200)
-            self.end_headers()
-            archived = self.path.endswith(".tgz")
-            self.wfile.write(packed if archived else json.dumps(about).encode())
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
+    dist = {"tarball": httpserver.url_for("/cdk.tgz"), "integrity": integrity(packed)}
+    versions = {"1.0.0": planted | {"dist": dist}}
+    about = {"name": "cdk", "dist-tags": {"latest": "1.0.0"}, "versions": versions}
+    httpserver.expect_request("/cdk").respond_with_json(about)
+    httpserver.expect_request("/cdk.tgz").respond_with_data(packed)
     if guarded:
         shutil.copy(PROJECT / ".npmrc", tmp_path)
     (tmp_path / "package.json").write_text("{}")
-    with serving(Registry) as url:
-        code = npm(tmp_path, "npx", "cdk", npm_config_registry=url)
+    code = npm(tmp_path, "npx", "cdk", npm_config_registry=httpserver.url_for("/"))
     assert bool(code) == guarded
     assert (tmp_path / "mark").exists() != guarded
 

@@ -2,13 +2,12 @@
 
 import base64
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from requests import Request
 
-from tests.support.loopback import Listener, listening
+from tests.support.loopback import Listener
 from tests.support.shell import FIRST, KEYS, Shell, variables
 from tests.support.tracking_api import Answer, TrackingApi
 from workshop.segment import delivery
@@ -20,46 +19,39 @@ SEND: tuple[object, ...] = (
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy")
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[Listener]:
-    """Somebody else."""
-    with listening() as listener:
-        yield listener
-
-
 def proxies(listener: Listener) -> dict[str, str]:
     return {**dict.fromkeys(PROXY_VARIABLES, listener.url), "NO_PROXY": "", "no_proxy": ""}
 
 
 @pytest.mark.parametrize("status", [302, 307])
 def test_events_follow_no_redirect(
-    shell: Shell, segment: TrackingApi, elsewhere: Listener, status: int
+    shell: Shell, segment: TrackingApi, listener: Listener, status: int
 ) -> None:
     """A 307 takes the body along, and the write key is in it."""
-    location = {"Location": f"{elsewhere.url}/v1/batch"}
+    location = {"Location": f"{listener.url}/v1/batch"}
     segment.answer = lambda _number, _source: Answer(status, location, accept=False)
     told = shell.run(*SEND, "--host", segment.url, code=1, env=variables(KEYS)).stderr
-    assert elsewhere.heard == []
+    assert listener.heard == []
     assert "redirect" in told
     assert str(status) in told
 
 
 def test_events_for_this_machine_use_no_proxy(
-    shell: Shell, segment: TrackingApi, elsewhere: Listener
+    shell: Shell, segment: TrackingApi, listener: Listener
 ) -> None:
     """The proxy would read the write keys: there is no TLS."""
-    shell.run(*SEND, "--host", segment.url, env=variables(KEYS) | proxies(elsewhere))
-    assert elsewhere.heard == []
+    shell.run(*SEND, "--host", segment.url, env=variables(KEYS) | proxies(listener))
+    assert listener.heard == []
     assert segment.received
 
 
 @pytest.mark.parametrize("region", ["api.segment.io", "events.eu1.segmentapis.com"])
-def test_a_proxy_sees_a_tunnel_only(shell: Shell, elsewhere: Listener, region: str) -> None:
+def test_a_proxy_sees_a_tunnel_only(shell: Shell, listener: Listener, region: str) -> None:
     """At a company a proxy is the only way out; it must not read what goes through it."""
-    env = variables(KEYS) | proxies(elsewhere)
+    env = variables(KEYS) | proxies(listener)
     shell.run(*SEND, "--host", region, code=1, env=env)
-    heard = b"".join(elsewhere.heard)
-    assert elsewhere.heard[0].startswith(f"CONNECT {region}:443 ".encode())
+    heard = b"".join(listener.heard)
+    assert listener.heard[0].startswith(f"CONNECT {region}:443 ".encode())
     for key in KEYS.values():
         assert key.encode() not in heard
         assert base64.b64encode(f"{key}:".encode()) not in heard
@@ -107,9 +99,9 @@ def test_keys_that_others_can_read_are_closed_to_them(
     keys.chmod(0o644)
     shell.run(*SEND, "--host", segment.url)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, keys)] == [0o700, 0o600]
-    elsewhere = tmp_path / "keys.env"
-    keys.rename(elsewhere)
-    elsewhere.chmod(0o644)
-    keys.symlink_to(elsewhere)
+    listener = tmp_path / "keys.env"
+    keys.rename(listener)
+    listener.chmod(0o644)
+    keys.symlink_to(listener)
     shell.run(*SEND, "--host", segment.url)
-    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o644
+    assert stat.S_IMODE(listener.stat().st_mode) == 0o644

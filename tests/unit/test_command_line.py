@@ -5,16 +5,15 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import typer.main
+from pytest_httpserver import HTTPServer
 from typer.core import TyperGroup, TyperOption
 
 from tests.support import PROJECT
 from tests.support.checkout import free_port
-from tests.support.loopback import serving
 from tests.support.shell import Shell
 from workshop.commands.app import app, with_port
 from workshop.commands.context import OPTIONS, Context
@@ -28,22 +27,11 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-class AnotherServer(BaseHTTPRequestHandler):
+@pytest.fixture
+def another_server(httpserver: HTTPServer) -> str:
     """A program that has nothing to do with AWS."""
-
-    def do_POST(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"<html>hello</html>")
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture(scope="module")
-def another_server() -> Iterator[str]:
-    with serving(AnotherServer) as url:
-        yield url
+    httpserver.expect_request(re.compile(".*")).respond_with_data("<html>hello</html>")
+    return f"http://127.0.0.1:{httpserver.port}"
 
 
 @pytest.mark.parametrize(
