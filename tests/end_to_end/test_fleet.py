@@ -214,20 +214,20 @@ def test_a_hundred_accounts(fresh: Checkout, tmp_path: Path) -> None:
         }
 
         # Few at a time: what takes long are the Lambda functions, on this machine's processors.
-        assert states(organization.measured("deploy", "--concurrency", "8", code=1)) == expected
-        assert states(organization.measured("check", code=1)) == expected
+        assert states(organization.fleet_of_all("deploy", "--concurrency", "8", code=1)) == expected
+        assert states(organization.fleet_of_all("check", code=1)) == expected
 
         server.throttle({})
         organization.trust(closed, EMBEDDED_ACCOUNT)
-        deployed = organization.measured("deploy")
+        deployed = organization.fleet_of_all("deploy")
         assert set(states(deployed).values()) == {"ready"}
         created = [one for one, it in deployed.items() if it["found"].startswith("created")]
         assert created == [broken, closed, throttled]
-        assert set(states(organization.measured("check")).values()) == {"ready"}
+        assert set(states(organization.fleet_of_all("check")).values()) == {"ready"}
         organization.name([broken, closed])
-        assert set(states(organization.measured("check", "--run-job")).values()) == {"ready"}
+        assert set(states(organization.fleet_of_all("check", "--run-job")).values()) == {"ready"}
         organization.name(ids)
-        assert set(states(organization.measured("destroy", "--yes")).values()) == {"gone"}
+        assert set(states(organization.fleet_of_all("destroy", "--yes")).values()) == {"gone"}
         assert [item for account in ids for item in organization.left(account)] == []
         running = server.running()
         process = running.process() if running else None

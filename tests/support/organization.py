@@ -1,14 +1,11 @@
 """An organizer with many accounts on the embedded AWS, and the commands of `workshop fleet`."""
 
 import json
-import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 
 from tests.support.checkout import Checkout, session_of
 from tests.support.everything import everything
@@ -88,34 +85,12 @@ class Organization:
         self.said = done.stderr
         return answered(done.stdout)
 
-    def measured(self, command: str, *options: str, code: int = 0) -> Outcomes:
-        """Run a command, and print what it took."""
+    def fleet_of_all(self, command: str, *options: str, code: int = 0) -> Outcomes:
+        """The same, however long it takes."""
         process = self.checkout.start(*self.words(command, *options))
-        peaks = [0, 0, 0]
-        while process.poll() is None:
-            peaks = [max(pair) for pair in zip(peaks, self._memory(process), strict=True)]
-            time.sleep(0.2)
         out, err = process.communicate()
         assert process.returncode == code, err
-        answer = json.loads(out)
-        rate = len(answer["accounts"]) * 60 / answer["seconds"]
-        memory = ", ".join(f"{peak / 2**20:.0f}" for peak in peaks)
-        print(  # noqa: T201 - the figures, with pytest -s
-            f"{command}: {answer['states']}, {answer['seconds']} s, {rate:.0f} accounts a minute, "
-            f"{answer['requests']} requests; at most {memory} MiB (client, server, its functions)"
-        )
         return answered(out)
-
-    def _memory(self, client: subprocess.Popen[str]) -> tuple[int, int, int]:
-        running = self.server.running()
-        server = running.process() if running else None
-        try:
-            assert server
-            functions = [child.memory_info().rss for child in server.children()]
-            ours = psutil.Process(client.pid).memory_info().rss
-            return ours, server.memory_info().rss, sum(functions)
-        except psutil.NoSuchProcess:
-            return 0, 0, 0
 
 
 def _trust(principal: str) -> str:
