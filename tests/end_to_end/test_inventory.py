@@ -10,6 +10,7 @@ from types_boto3_glue.type_defs import TableInputTypeDef
 
 from tests.support.checkout import signed_in
 from tests.support.failing_aws import Failing
+from tests.support.policies import policy, user
 from tests.support.stack import create, ended
 from workshop import inventory
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
@@ -208,18 +209,11 @@ def test_what_may_not_be_looked_up_is_said(
     """A database that Lake Formation hides would end the inventory, or count as gone."""
     deploy("Hidden")
     delete(session, "Hidden")
-    iam = session.client("iam")
-    iam.create_user(UserName="organizer")
-    statements = [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+    most = policy(
+        {"Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "glue:GetDatabase", "Resource": "*"},
-    ]
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_user_policy(UserName="organizer", PolicyName="most", PolicyDocument=policy)
-    key = iam.create_access_key(UserName="organizer")["AccessKey"]
-    organizer = boto3.Session(
-        key["AccessKeyId"], key["SecretAccessKey"], region_name=EMBEDDED_REGION
     )
+    organizer = user(session, "organizer", most)
     taken = inventory.take(Account(organizer, None), "Hidden")
     assert taken.left == []
     (unchecked,) = taken.unchecked

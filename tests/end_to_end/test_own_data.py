@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from stacks.bucket_contents.simulated_shop import SOURCES, log_files
 from tests.support import PROJECT
 from tests.support.checkout import Checkout, owner_of
-from tests.support.glue import policy
+from tests.support.policies import policy
 from tests.support.stack import create, event_body
 from workshop import deletion
 from workshop.account import Account

@@ -14,6 +14,7 @@ from tests.support import PROJECT
 from tests.support.checkout import Checkout
 from tests.support.failing_aws import Failing
 from tests.support.personalize import HEADER, interactions, settled
+from tests.support.policies import user
 from tests.support.stack import LITTLE, create, ended, event_body
 from workshop import deletion, fleet, inventory
 from workshop.account import Account
@@ -39,15 +40,11 @@ def importer(checkout: Checkout, server: Failing, owner: boto3.Session, account:
     """A checkout whose commands have the importer's rights."""
     create(owner, event_body(LITTLE), DEFAULT_STACK)
     checkout.enter(server, account)
-    iam = owner.client("iam")
-    iam.create_user(UserName="importer")
-    iam.put_user_policy(
-        UserName="importer", PolicyName="import", PolicyDocument=POLICY.read_text("utf-8")
-    )
-    key = iam.create_access_key(UserName="importer")["AccessKey"]
+    key = user(owner, "importer", POLICY.read_text("utf-8")).get_credentials()
+    assert key
     checkout.server.credentials.write_text(
-        f"[default]\naws_access_key_id = {key['AccessKeyId']}\n"
-        f"aws_secret_access_key = {key['SecretAccessKey']}\n",
+        f"[default]\naws_access_key_id = {key.access_key}\n"
+        f"aws_secret_access_key = {key.secret_key}\n",
         encoding="utf-8",
     )
     return checkout

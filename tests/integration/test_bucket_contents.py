@@ -16,6 +16,7 @@ from pytest_httpserver import HTTPServer
 from stacks.bucket_contents import handler, simulated_shop
 from stacks.bucket_contents.construct import INLINE_SOURCE, compressed, source
 from stacks.bucket_contents.simulated_shop import log_files
+from tests.support.policies import policy, user
 
 # SHA-256 of 3 days and 2,000 events that end on END: their keys and their lines. Not of the gzipped
 # bytes, which another zlib may pack in another way.
@@ -88,10 +89,6 @@ def objects(s3: Any, bucket: str) -> dict[str, str]:  # noqa: ANN401 - boto3's o
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
 
 
-def policy(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
 def test_create_fills_the_bucket_and_says_how_much(
     s3: Any,  # noqa: ANN401
     bucket: str,
@@ -113,22 +110,13 @@ def test_create_fills_the_bucket_and_says_how_much(
 
 
 def test_delete_takes_versions_markers_and_uploads_and_closes_the_door(
+    owner: boto3.Session,
     s3: Any,  # noqa: ANN401
     bucket: str,
     cloudformation: HTTPServer,
 ) -> None:
     """A bucket that is not empty, or fills again, cannot be deleted."""
-    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    iam = boto3.client("iam")
-    role = iam.create_role(RoleName="late-writer", AssumeRolePolicyDocument=policy(trust))["Role"]
-    iam.put_role_policy(RoleName="late-writer", PolicyName="s3", PolicyDocument=policy(everything))
-    key = boto3.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="late")[
-        "Credentials"
-    ]
-    writer = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"]).client(
-        "s3"
-    )
+    writer = user(owner, "late-writer", policy(Action="s3:*", Resource="*")).client("s3")
     writer.put_object(Bucket=bucket, Key="early", Body=b"x")
     for number in range(1100):  # more than one page, and one request, of 1,000
         s3.put_object(Bucket=bucket, Key=f"notes/{number % 1050}", Body=b"x")

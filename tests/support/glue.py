@@ -1,11 +1,11 @@
 """The embedded AWS's Glue by its own API: jobs of any script, their roles, runs and logs."""
 
-import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from tests.support.live_job import HELPER
+from tests.support.policies import policy, trust
 
 BUCKET = "personalize-data-test"
 LOGS = "/aws-glue/test-job"
@@ -23,15 +23,13 @@ class Aws:
 
     def role(self, name: str, *objects: str) -> str:
         """Make a role that may list the bucket, write logs, and use the objects given."""
-        trust = {"Service": "glue.amazonaws.com"}
         allowed = [
             (["s3:ListBucket"], f"arn:aws:s3:::{BUCKET}"),
             *[(["s3:*Object"], f"arn:aws:s3:::{BUCKET}/{pattern}") for pattern in objects],
             (["logs:CreateLogStream", "logs:PutLogEvents"], "*"),
         ]
         self.iam.create_role(
-            RoleName=name,
-            AssumeRolePolicyDocument=policy(Principal=trust, Action="sts:AssumeRole"),
+            RoleName=name, AssumeRolePolicyDocument=trust(Service="glue.amazonaws.com")
         )
         self.iam.put_role_policy(
             RoleName=name,
@@ -89,8 +87,3 @@ class Aws:
         """The keys of the objects whose key starts with the prefix."""
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return [each["Key"] for each in found]
-
-
-def policy(*statements: dict[str, Any], **statement: object) -> str:
-    allow = [{"Effect": "Allow"} | each for each in statements or [statement]]
-    return json.dumps({"Version": "2012-10-17", "Statement": allow})

@@ -10,6 +10,7 @@ import boto3
 from tests.support.checkout import Checkout, session_of
 from tests.support.everything import everything
 from tests.support.failing_aws import Failing
+from tests.support.policies import trust
 from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 
@@ -50,8 +51,8 @@ class Organization:
         ]
         for one in ids:
             iam = self.session(one).client("iam")
-            trust = _trust(EMBEDDED_ACCOUNT)
-            iam.create_role(RoleName=ORGANIZATION_ROLE, AssumeRolePolicyDocument=trust)
+            ours = trust(AWS=EMBEDDED_ACCOUNT)
+            iam.create_role(RoleName=ORGANIZATION_ROLE, AssumeRolePolicyDocument=ours)
             iam.attach_role_policy(RoleName=ORGANIZATION_ROLE, PolicyArn=ADMINISTRATOR)
         self.name(ids)
         return ids
@@ -67,7 +68,7 @@ class Organization:
     def trust(self, account: str, principal: str) -> None:
         """Let nobody but this account assume the role."""
         self.session(account).client("iam").update_assume_role_policy(
-            RoleName=ORGANIZATION_ROLE, PolicyDocument=_trust(principal)
+            RoleName=ORGANIZATION_ROLE, PolicyDocument=trust(AWS=principal)
         )
 
     def left(self, account: str) -> list[str]:
@@ -91,16 +92,6 @@ class Organization:
         out, err = process.communicate()
         assert process.returncode == code, err
         return answered(out)
-
-
-def _trust(principal: str) -> str:
-    """A policy by which this account may assume a role."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{principal}:root"},
-        "Action": "sts:AssumeRole",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def answered(text: str) -> Outcomes:

@@ -4,7 +4,6 @@ What Athena does for them with their rights, in the catalog and on S3, is evalua
 embedded AWS has no operation for is in NOT_CALLED of `tests/security/test_least_privilege.py`.
 """
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,9 @@ from release.event_package import PLATFORM
 from stacks.bucket_contents.handler import READY_MADE
 from stacks.outputs import BUCKET as BUCKET_OUTPUT
 from tests.support.guide import blocks
+from tests.support.policies import assume, trust
 from tests.support.stack import STACK
-from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
+from workshop.account import EMBEDDED_ACCOUNT
 
 BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
 DATABASE, JOB, WORKGROUP = "segment_personalize", "SegmentEventsJsonToCsv", "segment-personalize"
@@ -38,20 +38,11 @@ def clients(session: boto3.Session) -> Client:
 def participant(owner: boto3.Session) -> Client:
     """Make the role, with the policy as it is in the package, and assume it."""
     iam, sts = owner.client("iam"), owner.client("sts")
-    me = {"AWS": sts.get_caller_identity()["Account"]}
-    trust = {"Effect": "Allow", "Principal": me, "Action": "sts:AssumeRole"}
-    role = iam.create_role(
-        RoleName="participant",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )["Role"]["Arn"]
+    me = sts.get_caller_identity()["Account"]
+    role = iam.create_role(RoleName="participant", AssumeRolePolicyDocument=trust(AWS=me))["Role"]
     policy = POLICY.read_text(encoding="utf-8")
     iam.put_role_policy(RoleName="participant", PolicyName="all", PolicyDocument=policy)
-    key = sts.assume_role(RoleArn=role, RoleSessionName="participant")["Credentials"]
-    return clients(
-        boto3.Session(
-            key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"], EMBEDDED_REGION
-        )
-    )
+    return clients(assume(owner, role["Arn"]))
 
 
 def ask(athena: Any, sql: str, database: str = DATABASE) -> str:  # noqa: ANN401 - boto3's own

@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.support.policies import policy
 from workshop.account import EMBEDDED_REGION
 
 SERVICE = "personalize.amazonaws.com"
@@ -80,7 +81,7 @@ class Service:
     def put_bucket_policy(self, *actions: str) -> None:
         """Let Personalize do these, for this account, and everybody's plain HTTP be refused."""
         here = [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"]
-        allow = {"Principal": {"Service": SERVICE}, "Effect": "Allow", "Condition": self.source()}
+        allow = {"Principal": {"Service": SERVICE}, "Condition": self.source()}
         deny = {
             "Effect": "Deny",
             "Principal": "*",
@@ -89,32 +90,27 @@ class Service:
         statements = [deny | {"Action": "s3:*", "Resource": here}]
         if actions:
             statements.append(allow | {"Action": list(actions), "Resource": here})
-        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        self.session.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=policy)
+        self.session.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=policy(*statements))
 
     def put_trust(self, **trust: Any) -> None:  # noqa: ANN401 - a statement's own
         """Let Personalize take the role, for this account, unless the statement says else."""
         statement = {
-            "Effect": "Allow",
             "Principal": {"Service": SERVICE},
             "Action": "sts:AssumeRole",
             "Condition": self.source(),
         }
-        document = {"Version": "2012-10-17", "Statement": [statement | trust]}
         self.session.client("iam").update_assume_role_policy(
-            RoleName="reader", PolicyDocument=json.dumps(document)
+            RoleName="reader", PolicyDocument=policy(statement | trust)
         )
 
     def put_rights(self, *actions: str) -> None:
         """Let the role do these in the bucket."""
-        statement = {
-            "Effect": "Allow",
-            "Action": list(actions) or "s3:GetBucketLocation",
-            "Resource": [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"],
-        }
-        document = {"Version": "2012-10-17", "Statement": [statement]}
+        document = policy(
+            Action=list(actions) or "s3:GetBucketLocation",
+            Resource=[f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"],
+        )
         self.session.client("iam").put_role_policy(
-            RoleName="reader", PolicyName="read", PolicyDocument=json.dumps(document)
+            RoleName="reader", PolicyName="read", PolicyDocument=document
         )
 
     def source(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from release.event_template import body
 from stacks.segment_access import SEGMENT_PRINCIPAL
 from tests.support.checkout import free_port, owner_of
 from tests.support.participant import BUCKET, JOB, SCRIPT, do_the_exercise, participant
+from tests.support.policies import assume, policy, trust
 from tests.support.recording import Recording
 from tests.support.stack import STACK, create, ended, event_body
 from tests.support.templates import event_template
@@ -81,22 +82,11 @@ def become(owner: boto3.Session, logical_id: str) -> Any:  # noqa: ANN401 - boto
     """
     arn = _role_arn(owner, logical_id)
     iam, name = owner.client("iam"), arn.rpartition("/")[2]
-    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    opened = {"Version": "2012-10-17", "Statement": [statement]}
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(opened))
+    before = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust(AWS="*"))
     session = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName="service")
-    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(before))
     return session["Credentials"]
-
-
-def _session(credentials: Any) -> boto3.Session:  # noqa: ANN401 - boto3's own
-    return boto3.Session(
-        credentials["AccessKeyId"],
-        credentials["SecretAccessKey"],
-        credentials["SessionToken"],
-        EMBEDDED_REGION,
-    )
 
 
 def _segment_writes(owner: boto3.Session) -> None:
@@ -106,28 +96,15 @@ def _segment_writes(owner: boto3.Session) -> None:
     secret = os.environ["AWS_SECRET_ACCESS_KEY"]
     segment = boto3.Session(theirs, secret, region_name=EMBEDDED_REGION)
     name = SEGMENT_PRINCIPAL.rpartition("/")[2]
-    trust = {"Effect": "Allow", "Principal": {"AWS": theirs}, "Action": "sts:AssumeRole"}
-    segment.client("iam").create_role(
-        RoleName=name,
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )
-    may_assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+    segment.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust(AWS=theirs))
+    may_assume = policy(Action="sts:AssumeRole", Resource="*")
     segment.client("iam").put_role_policy(
-        RoleName=name,
-        PolicyName="assume",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may_assume]}),
+        RoleName=name, PolicyName="assume", PolicyDocument=may_assume
     )
-    credentials = segment.client("sts").assume_role(
-        RoleArn=SEGMENT_PRINCIPAL, RoleSessionName="segment"
-    )["Credentials"]
-    credentials = (
-        _session(credentials)
-        .client("sts")
-        .assume_role(
-            RoleArn=_role_arn(owner, "SegmentRole"), RoleSessionName="segment", ExternalId=WORKSPACE
-        )["Credentials"]
+    theirs_here = assume(
+        assume(segment, SEGMENT_PRINCIPAL), _role_arn(owner, "SegmentRole"), ExternalId=WORKSPACE
     )
-    _session(credentials).client("s3").put_object(
+    theirs_here.client("s3").put_object(
         Bucket=BUCKET,
         Key="segment-logs/website-prod/1700000000000/1700086400000.00000000.gz",
         Body=gzip.compress(b"{}\n"),

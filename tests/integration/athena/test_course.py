@@ -1,7 +1,6 @@
 """The course of a query: beside others, stopped, too long, and when the server ends."""
 
 import contextlib
-import json
 import os
 import signal
 import time
@@ -20,6 +19,7 @@ from embedded_aws.athena.statement import Request
 from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, WORKGROUP, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
+from tests.support.policies import policy, user
 
 NEVER_ENDS = (
     "SELECT sum(a.n * b.n * c.n) FROM UNNEST(sequence(1, 100000)) AS a (n), "
@@ -136,16 +136,11 @@ def test_a_result_needs_the_right_to_read_its_file(aws: Aws) -> None:
     """A policy without it passes the rehearsal, and shows no results on AWS."""
     query_id = aws.start("SELECT 1")
     assert aws.ended(query_id).state == "SUCCEEDED"
-    iam = boto3.client("iam")
-    iam.create_user(UserName="reader")
-    statements = [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+    document = policy(
+        {"Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"},
-    ]
-    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_user_policy(UserName="reader", PolicyName="all", PolicyDocument=document)
-    key = iam.create_access_key(UserName="reader")["AccessKey"]
-    reader = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"]).client("athena")
+    )
+    reader = user(boto3.Session(), "reader", document).client("athena")
     with pytest.raises(ClientError, match="Access denied when reading"):
         reader.get_query_results(QueryExecutionId=query_id)
 

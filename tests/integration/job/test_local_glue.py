@@ -13,8 +13,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.support.glue import BUCKET, LOGS, Aws, policy
+from tests.support.glue import BUCKET, LOGS, Aws
 from tests.support.live_job import HELPER, SCRIPT
+from tests.support.policies import policy
 
 EVENT = {
     "messageId": "1",

@@ -1,6 +1,5 @@
 """What is behind the gate, and who signs."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from embedded_aws.server import EmbeddedAws
 from tests.support.checkout import signed_in
+from tests.support.policies import trust
 from tests.support.signing import BUCKET, Signer
 
 
@@ -20,13 +20,9 @@ def owner(server: EmbeddedAws) -> Iterator[boto3.Session]:
     with signed_in(server) as session:
         session.client("s3").create_bucket(Bucket=BUCKET)
         session.client("s3").put_object(Bucket=BUCKET, Key="picture.svg", Body=b"<svg/>")
-        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
         with suppress(ClientError):  # another module has made it
             session.client("iam").create_role(
-                RoleName="Lambda",
-                AssumeRolePolicyDocument=json.dumps(
-                    {"Version": "2012-10-17", "Statement": [{**trust, "Action": "sts:AssumeRole"}]}
-                ),
+                RoleName="Lambda", AssumeRolePolicyDocument=trust(Service="lambda.amazonaws.com")
             )
         yield session
 

@@ -1,6 +1,5 @@
 """No request that is unsigned, forged, changed or old gets into the embedded AWS."""
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from embedded_aws.server import EmbeddedAws
+from tests.support.policies import trust
 from tests.support.signing import (
     BUCKET,
     CLIENT,
@@ -197,17 +197,8 @@ def test_a_roles_session_needs_its_own_secret_and_token(
     owner: boto3.Session, signer: Signer
 ) -> None:
     """The token alone, or another session's, lets nobody in."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{EMBEDDED_ACCOUNT}:root"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-    owner.client("iam").create_role(RoleName="R", AssumeRolePolicyDocument=json.dumps(trust))
+    root = trust(AWS=f"arn:aws:iam::{EMBEDDED_ACCOUNT}:root")
+    owner.client("iam").create_role(RoleName="R", AssumeRolePolicyDocument=root)
     arn = f"arn:aws:iam::{EMBEDDED_ACCOUNT}:role/R"
 
     def session() -> Credentials:
