@@ -11,7 +11,7 @@ from types_boto3_glue.type_defs import TableInputTypeDef
 from tests.support.checkout import signed_in
 from tests.support.failing_aws import Failing
 from tests.support.policies import policy, user
-from tests.support.stack import create, ended
+from tests.support.stack import create, delete
 from workshop import inventory
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
 from workshop.errors import WorkshopError
@@ -83,13 +83,6 @@ def deploy(session: boto3.Session) -> Deploy:
     return run
 
 
-def delete(session: boto3.Session, stack: str) -> None:
-    client = session.client("cloudformation")
-    stack_id = client.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
-    client.delete_stack(StackName=stack)
-    assert ended(session, stack_id) == "DELETE_COMPLETE"
-
-
 @pytest.mark.parametrize("name", ["Second", f"StackSet-Second-{UUID}"])
 def test_what_a_deleted_stack_leaves_is_found_by_the_names_that_it_had(
     account: Account, session: boto3.Session, deploy: Deploy, name: str
@@ -107,7 +100,7 @@ def test_what_a_deleted_stack_leaves_is_found_by_the_names_that_it_had(
     } < set(there)
     assert any(one.startswith(f"IAM role {name[:20]}") for one in there)
     assert len(there) == 7
-    delete(session, name)
+    assert delete(session, name) == "DELETE_COMPLETE"
     assert left(account, "Second") == []
     session.client("logs").create_log_group(logGroupName=LOG)
     assert left(account, "Second") == [f"log group {LOG}"]
@@ -120,7 +113,7 @@ def test_what_others_have_is_not_left(
 ) -> None:
     """The organizer would delete other people's logs, tables and copies by hand."""
     deploy(name)
-    delete(session, name)
+    assert delete(session, name) == "DELETE_COMPLETE"
     logs, glue = session.client("logs"), session.client("glue")
     names = ["/aws-glue/jobs/output", "/aws-glue/jobs/error", f"{LOG}-2", "output", "error"]
     for group in names:
@@ -134,7 +127,7 @@ def test_what_others_have_is_not_left(
     assert left(account, "Third") == []
 
     for copy in copies:
-        delete(session, copy)
+        assert delete(session, copy) == "DELETE_COMPLETE"
     glue.delete_database(Name="theirs")
     for group in names:
         logs.delete_log_group(logGroupName=group)
@@ -145,10 +138,10 @@ def test_names_that_another_copy_has_taken_over_are_not_left(
 ) -> None:
     """The living copy's bucket would be deleted by hand as the first one's leftover."""
     deploy("Former")
-    delete(session, "Former")
+    assert delete(session, "Former") == "DELETE_COMPLETE"
     deploy("Successor")
     assert left(account, "Former") == []
-    delete(session, "Successor")
+    assert delete(session, "Successor") == "DELETE_COMPLETE"
 
 
 def test_what_aws_still_shows_for_a_while_is_not_left(
@@ -156,7 +149,7 @@ def test_what_aws_still_shows_for_a_while_is_not_left(
 ) -> None:
     """S3 and IAM may list for some seconds what is deleted already."""
     deploy("Fading")
-    delete(session, "Fading")
+    assert delete(session, "Fading") == "DELETE_COMPLETE"
     logs = session.client("logs")
     logs.create_log_group(logGroupName=LOG)
     monkeypatch.setattr(inventory, "_PATIENCE_SECONDS", 60)
@@ -169,7 +162,7 @@ def test_what_was_kept_on_purpose_is_not_left(
 ) -> None:
     """`make destroy` would fail for whoever keeps the data."""
     deploy("Keeping", DeletionPolicy="Retain")
-    delete(session, "Keeping")
+    assert delete(session, "Keeping") == "DELETE_COMPLETE"
     assert session.client("s3").head_bucket(Bucket=BUCKET)
     assert left(account, "Keeping") == []
     session.client("s3").delete_bucket(Bucket=BUCKET)
@@ -180,7 +173,7 @@ def test_what_participants_made_by_the_lesson_is_theirs(
 ) -> None:
     """After a lesson done by the book `make destroy` would fail."""
     deploy("Lesson")
-    delete(session, "Lesson")
+    assert delete(session, "Lesson") == "DELETE_COMPLETE"
     glue = session.client("glue")
     glue.create_database(DatabaseInput={"Name": "default"})
     drop_table = {"Glue table default.segment_logs": "DROP TABLE default.segment_logs"}
@@ -208,7 +201,7 @@ def test_what_may_not_be_looked_up_is_said(
 ) -> None:
     """A database that Lake Formation hides would end the inventory, or count as gone."""
     deploy("Hidden")
-    delete(session, "Hidden")
+    assert delete(session, "Hidden") == "DELETE_COMPLETE"
     most = policy(
         {"Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "glue:GetDatabase", "Resource": "*"},

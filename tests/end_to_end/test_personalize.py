@@ -15,7 +15,7 @@ from tests.support.checkout import Checkout
 from tests.support.failing_aws import Failing
 from tests.support.personalize import HEADER, interactions, settled
 from tests.support.policies import user
-from tests.support.stack import LITTLE, create, ended, event_body
+from tests.support.stack import LITTLE, create, delete, event_body
 from workshop import deletion, fleet, inventory
 from workshop.account import Account
 from workshop.commands.context import Context
@@ -310,10 +310,7 @@ def test_what_was_imported_outlives_the_stack_and_is_known(
     stays = dict[str, list[str]]()
     fleet.count(account, lambda _: None, stack=DEFAULT_STACK, counted={}, stays=stays)
     assert f"dataset group {NAME}" in stays[account.id]
-    client = owner.client("cloudformation")
-    (stack,) = client.describe_stacks(StackName=DEFAULT_STACK)["Stacks"]
-    client.delete_stack(StackName=DEFAULT_STACK)
-    assert ended(owner, stack["StackId"]) == "DELETE_COMPLETE"
+    assert delete(owner, DEFAULT_STACK) == "DELETE_COMPLETE"
     taken = inventory.take(account, DEFAULT_STACK)
     assert (taken.left, taken.unchecked) == ([], [])
     assert set(taken.imported) == {f"{k} {NAME}" for k in ("dataset group", "dataset", "schema")}

@@ -8,7 +8,7 @@ import boto3
 from release.event_template import body
 from tests.support.everything import everything
 from tests.support.failing_aws import Failing
-from tests.support.stack import LITTLE, ended, with_volume
+from tests.support.stack import LITTLE, created, delete, update, with_volume
 
 Template = dict[str, Any]
 DATABASE, WORKGROUP = "segment_personalize", "segment-personalize"
@@ -36,40 +36,16 @@ class Cloud:
         """Create the stack and return the status that it ends in."""
         blank = {"BucketSuffix": "", "SegmentWorkspaceId": ""}  # as a platform passes them
         given = {**blank, **parameters}
-        stack_id = self.client("cloudformation").create_stack(
-            StackName=stack,
-            TemplateBody=text_of(template),
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
-            Capabilities=["CAPABILITY_IAM"],
-            RoleARN=f"arn:aws:iam::{self.account}:role/event-platform",
-        )["StackId"]
-        return ended(self.session, stack_id)
+        platform = f"arn:aws:iam::{self.account}:role/event-platform"
+        return created(self.session, text_of(template), stack, given, RoleARN=platform)
 
     def update(self, template: Template, stack: str = "Event", **parameters: str) -> str:
         """Update the stack and return the status that it ends in; parameters stay or are given."""
-        stack_id = self.client("cloudformation").update_stack(
-            StackName=stack,
-            TemplateBody=text_of(template),
-            Parameters=[
-                {"ParameterKey": name, "UsePreviousValue": True}
-                for name in self.parameters(stack) - parameters.keys()
-            ]
-            + [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-            Capabilities=["CAPABILITY_IAM"],
-        )["StackId"]
-        return ended(self.session, stack_id)
-
-    def parameters(self, stack: str = "Event") -> set[str]:
-        """The names of the stack's parameters."""
-        (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        return {one["ParameterKey"] for one in found.get("Parameters", [])}
+        return update(self.session, text_of(template), stack, **parameters)
 
     def delete(self, stack: str = "Event") -> str:
         """Delete the stack and return the status that it ends in."""
-        cloudformation = self.client("cloudformation")
-        stack_id = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
-        cloudformation.delete_stack(StackName=stack)
-        return ended(self.session, stack_id)
+        return delete(self.session, stack)
 
     def failures(self, stack: str = "Event") -> dict[str, str]:
         """Which resource failed, and the reason that CloudFormation shows."""

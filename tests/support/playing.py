@@ -22,7 +22,7 @@ from tests.support.checkout import free_port, owner_of
 from tests.support.participant import BUCKET, JOB, SCRIPT, do_the_exercise, participant
 from tests.support.policies import assume, policy, trust
 from tests.support.recording import Recording
-from tests.support.stack import STACK, create, ended, event_body
+from tests.support.stack import STACK, create, delete, event_body, update
 from tests.support.templates import event_template
 from workshop.account import EMBEDDED_REGION, Account
 from workshop.environment import find
@@ -135,25 +135,13 @@ def _update(owner: boto3.Session) -> None:
     """A newer script comes; the participant's edited one is kept."""
     template = copy.deepcopy(event_template())
     template["Resources"]["ContentsSampleData"]["Properties"]["Objects"][SCRIPT] = "# newer\n"
-    stack_id = owner.client("cloudformation").update_stack(
-        StackName=STACK,
-        TemplateBody=body(template).decode(),
-        Parameters=[
-            {"ParameterKey": name, "UsePreviousValue": True}
-            for name in ("SegmentWorkspaceId", "SampleData")
-        ],
-        Capabilities=["CAPABILITY_IAM"],
-    )["StackId"]
-    assert ended(owner, stack_id) == "UPDATE_COMPLETE"
+    assert update(owner, body(template).decode()) == "UPDATE_COMPLETE"
 
 
 def _delete(owner: boto3.Session) -> None:
     """With an upload that somebody has left unfinished."""
     owner.client("s3").create_multipart_upload(Bucket=BUCKET, Key="transformed/unfinished")
-    cloudformation = owner.client("cloudformation")
-    stack_id = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackId"]
-    cloudformation.delete_stack(StackName=STACK)
-    assert ended(owner, stack_id) == "DELETE_COMPLETE"
+    assert delete(owner) == "DELETE_COMPLETE"
 
 
 def distinct(

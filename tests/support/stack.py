@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import boto3
 
@@ -35,13 +36,46 @@ def with_volume(template: str, volume: str) -> str:
 
 def create(owner: boto3.Session, template: str, stack: str = STACK, **parameters: str) -> None:
     """Create a stack, and wait until it is complete."""
-    stack_id = owner.client("cloudformation").create_stack(
+    assert created(owner, template, stack, parameters) == "CREATE_COMPLETE"
+
+
+def created(
+    owner: boto3.Session, template: str, stack: str, parameters: dict[str, str], **request: str
+) -> str:
+    """Create a stack and return the status that it ends in."""
+    cloudformation: Any = owner.client("cloudformation")
+    stack_id = cloudformation.create_stack(
         StackName=stack,
         TemplateBody=template,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         Capabilities=["CAPABILITY_IAM"],
+        **request,
     )["StackId"]
-    assert ended(owner, stack_id) == "CREATE_COMPLETE"
+    return ended(owner, stack_id)
+
+
+def update(owner: boto3.Session, template: str, stack: str = STACK, **parameters: str) -> str:
+    """Update a stack and return the status that it ends in; parameters stay or are given."""
+    cloudformation: Any = owner.client("cloudformation")
+    (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    names = {one["ParameterKey"] for one in found.get("Parameters", [])}
+    kept = [{"ParameterKey": n, "UsePreviousValue": True} for n in names - parameters.keys()]
+    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+    stack_id = cloudformation.update_stack(
+        StackName=stack,
+        TemplateBody=template,
+        Parameters=kept + given,
+        Capabilities=["CAPABILITY_IAM"],
+    )["StackId"]
+    return ended(owner, stack_id)
+
+
+def delete(owner: boto3.Session, stack: str = STACK) -> str:
+    """Delete a stack and return the status that it ends in."""
+    cloudformation = owner.client("cloudformation")
+    stack_id = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName=stack)
+    return ended(owner, stack_id)
 
 
 def ended(owner: boto3.Session, stack_id: str) -> str:
