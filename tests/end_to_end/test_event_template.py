@@ -17,6 +17,7 @@ import pytest
 from stacks.etl import HELPER as HELPER_FILE
 from stacks.etl import SCRIPT as SCRIPT_FILE
 from tests.support.cloud import DATABASE, Cloud, Template
+from tests.support.glue import run_of
 from tests.support.templates import event_template
 
 SCRIPT, HELPER = f"scripts/{SCRIPT_FILE.name}", f"scripts/{HELPER_FILE.name}"
@@ -121,13 +122,8 @@ def test_an_update_from_the_template_before_brings_both_files(
     assert cloud.get(HELPER) == HELPER_FILE.read_text(encoding="utf-8")
     (edited,) = set(cloud.keys("scripts/")) - {SCRIPT, HELPER}
     assert cloud.get(edited) == "print('edited')"
-    glue, job = cloud.client("glue"), "SegmentEventsJsonToCsv"
-    run = glue.start_job_run(JobName=job)["JobRunId"]
-    state = "STARTING"
-    while state in {"STARTING", "RUNNING"}:
-        time.sleep(0.5)
-        state = glue.get_job_run(JobName=job, RunId=run)["JobRun"]["JobRunState"]
-    assert state == "SUCCEEDED"
+    run = run_of(cloud.client("glue"), "SegmentEventsJsonToCsv")
+    assert run["JobRunState"] == "SUCCEEDED"
     assert cloud.delete() == "DELETE_COMPLETE"
 
 

@@ -1,12 +1,12 @@
 """The participants' policy, embedded: the exercise goes through, the environment stays."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.glue import ended_run, run_of
 from tests.support.participant import (
     DATABASE,
     JOB,
@@ -60,18 +60,9 @@ def csv_files(s3: Any, bucket: str) -> dict[str, bytes]:  # noqa: ANN401 - boto3
 
 def run_the_job(glue: Any) -> str:  # noqa: ANN401 - boto3's own
     """Run it to its end when no other run is under way; return the state."""
-    deadline = time.monotonic() + 120
-    under_way = {"STARTING", "RUNNING", "STOPPING"}
-    while any(run["JobRunState"] in under_way for run in glue.get_job_runs(JobName=JOB)["JobRuns"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    run = glue.start_job_run(JobName=JOB)["JobRunId"]
-    while time.monotonic() < deadline:
-        state = glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]["JobRunState"]
-        if state not in under_way:
-            return str(state)
-        time.sleep(0.2)
-    raise TimeoutError(run)
+    for run in glue.get_job_runs(JobName=JOB)["JobRuns"]:
+        ended_run(glue, JOB, run["Id"])
+    return str(run_of(glue, JOB)["JobRunState"])
 
 
 def test_a_participant_whose_job_fails_goes_on(cloud: Cloud, bucket: str) -> None:

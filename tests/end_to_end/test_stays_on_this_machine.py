@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import boto3
@@ -17,6 +16,7 @@ import pytest
 from embedded_aws.server import EmbeddedAws
 from stacks import outputs
 from tests.support.checkout import Checkout, new_account, signed_in
+from tests.support.glue import run_of
 from tests.support.loopback import Listener
 from tests.support.participant import JOB
 from tests.support.stack import create, event_body
@@ -83,14 +83,8 @@ def test_what_it_runs_stays_on_loopback(server: EmbeddedAws, owner: boto3.Sessio
     """The Lambda or Spark could be open to the room, or use somebody's credentials on AWS."""
     watch = Watch(server)
     watch.start()
-    glue = owner.client("glue")
     create(owner, event_body())
-    run = glue.start_job_run(JobName=JOB)["JobRunId"]
-    while glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]["JobRunState"] in {
-        "STARTING",
-        "RUNNING",
-    }:
-        time.sleep(0.5)
+    run_of(owner.client("glue"), JOB)
     watch.end()
     assert "java" in watch.commands  # Spark was there to be seen
     assert watch.addresses() <= {*LOOPBACK}, watch.sockets

@@ -1,11 +1,11 @@
 """The embedded AWS's Glue by its own API: jobs of any script, their roles, runs and logs."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from tests.support.live_job import HELPER
 from tests.support.policies import policy, trust
+from tests.support.waiting import until
 
 BUCKET = "personalize-data-test"
 LOGS = "/aws-glue/test-job"
@@ -63,18 +63,11 @@ class Aws:
 
     def run(self, job: str, **parameters: object) -> dict[str, Any]:
         """Run the job to its end."""
-        run_id = self.glue.start_job_run(JobName=job, **parameters)["JobRunId"]
-        return self.ended(job, run_id)
+        return run_of(self.glue, job, **parameters)
 
     def ended(self, job: str, run_id: str) -> dict[str, Any]:
         """Wait for the end of a run."""
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            run: dict[str, Any] = self.glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
-            if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING"):
-                return run
-            time.sleep(0.1)
-        raise TimeoutError(run)
+        return ended_run(self.glue, job, run_id)
 
     def log(self, run: dict[str, Any], name: str) -> list[str]:
         """The lines of one of a run's two log streams."""
@@ -87,3 +80,18 @@ class Aws:
         """The keys of the objects whose key starts with the prefix."""
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return [each["Key"] for each in found]
+
+
+def run_of(glue: Any, job: str, **parameters: object) -> dict[str, Any]:  # noqa: ANN401
+    """Run a job to its end."""
+    return ended_run(glue, job, glue.start_job_run(JobName=job, **parameters)["JobRunId"])
+
+
+def ended_run(glue: Any, job: str, run_id: str) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
+    """Wait for the end of a run."""
+
+    def look() -> dict[str, Any] | None:
+        run: dict[str, Any] = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
+        return None if run["JobRunState"] in {"STARTING", "RUNNING", "STOPPING"} else run
+
+    return until(look, seconds=300)

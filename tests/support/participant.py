@@ -4,7 +4,6 @@ What Athena does for them with their rights, in the catalog and on S3, is evalua
 embedded AWS has no operation for is in NOT_CALLED of `tests/security/test_least_privilege.py`.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from stacks.outputs import BUCKET as BUCKET_OUTPUT
 from tests.support.guide import blocks
 from tests.support.policies import assume, trust
 from tests.support.stack import STACK
+from tests.support.waiting import until
 from workshop.account import EMBEDDED_ACCOUNT
 
 BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
@@ -59,13 +59,12 @@ def ended(athena: Any, sql: str, **request: Any) -> Any:  # noqa: ANN401 - boto3
     query_id = athena.start_query_execution(
         **{"QueryString": sql, "WorkGroup": WORKGROUP, **request}
     )["QueryExecutionId"]
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def look() -> Any:  # noqa: ANN401 - boto3's own
         execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
-        if execution["Status"]["State"] not in {"QUEUED", "RUNNING"}:
-            return execution
-        time.sleep(0.1)
-    raise TimeoutError(sql)
+        return None if execution["Status"]["State"] in {"QUEUED", "RUNNING"} else execution
+
+    return until(look)
 
 
 def do_the_exercise(client: Client) -> None:

@@ -1,7 +1,6 @@
 """Personalize in an account of the embedded AWS, and interactions as the job writes them."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +8,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from tests.support.policies import policy
+from tests.support.waiting import until
 from workshop.account import EMBEDDED_REGION
 
 SERVICE = "personalize.amazonaws.com"
@@ -19,7 +18,6 @@ COLUMNS = {"USER_ID": "string", "ITEM_ID": "string", "EVENT_TYPE": "string", "TI
 
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP"
 FIRST_SECOND = 1_700_000_000
-SECONDS = 30
 
 
 def interactions(records: int = 1200, header: str = HEADER, more: str = "") -> bytes:
@@ -39,13 +37,12 @@ def interactions(records: int = 1200, header: str = HEADER, more: str = "") -> b
 
 def settled(describe: Callable[[], Any]) -> Any:  # noqa: ANN401 - boto3's own
     """Wait until a creation has ended; return what Personalize says then."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
+
+    def look() -> Any:  # noqa: ANN401 - boto3's own
         (found,) = (value for key, value in describe().items() if key != "ResponseMetadata")
-        if found["status"] in {"ACTIVE", "CREATE FAILED"}:
-            return found
-        time.sleep(0.05)
-    raise TimeoutError
+        return found if found["status"] in {"ACTIVE", "CREATE FAILED"} else None
+
+    return until(look, pause=0.05)
 
 
 def schema(name: str = "Interactions", version: str = "1.0", **types: Any) -> str:  # noqa: ANN401
@@ -148,13 +145,12 @@ class Service:
 
     def wait_until_gone(self, describe: str, **arn: str) -> None:
         """Wait until Personalize does not know it any more."""
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+
+        def gone() -> bool:
             try:
                 getattr(self.client, describe)(**arn)
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                    return
-                raise
-            time.sleep(0.05)
-        raise TimeoutError(arn)
+            except self.client.exceptions.ResourceNotFoundException:
+                return True
+            return False
+
+        until(gone, pause=0.05)

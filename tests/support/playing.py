@@ -9,7 +9,6 @@ import json
 import os
 import re
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import boto3
 from release.event_template import body
 from stacks.segment_access import SEGMENT_PRINCIPAL
 from tests.support.checkout import free_port, owner_of
+from tests.support.glue import run_of
 from tests.support.participant import BUCKET, JOB, SCRIPT, do_the_exercise, participant
 from tests.support.policies import assume, policy, trust
 from tests.support.recording import Recording
@@ -113,14 +113,8 @@ def _segment_writes(owner: boto3.Session) -> None:
 
 
 def _run_the_job(owner: boto3.Session) -> None:
-    glue = owner.client("glue")
-    run = glue.start_job_run(JobName=JOB)["JobRunId"]
-    while True:
-        found = glue.get_job_run(JobName=JOB, RunId=run)["JobRun"]
-        if found["JobRunState"] not in {"STARTING", "RUNNING"}:
-            assert found["JobRunState"] == "SUCCEEDED", found
-            return
-        time.sleep(0.5)
+    run = run_of(owner.client("glue"), JOB)
+    assert run["JobRunState"] == "SUCCEEDED", run
 
 
 def _personalize_reads(owner: boto3.Session) -> None:

@@ -1,7 +1,6 @@
 """The event template's stack on the embedded AWS, as an event platform makes it."""
 
 import json
-import time
 from typing import Any
 
 import boto3
@@ -9,6 +8,7 @@ import boto3
 from release.event_template import body
 from stacks.bucket_contents.construct import compressed, source
 from tests.support.templates import event_template
+from tests.support.waiting import until
 
 STACK = "Event"
 DEFAULT_VOLUME = "log_files(datetime.now(UTC).date()"
@@ -81,10 +81,9 @@ def delete(owner: boto3.Session, stack: str = STACK) -> str:
 def ended(owner: boto3.Session, stack_id: str) -> str:
     """Wait for the end of what is done to a stack; return the status."""
     cloudformation = owner.client("cloudformation")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+
+    def look() -> str | None:
         (stack,) = cloudformation.describe_stacks(StackName=stack_id)["Stacks"]
-        if not stack["StackStatus"].endswith("IN_PROGRESS"):
-            return str(stack["StackStatus"])
-        time.sleep(0.1)
-    raise TimeoutError(stack_id)
+        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack["StackStatus"]
+
+    return until(look)

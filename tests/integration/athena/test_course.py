@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -20,18 +19,12 @@ from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, WORKGROUP, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
 from tests.support.policies import policy, user
+from tests.support.waiting import until
 
 NEVER_ENDS = (
     "SELECT sum(a.n * b.n * c.n) FROM UNNEST(sequence(1, 100000)) AS a (n), "
     "UNNEST(sequence(1, 100000)) AS b (n), UNNEST(sequence(1, 100000)) AS c (n)"
 )
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def state(aws: Aws, query_id: str) -> str:
@@ -60,7 +53,7 @@ def engines(server: psutil.Process) -> list[psutil.Process]:
 def test_a_query_runs_beside_others_and_can_be_stopped(aws: Aws) -> None:
     """One bad join would block the embedded Athena until a restart."""
     long = aws.start(NEVER_ENDS)
-    wait_for(lambda: state(aws, long) == "RUNNING")
+    until(lambda: state(aws, long) == "RUNNING")
     assert aws.rows("SELECT 1") == [["1"]]
     aws.athena.stop_query_execution(QueryExecutionId=long)
     answer = aws.ended(long)
@@ -71,7 +64,7 @@ def test_a_query_runs_beside_others_and_can_be_stopped(aws: Aws) -> None:
 def test_more_queries_than_run_at_once_wait(aws: Aws) -> None:
     """Stopping is what makes room: a stop that only says so would leave the others waiting."""
     running = [aws.start(NEVER_ENDS) for _ in range(4)]
-    wait_for(lambda: all(state(aws, query_id) == "RUNNING" for query_id in running))
+    until(lambda: all(state(aws, query_id) == "RUNNING" for query_id in running))
     waiting = aws.start("SELECT 1")
     time.sleep(0.5)
     assert state(aws, waiting) == "QUEUED"
@@ -167,11 +160,11 @@ def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int)
         own = athena_of(owner)
         query_id = own.start(NEVER_ENDS)
         server = server_of(tmp_path / "aws")
-        wait_for(lambda: state(own, query_id) == "RUNNING" and bool(engines(server)))
+        until(lambda: state(own, query_id) == "RUNNING" and bool(engines(server)))
         children = server.children(recursive=True)
         os.kill(server.pid, number)
         server.wait(timeout=8)
-        wait_for(lambda: not any(child.is_running() for child in children), seconds=5)
+        until(lambda: not any(child.is_running() for child in children), seconds=5)
 
 
 def test_an_engine_that_dies_fails_one_query(tmp_path: Path) -> None:
