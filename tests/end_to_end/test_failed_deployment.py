@@ -3,13 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 
 from tests.support.failing_aws import Failing
+from tests.support.stubs import stubbed
 from workshop import cloudformation, deployment, environment
 from workshop.account import Account
 from workshop.cloudformation import Template
@@ -131,21 +130,16 @@ def test_a_change_set_that_failed_is_not_waited_for(
     change_sets: list[dict[str, str]],
     events: list[dict[str, str]] | None,
     reason: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The stack stays in REVIEW_IN_PROGRESS for ever: to wait for its end helps nobody."""
-    session = boto3.Session("1", "2", region_name="us-east-1")
-    client: Any = session.client("cloudformation")
-    monkeypatch.setattr(session, "client", lambda *_: client)
     stack = {
         "StackName": "One",
         "StackId": STACK_ID,
         "StackStatus": "REVIEW_IN_PROGRESS",
         "CreationTime": 0,
     }
-    account = Account(session, None)
-    account.__dict__["id"] = "111122223333"
-    with Stubber(client) as stubber:
+    with stubbed("cloudformation") as (account, stubber):
+        account.__dict__["id"] = "111122223333"
         stubber.add_response("describe_stacks", {"Stacks": [stack]})
         stubber.add_response("list_change_sets", {"Summaries": change_sets})
         if events is not None:

@@ -4,13 +4,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
 
 from stacks import outputs
+from tests.support.stubs import stubbed
 from tests.support.summaries import COUNTED
 from workshop import freshness, job, summary
 from workshop.account import Account
@@ -124,7 +123,6 @@ def test_the_csv_tells_when_its_run_began(
 def test_without_a_log_the_counts_are_read_from_the_bucket(  # noqa: PLR0913 - a table's columns
     session: boto3.Session,
     put: Callable[[str, str], None],
-    monkeypatch: pytest.MonkeyPatch,
     *,
     folder: int,
     text: str,
@@ -134,9 +132,6 @@ def test_without_a_log_the_counts_are_read_from_the_bucket(  # noqa: PLR0913 - a
     """A log group that is missing, or that Glue could not write to, costs the record counts."""
     put(f"rejected/run-{folder}/accounting.json", text)
     put(f"rejected/run-{folder}/part-00000.json", "x")
-    glue: Any = session.client("glue")
-    make = session.client
-    monkeypatch.setattr(session, "client", lambda name: glue if name == "glue" else make(name))
     record = {
         "Id": "jr_1",
         "JobRunState": "SUCCEEDED",
@@ -144,9 +139,9 @@ def test_without_a_log_the_counts_are_read_from_the_bucket(  # noqa: PLR0913 - a
         "StartedOn": BEGAN,
         "CompletedOn": BEGAN + timedelta(seconds=9),
     }
-    with Stubber(glue) as stubber:
+    with stubbed("glue", session) as (account, stubber):
         stubber.add_response("get_job_runs", {"JobRuns": [record]}, {"JobName": "job"})
-        run = job.last_run(Account(session, None), ENVIRONMENT)
+        run = job.last_run(account, ENVIRONMENT)
     assert run
     assert (run.accounting.rows_written if run.accounting else None) == rows
     assert complaint in run.complaint
@@ -176,11 +171,8 @@ def test_a_failed_run_shows_the_traceback_and_not_spark_s_own_log(
         "new_lines",
         lambda tail: iter(printed if tail.group.endswith("/output") else errors),
     )
-    glue: Any = session.client("glue")
-    make = session.client
-    monkeypatch.setattr(session, "client", lambda name: glue if name == "glue" else make(name))
     record = {"Id": "jr_1", "JobRunState": "FAILED", "StartedOn": BEGAN, "CompletedOn": BEGAN}
-    with Stubber(glue) as stubber:
+    with stubbed("glue", session) as (account, stubber):
         stubber.add_response("get_job_run", {"JobRun": record})
-        run = job.wait(Account(session, None), ENVIRONMENT, "jr_1", lambda _state, _lines: None)
+        run = job.wait(account, ENVIRONMENT, "jr_1", lambda _state, _lines: None)
     assert shown in run.log[-1]

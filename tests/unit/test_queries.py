@@ -2,19 +2,18 @@
 
 import time
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.account import Account
+from tests.support.stubs import stubbed
 from workshop.athena import Result, run
 from workshop.athena_advice import next_step
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery, choose
 
+ENVIRONMENT = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
 OWN = [SavedQuery(f"0{n} Query", "", "shop", "SELECT 1") for n in range(1, 4)]
 SUCCEEDED = {
     "QueryExecutionId": "one",
@@ -67,41 +66,32 @@ def test_others_are_not_looked_at_where_a_number_is_the_stack_s() -> None:
     assert choose(OWN, iter(never, None), "02") is OWN[1]  # type: ignore[arg-type]
 
 
-def test_an_answer_of_another_width_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_of_another_width_is_an_error() -> None:
     """Participants may write over the file that Athena answers from: no traceback then."""
-    session = boto3.Session("x", "x", region_name="us-east-1")
-    athena = session.client("athena")
-    monkeypatch.setattr(session, "client", lambda _: athena)
     row = {"Data": [{"VarCharValue": "1"}, {"VarCharValue": "2"}]}
     columns = {"ColumnInfo": [{"Name": "a", "Type": "varchar"}]}
-    with Stubber(athena) as stub:
+    with stubbed("athena") as (account, stub):
         stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
         stub.add_response("get_query_execution", {"QueryExecution": SUCCEEDED})
         stub.add_response(
             "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
         )
-        environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
         with pytest.raises(WorkshopError, match="another width"):
-            run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
+            run(account, ENVIRONMENT, "SELECT 1", "shop", limit=None)
 
 
-def test_describe_answers_with_a_text_for_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_describe_answers_with_a_text_for_all_columns() -> None:
     """Athena gives DESCRIBE three columns and one tab-separated value: no error, three cells."""
-    session = boto3.Session("x", "x", region_name="us-east-1")
-    athena = session.client("athena")
-    monkeypatch.setattr(session, "client", lambda _: athena)
     row = {"Data": [{"VarCharValue": "event  \tstring \t"}]}
     names = ("col_name", "data_type", "comment")
     columns = {"ColumnInfo": [{"Name": name, "Type": "string"} for name in names]}
-    with Stubber(athena) as stub:
+    with stubbed("athena") as (account, stub):
         stub.add_response("start_query_execution", {"QueryExecutionId": "1"})
-        status = {"QueryExecution": SUCCEEDED}
-        stub.add_response("get_query_execution", status)
+        stub.add_response("get_query_execution", {"QueryExecution": SUCCEEDED})
         stub.add_response(
             "get_query_results", {"ResultSet": {"Rows": [row], "ResultSetMetadata": columns}}
         )
-        environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
-        result = run(Account(session, None), environment, "DESCRIBE t", "shop", limit=None)
+        result = run(account, ENVIRONMENT, "DESCRIBE t", "shop", limit=None)
     assert result.rows == [["event", "string", ""]]
 
 
@@ -156,20 +146,16 @@ def test_json_has_typed_values_and_every_column() -> None:
 
 def test_ctrl_c_stops_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would scan on, and Athena bills what it scans."""
-    session = boto3.Session("x", "x", region_name="us-east-1")
-    athena = session.client("athena")
-    monkeypatch.setattr(session, "client", lambda _: athena)
 
     def interrupt(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(athena, "get_query_execution", interrupt)
-    environment = Environment("Workshop", "arn", "CREATE_COMPLETE", {"WorkgroupName": "shop"})
-    with Stubber(athena) as stub:
+    with stubbed("athena") as (account, stub):
+        monkeypatch.setattr(stub.client, "get_query_execution", interrupt)
         stub.add_response("start_query_execution", {"QueryExecutionId": "q1"})
         stub.add_response("stop_query_execution", {}, {"QueryExecutionId": "q1"})
         with pytest.raises(KeyboardInterrupt):
-            run(Account(session, None), environment, "SELECT 1", "shop", limit=None)
+            run(account, ENVIRONMENT, "SELECT 1", "shop", limit=None)
         stub.assert_no_pending_responses()
 
 

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
+from tests.support.stubs import stubbed
 from workshop import readiness
-from workshop.account import Account
 
 OPEN = [
     {
@@ -35,7 +33,6 @@ ANALYSTS = [
     ids=["open", "tables closed", "databases closed", "others only", "denied"],
 )
 def test_tables_that_participants_may_not_read_are_noticed(
-    monkeypatch: pytest.MonkeyPatch,
     databases: list[dict[str, Any]] | None,
     tables: list[dict[str, Any]] | None,
     *,
@@ -43,10 +40,7 @@ def test_tables_that_participants_may_not_read_are_noticed(
     found: str,
 ) -> None:
     """The organizer sees every table, and the participants see none."""
-    session = boto3.Session("1", "2", region_name="us-east-1")
-    client: Any = session.client("lakeformation")
-    monkeypatch.setattr(session, "client", lambda _: client)
-    with Stubber(client) as stubber:
+    with stubbed("lakeformation") as (account, stubber):
         if databases is None:
             stubber.add_client_error("get_data_lake_settings", "AccessDeniedException")
         else:
@@ -55,6 +49,6 @@ def test_tables_that_participants_may_not_read_are_noticed(
                 "CreateTableDefaultPermissions": tables,
             }
             stubber.add_response("get_data_lake_settings", {"DataLakeSettings": settings})
-        check = readiness._lake_formation(Account(session, None))  # noqa: SLF001
+        check = readiness._lake_formation(account)  # noqa: SLF001
     assert check.passed == passed
     assert found in check.found
