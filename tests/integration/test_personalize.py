@@ -79,22 +79,14 @@ def schema_of(**columns: Any) -> dict[str, str]:  # noqa: ANN401 - a type, or se
         ("create_schema", {"name": "x", "schema": "{}", "domain": "SHOP"}, "ECOMMERCE"),
         ("create_dataset_group", {"name": 7}, "name"),
         ("create_dataset_group", {"name": "x", "roleArn": "role"}, "roleArn"),
-        (
-            "create_dataset_group",
-            {"name": "x", "tags": [{"tagKey": "!", "tagValue": ""}]},
-            "tagKey",
-        ),
+        ("create_dataset_group", {"name": "x", "tags": [TAG]}, "tagKey"),
         ("create_dataset", {"name": "x", "datasetType": "No 1"}, "datasetGroupArn"),
         ("create_dataset_import_job", JOB | {"importMode": "SOME"}, "INCREMENTAL"),
         ("create_dataset_import_job", JOB | {"dataSource": {"dataLocation": "bucket/csv/"}}, "s3"),
         ("describe_schema", {"schemaArn": "arn:aws:s3:::bucket"}, "schemaArn"),
         ("list_datasets", {"maxResults": 101}, "maxResults"),
         ("list_datasets", {"maxResults": 0}, "maxResults"),
-        (
-            "create_filter",
-            {"name": "x", "datasetGroupArn": GROUP, "filterExpression": ""},
-            "filter",
-        ),
+        ("create_filter", IN_GROUP | {"filterExpression": ""}, "filter"),
     ],
 )
 def test_it_refuses_what_the_model_refuses(

@@ -118,48 +118,28 @@ GONE = [NOTHING]
 MADE = {"describe_schema": [{"schema": {"name": "segment-personalize"}}]}
 OTHER_SCHEMA = said("dataset", ACTIVE, schemaArn="a:schema/other")
 FAILED = said("datasetGroup", "CREATE FAILED", failureReason="KMS")
+DELETED = said("datasetGroup", "DELETE PENDING")
+QUOTA, INVALID = refusal("LimitExceededException"), refusal("InvalidInputException")
 WITH_GROUP = MADE | {"describe_dataset_group": [said("datasetGroup", ACTIVE)]}
 
 
 @pytest.mark.parametrize(
     ("answers", "message", "advice"),
     [
+        (MADE | {"describe_dataset_group": [FAILED]}, "KMS", "personalize teardown"),
+        (MADE | {"describe_dataset_group": [DELETED]}, "DELETE PENDING", "Wait"),
         (
-            MADE
-            | {
-                "describe_dataset_group": [
-                    said("datasetGroup", "CREATE FAILED", failureReason="KMS")
-                ]
-            },
-            "KMS",
-            "personalize teardown",
-        ),
-        (
-            MADE | {"describe_dataset_group": [said("datasetGroup", "DELETE PENDING")]},
-            "DELETE PENDING",
-            "Wait",
-        ),
-        (
-            MADE
-            | {
-                "describe_dataset_group": GONE,
-                "create_dataset_group": [refusal("LimitExceededException")],
-            },
+            MADE | {"describe_dataset_group": GONE, "create_dataset_group": [QUOTA]},
             "because of Limit",
             "quota",
         ),
         (
-            WITH_GROUP
-            | {
-                "describe_dataset": GONE,
-                "create_dataset": [refusal("InvalidInputException")],
-            },
+            WITH_GROUP | {"describe_dataset": GONE, "create_dataset": [INVALID]},
             "because of Invalid",
             "personalize import",
         ),
         (
-            WITH_GROUP
-            | {"describe_dataset": [said("dataset", ACTIVE, schemaArn="a:schema/other")]},
+            WITH_GROUP | {"describe_dataset": [OTHER_SCHEMA]},
             "the schema other",
             "personalize teardown",
         ),
@@ -200,20 +180,17 @@ def test_a_right_that_is_missing_is_not_a_refusal_of_personalizes() -> None:
 
 def test_what_cannot_be_deleted_is_said() -> None:
     """It would be waited for without end."""
-    group = Part("dataset group", "segment-personalize", "", ACTIVE)
-    found = Found(group=group)
     saying = Saying(
         describe_schema=GONE,
         describe_dataset_group=[
             said("datasetGroup", ACTIVE),
-            said("datasetGroup", "DELETE PENDING"),
+            DELETED,
             said("datasetGroup", "DELETE FAILED", failureReason="locked"),
         ],
         describe_dataset=GONE,
         delete_dataset_group=[{}],
     )
-    group = Part(group.kind, group.name, saying.group_arn, ACTIVE)
-    found = Found(group=group)
+    group = Part("dataset group", "segment-personalize", saying.group_arn, ACTIVE)
     with pytest.raises(WorkshopError, match="locked"):
-        removal.run(saying, found, Steps())
+        removal.run(saying, Found(group=group), Steps())
     assert saying.called.count("delete_dataset_group") == 1
