@@ -146,10 +146,11 @@ def seen(environment: Environment, target: str) -> list[Call]:
     """
     recordings = [json.loads(file.read_text(encoding="utf-8")) for file in (RECORDED, S3A_RECORDED)]
     calls = [
-        Call(who, *call)
+        Call(who, action, resource)
         for recorded in recordings
         for who, found in recorded.items()
-        for call in found
+        for resource, actions in found.items()
+        for action in actions
     ]
     if target == "event":
         return calls
@@ -293,7 +294,8 @@ def test_no_statement_allows_everything(environment: Environment, existing: Envi
 def test_what_is_said_not_to_be_seen_is_not_seen() -> None:
     """The list of what is known from documents only must not outlive its reason."""
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
-    assert [c for c in NOT_CALLED if [c.action, c.resource] in recorded[c.principal]] == []
+    called = [c for c in NOT_CALLED if c.action in recorded[c.principal].get(c.resource, [])]
+    assert called == []
 
 
 @pytest.mark.slow

@@ -43,15 +43,15 @@ RUN_SPECIFIC = (
     (rf"({STACK}-\w+)-[0-9A-F]{{13}}", r"\1-0"),
     (r"athena-results/.*", "athena-results/0.csv"),
 )
-Calls = dict[str, list[list[str]]]
+Calls = dict[str, dict[str, list[str]]]
 
 
 def play(folder: Path) -> Calls:
     """Deploy, do everything that anyone does, and delete.
 
     Returns:
-        By principal (a role's logical id, or `participant`) the distinct pairs of action and
-        resource that it was allowed, sorted.
+        By principal (a role's logical id, or `participant`) and resource, the actions that it was
+        allowed, sorted.
     """
     recording = Recording(folder, free_port())
     with owner_of(recording) as owner:
@@ -142,14 +142,17 @@ def distinct(
     calls: list[dict[str, str]], run_specific: Iterable[tuple[str, str]] = RUN_SPECIFIC
 ) -> Calls:
     """Say who called what: sorted, and without what differs from one time to the next."""
-    found: dict[str, set[tuple[str, str]]] = {}
+    found: dict[str, dict[str, set[str]]] = {}
     for call in calls:
         if name := _principal(call["principal"]):
             resource = call["resource"]
             for pattern, stand_in in run_specific:
                 resource = re.sub(pattern, stand_in, resource)
-            found.setdefault(name, set()).add((call["action"], resource))
-    return {name: [list(call) for call in sorted(found[name])] for name in sorted(found)}
+            found.setdefault(name, {}).setdefault(resource, set()).add(call["action"])
+    return {
+        name: {resource: sorted(actions) for resource, actions in sorted(resources.items())}
+        for name, resources in sorted(found.items())
+    }
 
 
 def _principal(arn: str) -> str | None:
@@ -161,9 +164,9 @@ def _principal(arn: str) -> str | None:
 
 
 def written(calls: Calls) -> str:
-    """Write calls as JSON, one call a line."""
-    lines = json.dumps(calls, indent=1)
-    return re.sub(r'\[\s+("[^"]+"),\s+("[^"]+")\s+\]', r"[\1, \2]", lines) + "\n"
+    """Write calls as JSON, one resource a line."""
+    text = json.dumps(calls, indent=1)
+    return re.sub(r"\[[^]]*\]", lambda actions: json.dumps(json.loads(actions[0])), text) + "\n"
 
 
 if __name__ == "__main__":
