@@ -18,6 +18,7 @@ from embedded_aws.athena.statement import Request
 from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, WORKGROUP, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
+from tests.support.failing_aws import Failing
 from tests.support.policies import policy, user
 from tests.support.waiting import until
 
@@ -167,16 +168,14 @@ def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int)
         until(lambda: not any(child.is_running() for child in children), seconds=5)
 
 
-def test_an_engine_that_dies_fails_one_query(tmp_path: Path) -> None:
+def test_an_engine_that_dies_fails_one_query(aws: Aws, server: Failing) -> None:
     """An internal error of the database would end every query until a restart."""
-    with owner_of(EmbeddedAws(tmp_path / "aws", free_port())) as owner:
-        own = athena_of(owner)
-        query_id = own.start(NEVER_ENDS)
-        server = server_of(tmp_path / "aws")
-        while state(own, query_id) in {"QUEUED", "RUNNING"}:  # those that wait for queries, too
-            for engine in engines(server):
-                engine.kill()
-        answer = own.ended(query_id)
-        assert answer.state == "FAILED"
-        assert answer.reason == "Query exhausted resources at this scale factor"
-        assert own.rows("SELECT 1") == [["1"]]
+    query_id = aws.start(NEVER_ENDS)
+    process = server_of(server.folder)
+    while state(aws, query_id) in {"QUEUED", "RUNNING"}:  # those that wait for queries, too
+        for engine in engines(process):
+            engine.kill()
+    answer = aws.ended(query_id)
+    assert answer.state == "FAILED"
+    assert answer.reason == "Query exhausted resources at this scale factor"
+    assert aws.rows("SELECT 1") == [["1"]]
