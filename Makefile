@@ -91,10 +91,10 @@ console: setup ## Do the exercise in a browser, on an embedded AWS; make up firs
 # Files in the order of their folders: those from end to end, which take longest, come first.
 override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: setup-test ## Run the tests
+test: setup-test ## Run the tests that take five minutes together
 	@$(PYTEST)
 
-test-slow: setup-test setup-docs ## Run the tests that take minutes
+test-slow: setup-test setup-docs ## Run the others: in a browser, on a cluster, with runs that are killed, with other clients
 	@$(PYTEST) -m slow
 
 lint: setup synth event-template ## Check style, spelling, types, workflows, and the template against its schemas and the security rules

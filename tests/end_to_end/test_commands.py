@@ -106,6 +106,7 @@ def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -
     assert "\x1b" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_run_can_be_left_followed_again_and_stopped(
     environment: Checkout, owner: boto3.Session, bucket: str
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_misspelt_argument_starts_no_run(environment: Checkout, glue: Any) -> 
     assert glue.get_job_runs(JobName=JOB)["JobRuns"] == before
 
 
+@pytest.mark.slow
 def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     environment: Checkout, owner: boto3.Session, bucket: str
 ) -> None:
@@ -183,6 +185,7 @@ def test_another_account_reads_nothing(environment: Checkout, server: Failing, b
         stranger.client("s3", endpoint_url=environment.endpoint).list_objects_v2(Bucket=bucket)
 
 
+@pytest.mark.slow
 def test_a_second_copy_fits_into_the_same_account(
     environment: Checkout, server: Failing, owner: boto3.Session, bucket: str
 ) -> None:

@@ -30,6 +30,8 @@ from tests.support.stack import LITTLE, create, event_body
 from workshop.environment import DEFAULT_STACK
 from workshop.local_console.guide import steps
 
+pytestmark = pytest.mark.slow
+
 ENOUGH = ", 5, 20000"  # days and events of which enough interactions come for Personalize
 NEVER_ENDS = "SELECT count(*) FROM " + ", ".join(
     f"UNNEST(sequence(1, 100000)) AS {name} (n)" for name in "abc"

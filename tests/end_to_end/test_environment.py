@@ -255,6 +255,7 @@ def test_every_query_scans_its_table_once(answers: dict[str, dict[str, Any]], s3
     }
 
 
+@pytest.mark.slow
 def test_up_again_changes_nothing(checkout: Checkout, s3: Boto3, summary: dict[str, Any]) -> None:
     """Somebody who is not sure runs it again."""
     before = objects(s3, "")
@@ -290,6 +291,7 @@ def test_query_runs_all_that_read(
     assert {*names} < {row[0] for row in csv.reader(io.StringIO(listed))}
 
 
+@pytest.mark.slow
 def test_the_table_made_by_hand_answers_as_the_stacks_table_does(
     checkout: Checkout, answers: dict[str, dict[str, Any]]
 ) -> None:
@@ -336,6 +338,7 @@ def test_verify_fails_and_says_why_when_something_strays(checkout: Checkout, s3:
     assert "No stray files" in error.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("summary")
 def test_a_closed_pipe_ends_a_query_quietly(checkout: Checkout) -> None:
     """`workshop query --csv ... | head -1` has what it wants."""

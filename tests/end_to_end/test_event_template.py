@@ -104,6 +104,7 @@ def test_an_update_keeps_what_participants_did_and_everything_can_be_deleted(
     cloud.client("cloudformation").delete_stack(StackName="Event")  # twice
 
 
+@pytest.mark.slow
 def test_an_update_from_the_template_before_brings_both_files(
     cloud: Cloud, template: Template
 ) -> None:

@@ -120,6 +120,7 @@ def test_the_report_is_written_privately_and_says_what_cannot_be_read(event: Eve
     assert "salaries" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

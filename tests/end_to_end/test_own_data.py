@@ -21,6 +21,8 @@ from workshop import deletion
 from workshop.account import Account
 from workshop.environment import DEFAULT_STACK
 
+pytestmark = pytest.mark.slow
+
 COMPANY, PREFIX = "company-logs", "deep/er/segment-logs"
 LOGS = f"s3://{COMPANY}/{PREFIX}"
 DEPLOY = "Deploy, and run the job on everything"

@@ -65,6 +65,7 @@ def run_the_job(glue: Any) -> str:  # noqa: ANN401 - boto3's own
     return str(run_of(glue, JOB)["JobRunState"])
 
 
+@pytest.mark.slow
 def test_a_participant_whose_job_fails_goes_on(cloud: Cloud, bucket: str) -> None:
     """Who fails at the job could do none of the pages after it."""
     _, client = cloud

@@ -44,6 +44,7 @@ def after(seconds: float) -> Callable[[Checkout], bool]:
     return moment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "moment"),
     [(signal.SIGINT, after(1)), (signal.SIGTERM, after(9)), (signal.SIGINT, spark_runs)],

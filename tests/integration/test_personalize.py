@@ -262,6 +262,7 @@ def test_an_incremental_import_adds_to_a_full_one(service: Service) -> None:
     assert (added["status"], added["importMode"]) == ("ACTIVE", "INCREMENTAL")
 
 
+@pytest.mark.slow
 def test_what_is_in_use_is_not_deleted(service: Service) -> None:
     """A teardown in the wrong order would go through here."""
     client, (group, dataset) = service.client, service.make_dataset("used")

@@ -13,6 +13,8 @@ from workshop import report
 from workshop.errors import WorkshopError
 from workshop.summary import Summary
 
+pytestmark = pytest.mark.slow
+
 CHARTS = ("flow", "events", "hours", "funnel", "items", "enough", "users", "time")
 LIMIT_BYTES = 2_000_000
 

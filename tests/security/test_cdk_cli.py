@@ -76,6 +76,7 @@ def synth(folder: Path, *options: str | Path) -> None:
     time.sleep(2)  # it would report from a process of its own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guarded", [False, True])
 def test_the_project_file_keeps_the_cli_from_reporting(
     tmp_path: Path, home: Path, listener: Listener, assembly: Path, *, guarded: bool

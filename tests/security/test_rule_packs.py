@@ -19,6 +19,8 @@ from stacks.workshop_stack import WorkshopStack
 from tests.support import PROJECT
 from tests.support.loopback import listening
 
+pytestmark = pytest.mark.slow
+
 PACKS = {"AwsSolutions", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321", "Serverless"}
 # The target "account" has nothing that it has not with a schedule: see test_daily.py.
 VARIANTS = {

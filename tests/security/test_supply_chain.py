@@ -152,6 +152,7 @@ def test_npx_finds_the_cdk_cli_that_is_locked() -> None:
     assert shown.stdout.split()[0] == npm_packages(".")["node_modules/aws-cdk"]["version"]
 
 
+@pytest.mark.slow
 def test_the_audit_fails_when_nobody_can_be_asked() -> None:
     """A machine without a connection would report that nothing is vulnerable."""
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
@@ -160,6 +161,7 @@ def test_the_audit_fails_when_nobody_can_be_asked() -> None:
     assert "could not be asked" in audited.stdout
 
 
+@pytest.mark.slow
 def test_the_bill_names_every_package(tmp_path: Path) -> None:
     """Whoever asks whether a release has a vulnerable package needs a right answer."""
     made = make("sbom", f"SBOM={tmp_path}")

@@ -154,6 +154,7 @@ def test_a_wrong_key_is_an_error(shell: Shell, segment: TrackingApi) -> None:
     assert "(401)" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_at_any_moment_sending_again_completes_it(
     shell: Shell,

@@ -58,7 +58,8 @@ def play(folder: Path) -> Calls:
         create(owner, event_body(), SegmentWorkspaceId=WORKSPACE, SampleData="yes")
         _segment_writes(owner)
         for _ in range(2):  # the second run deletes what the first one wrote
-            _run_the_job(owner)
+            _run_the_job(owner, "SUCCEEDED")
+        _run_the_job(owner, "FAILED", SUPPORTED_EVENTS="None")
         _personalize_reads(owner)
         do_the_exercise(participant(owner))
         _update(owner)
@@ -112,9 +113,10 @@ def _segment_writes(owner: boto3.Session) -> None:
     )
 
 
-def _run_the_job(owner: boto3.Session) -> None:
-    run = run_of(owner.client("glue"), JOB)
-    assert run["JobRunState"] == "SUCCEEDED", run
+def _run_the_job(owner: boto3.Session, state: str, **arguments: str) -> None:
+    given = {f"--{name}": value for name, value in arguments.items()}
+    run = run_of(owner.client("glue"), JOB, Arguments=given)
+    assert run["JobRunState"] == state, run
 
 
 def _personalize_reads(owner: boto3.Session) -> None:

@@ -154,6 +154,7 @@ def test_results_come_in_pages(aws: Aws) -> None:
     assert rows == [[str(n), 'a\n"b"'] for n in range(1, 2501)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_computes_when_the_server_has_ended(tmp_path: Path, number: int) -> None:
     """The machine would be busy for hours with a query that nobody waits for."""

@@ -15,6 +15,8 @@ from embedded_aws.spark import QUICK_START
 from tests.support.live_job import Folders, LiveJob, csv_lines_of
 from tests.support.reference import transform
 
+pytestmark = pytest.mark.slow
+
 SPARK_HOME = Path(pyspark.__file__).parent
 EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"
 

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import date
 
 import psutil
+import pytest
 
 from tests.support.live_job import DAY, Folders, LiveJob
 from tests.support.records import NEXT_DAY, THIRD_DAY, check, event, left, lines
@@ -51,6 +52,7 @@ def test_lines_of_a_megabyte(live_job: LiveJob, folders: Folders) -> None:
     assert check(live_job, folders).accounting["kept"] == 3
 
 
+@pytest.mark.slow
 def test_a_large_file_is_split_and_read_once(live_job: LiveJob, folders: Folders) -> None:
     """Lines could be lost or doubled at a split, or the counts cost a second scan."""
     text = "x" * 1000
@@ -72,6 +74,7 @@ def test_a_large_file_is_split_and_read_once(live_job: LiveJob, folders: Folders
     assert size < bytes_read() - before < 1.5 * size
 
 
+@pytest.mark.slow
 def test_damaged_gzip_files_cost_no_more_than_their_rest(
     live_job: LiveJob, folders: Folders
 ) -> None:
@@ -107,6 +110,7 @@ def test_damaged_gzip_files_cost_no_more_than_their_rest(
     assert counts["records_read"] == counts["kept"] + other + len(rejected)
 
 
+@pytest.mark.slow
 def test_zeros_in_a_gzip_cost_no_more_than_what_follows_them(
     live_job: LiveJob, folders: Folders
 ) -> None:
@@ -148,6 +152,7 @@ def test_a_line_too_long_to_hold_is_rejected_and_the_run_goes_on(
     }
 
 
+@pytest.mark.slow
 def test_a_line_is_too_long_by_its_own_bytes(live_job: LiveJob, folders: Folders) -> None:
     """Hadoop counts CRLF as two bytes and no BOM: a line would be lost, or be counted twice."""
 
@@ -166,6 +171,7 @@ def test_a_line_is_too_long_by_its_own_bytes(live_job: LiveJob, folders: Folders
     assert expected.accounting["records_read"] == 4 * 2
 
 
+@pytest.mark.slow
 def test_a_line_of_gigabytes_does_not_stop_the_run(live_job: LiveJob, folders: Folders) -> None:
     """A gzip of 1.2 MB that anybody may write into the logs has stopped every run of the job."""
     bomb = folders.put(f"{DAY}/bomb.gz")

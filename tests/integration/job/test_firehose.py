@@ -6,6 +6,8 @@ Source: Amazon Data Firehose Developer Guide, "Understand data delivery in Amazo
 
 import json
 
+import pytest
+
 from tests.support.live_job import Folders, LiveJob
 from tests.support.records import event
 
@@ -16,6 +18,7 @@ def deliver(folders: Folders, delimiter: str = "") -> None:
     folders.put("2016/06/21/10/segment-1-2016-06-21-10-00-45-0123", body.encode())
 
 
+@pytest.mark.slow
 def test_the_job_reads_firehoses_folders(live_job: LiveJob, folders: Folders) -> None:
     """Who sends Segment's events through Firehose would need another job."""
     deliver(folders, "\n")

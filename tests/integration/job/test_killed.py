@@ -20,6 +20,8 @@ from tests.support import PROJECT
 from tests.support.live_job import DAY, SCRIPT, Folders, LiveJob, csv_lines_of
 from tests.support.reference import transform
 
+pytestmark = pytest.mark.slow
+
 # Python and Java in a process group of their own, which SIGKILL ends at one moment.
 RUN = f"""
 import sys
@@ -158,7 +160,6 @@ def test_a_run_killed_while_it_writes_or_moves_leaves_the_csv(
     check_next_run(live_job, folders, rows)
 
 
-@pytest.mark.slow
 def test_runs_killed_at_twenty_random_moments_leave_the_csv(
     live_job: LiveJob, filled: tuple[Folders, list[str]]
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) 
     assert re.fullmatch(rf"{run_name} finished after \d+ seconds", finished)
 
 
+@pytest.mark.slow
 def test_the_three_paths_may_be_in_three_buckets_and_have_any_character(aws: Aws) -> None:
     """Whoever keeps raw data apart would read of a wrong file system, after a whole run.
 
@@ -124,6 +125,7 @@ def test_a_script_that_fails_is_failed_with_its_error_and_its_traceback(aws: Aws
     assert f"'--JOB_NAME', 'Fails', '--JOB_ID', 'j_Fails', '--JOB_RUN_ID', '{run['Id']}'" in argv
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_until_the_first_is_stopped(aws: Aws) -> None:
     """Two participants' clicks would start two runs that remove each other's CSV."""
     job = aws.job("Waits", WAITING)
@@ -167,6 +169,7 @@ def test_what_the_role_may_not_read_the_job_cannot_read(
     assert aws.log(run, "error") == [run["ErrorMessage"]]
 
 
+@pytest.mark.slow
 def test_a_role_needs_to_write_the_staging_folder_too(aws: Aws) -> None:
     """A policy for the output folder alone would work here and fail on AWS."""
     role = aws.role(
@@ -263,6 +266,7 @@ print(conf.get("spark.hadoop.fs.s3a.endpoint.region"), conf.get("spark.task.cpus
 """
 
 
+@pytest.mark.slow
 def test_java_has_the_settings_of_conf_and_is_kept_for_the_next_run_until_it_ends(aws: Aws) -> None:
     """The region of S3A would not reach Spark, every run start Java, or none after it had died."""
     conf = "spark.hadoop.fs.s3a.endpoint.region=eu-west-1 --conf spark.task.cpus=2"

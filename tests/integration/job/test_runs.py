@@ -136,6 +136,7 @@ def test_an_argument_that_is_missing_is_named(live_job: LiveJob, folders: Folder
         )
 
 
+@pytest.mark.slow
 def test_the_guides_exercises(live_job: LiveJob, folders: Folders) -> None:
     """Participants see the numbers change as the guide's page on the job says."""
     page = PAGES["50-read-the-job"]

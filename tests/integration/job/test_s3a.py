@@ -33,6 +33,8 @@ from tests.support.s3a_job import ROWS_PER_FILE, Bucket, Glue, abort, fill
 from tests.support.stack import create
 from tests.support.templates import event_template
 
+pytestmark = pytest.mark.slow
+
 # What the job's S3 calls are decided by, and what it is started with.
 OF_THE_JOB = (
     *("DataBucket", "DataBucketPolicy", "EtlOutputLog", "EtlErrorLog"),
@@ -258,7 +260,6 @@ def check_left(bucket: Bucket, before: dict[str, list[str]], rows: list[str]) ->
     assert all(key.startswith(own) for key in bucket.leftovers())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 def test_a_run_that_is_ended_leaves_the_csv_and_uploads_that_the_bucket_aborts(
     glue: Glue, expected: Result, tmp_path: Path, number: signal.Signals

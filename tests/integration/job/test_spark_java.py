@@ -10,6 +10,8 @@ from embedded_aws.spark import ScriptRun
 from embedded_aws.spark_java import SparkJava
 from workshop.errors import WorkshopError
 
+pytestmark = pytest.mark.slow
+
 # Says which Java it has, what it was given and what it finds; then leaves things behind.
 SCRIPT = """
 import os, subprocess, sys

@@ -298,6 +298,7 @@ def resolved(value: Any) -> str:  # noqa: ANN401 - a template's value is anythin
     raise TypeError(value)
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(tmp_path: Path, events: Template) -> None:
     """Nobody could tell whether the template of an event is the one that was released.
 

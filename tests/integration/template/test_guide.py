@@ -69,6 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[answers.Data, refere
     return answers.Data(records, rows), result
 
 
+@pytest.mark.slow
 def test_the_sample_data_satisfies_amazon_personalize(
     made: tuple[answers.Data, reference.Result],
 ) -> None:
