@@ -88,8 +88,8 @@ console: setup ## Do the exercise in a browser, on an embedded AWS; make up firs
 	@$(LOCAL) status --stack $(STACK) > /dev/null 2>&1 || $(LOCAL) up --stack $(STACK)
 	@$(LOCAL) console --stack $(STACK)
 
-# Files in the order of their folders: those from end to end, which take longest, come first.
-override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# In the order of their folders: tests from end to end, which take longest, come first.
+override PYTEST := python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: setup-test ## Run the tests that take five minutes together
 	@$(PYTEST)

@@ -18,6 +18,13 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and those that share Spark: each would start one."""
+    for item in items:
+        group = "spark" if item.path.parent.name == "job" else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""

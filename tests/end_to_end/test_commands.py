@@ -92,6 +92,7 @@ def test_a_wrong_statement_is_an_error_with_a_next_step(
     assert "Next:" in error
 
 
+@pytest.mark.slow
 def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
     """Once, aligned, and without colour where no terminal is; with the power asked for."""
     done = environment.run("run-job", "--number-of-workers", "7", "--timeout", "9")

@@ -12,6 +12,8 @@ from tests.support.failing_aws import Failing
 from tests.support.participant import DATABASE, JOB, SCRIPT, WORKGROUP
 from tests.support.terminal import ACTIVE
 
+pytestmark = pytest.mark.slow
+
 PRINTED = [f"hello {ESCAPES} [red]x[/] [/oops]", 'ACCOUNTING {"a": {"b": "c"}}', "bye"]
 HEADER = b"USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
 
@@ -120,7 +122,6 @@ def test_the_report_is_written_privately_and_says_what_cannot_be_read(event: Eve
     assert "salaries" not in page
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

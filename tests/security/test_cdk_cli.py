@@ -16,6 +16,8 @@ from workshop import deployment
 from workshop.account import Account
 from workshop.errors import WorkshopError
 
+pytestmark = pytest.mark.slow
+
 AWS = Account(boto3.Session(region_name="us-east-1"), None)
 AWS.session.get_credentials = lambda: None  # type: ignore[method-assign]
 SIGNED_IN = Account(boto3.Session("key", "secret", "token", region_name="eu-west-1"), None)
@@ -76,7 +78,6 @@ def synth(folder: Path, *options: str | Path) -> None:
     time.sleep(2)  # it would report from a process of its own
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("guarded", [False, True])
 def test_the_project_file_keeps_the_cli_from_reporting(
     tmp_path: Path, home: Path, listener: Listener, assembly: Path, *, guarded: bool
@@ -91,7 +92,6 @@ def test_the_project_file_keeps_the_cli_from_reporting(
     assert bool(left_in(home)) != guarded
 
 
-@pytest.mark.slow
 def test_a_synthesis_reports_nothing(tmp_path: Path, home: Path, listener: Listener) -> None:
     """The app has no reason to talk to anybody, either."""
     synth(PROJECT, "--output", tmp_path / "out")

@@ -14,6 +14,8 @@ from stacks.bucket_contents.simulated_shop import log_files
 from tests.support.shell import EMAIL, FIRST, KEYS, Shell, variables
 from tests.support.tracking_api import Answer, TrackingApi
 
+pytestmark = pytest.mark.slow
+
 EVENTS = 3_000
 PERIOD = ("--from", FIRST, "--days", 2, "--events", EVENTS)
 Row = tuple[str, str, str, int]
@@ -71,10 +73,7 @@ def through_a_dry_run(shell: Shell, _: TrackingApi, folder: Path) -> float:
     return 0
 
 
-@pytest.mark.parametrize(
-    "way",
-    [through_the_batch_endpoint, pytest.param(through_a_dry_run, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("way", [through_the_batch_endpoint, through_a_dry_run])
 def test_the_csv_is_what_people_did(
     shell: Shell,
     segment: TrackingApi,

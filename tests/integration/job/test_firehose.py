@@ -11,6 +11,8 @@ import pytest
 from tests.support.live_job import Folders, LiveJob
 from tests.support.records import event
 
+pytestmark = pytest.mark.slow
+
 
 def deliver(folders: Folders, delimiter: str = "") -> None:
     """Write three events as Firehose does: with what the stream appends to each, if anything."""
@@ -18,7 +20,6 @@ def deliver(folders: Folders, delimiter: str = "") -> None:
     folders.put("2016/06/21/10/segment-1-2016-06-21-10-00-45-0123", body.encode())
 
 
-@pytest.mark.slow
 def test_the_job_reads_firehoses_folders(live_job: LiveJob, folders: Folders) -> None:
     """Who sends Segment's events through Firehose would need another job."""
     deliver(folders, "\n")

@@ -55,6 +55,7 @@ def aws(owner: boto3.Session, account: str) -> Aws:
     return aws
 
 
+@pytest.mark.slow
 def test_a_job_writes_its_csv_to_the_bucket_and_its_log_to_its_groups(aws: Aws) -> None:
     """The rehearsal would show a run that succeeded and a bucket without training data."""
     before = "transformed/run-1-part-r-00000.csv"

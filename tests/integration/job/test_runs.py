@@ -21,6 +21,7 @@ def test_nothing_listens_beyond_loopback(live_job: LiveJob, folders: Folders) ->
     assert addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_large_output_is_several_files(live_job: LiveJob, folders: Folders) -> None:
     """One CSV could outgrow what can be imported; several must keep one order."""
     records = [
@@ -41,6 +42,7 @@ def test_large_output_is_several_files(live_job: LiveJob, folders: Folders) -> N
         assert (len(files) == 1) == (limit == 95)
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes(live_job: LiveJob, folders: Folders) -> None:
     """Two runs on the same data could not be compared, and duplicates be chosen at random."""
     records = [

@@ -94,6 +94,7 @@ def table(page: str, header: str) -> list[list[str | None]]:
     return [[cell.strip() or None for cell in line.strip("|").split("|")] for line in lines]
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_day_that_the_guide_names(
     made: tuple[answers.Data, reference.Result],
 ) -> None:
