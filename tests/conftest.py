@@ -18,6 +18,7 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the one of pytest-xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, and those that share Spark: each would start one."""
     for item in items:
