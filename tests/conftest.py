@@ -18,12 +18,10 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the one of pytest-xdist, which reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of a file in one process, and those that share Spark: each would start one."""
-    for item in items:
-        group = "spark" if item.path.parent.name == "job" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+    group = "spark" if item.path.parent.name == "job" else item.path.stem
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
