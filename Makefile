@@ -89,7 +89,7 @@ console: setup ## Do the exercise in a browser, on an embedded AWS; make up firs
 	@$(LOCAL) console --stack $(STACK)
 
 # In the order of their folders: tests from end to end, which take longest, come first.
-override PYTEST := python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: setup-test ## Run the tests that take five minutes together
 	@$(PYTEST)

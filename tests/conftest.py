@@ -7,6 +7,8 @@ from pathlib import Path
 import boto3
 import pytest
 from playwright.sync_api import Browser
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.browser import launched
 from tests.support.checkout import free_port, new_account, signed_in
@@ -18,10 +20,17 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of a file in one process, and those that share Spark: each would start one."""
-    group = "spark" if item.path.parent.name == "job" else item.path.stem
-    item.add_marker(pytest.mark.xdist_group(group))
+class JobTogether(LoadFileScheduling):
+    """Each file's tests in one process, and all of the job's in one: each would start a Spark."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "the job" if "/job/" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> JobTogether:
+    """Tell pytest-xdist which tests stay together."""
+    return JobTogether(config, log)
 
 
 @pytest.fixture(scope="session")
