@@ -20,7 +20,7 @@ from tests.support.terminal import TERMINAL
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class JobTogether(LoadFileScheduling):
+class JobTogether(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """Each file's tests in one process, and all of the job's in one: each would start a Spark."""
 
     def _split_scope(self, nodeid: str) -> str:
