@@ -18,6 +18,8 @@ from tests.support.participant import JOB
 from tests.support.stack import LITTLE, create, event_body
 from workshop.environment import DEFAULT_STACK
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "scripts/segment_events_to_csv.py"
 NEVER_ENDS = "import time\nprint('run-1 started', flush=True)\ntime.sleep(600)\n"
 
@@ -92,7 +94,6 @@ def test_a_wrong_statement_is_an_error_with_a_next_step(
     assert "Next:" in error
 
 
-@pytest.mark.slow
 def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
     """Once, aligned, and without colour where no terminal is; with the power asked for."""
     done = environment.run("run-job", "--number-of-workers", "7", "--timeout", "9")
@@ -107,7 +108,6 @@ def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -
     assert "\x1b" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_a_run_can_be_left_followed_again_and_stopped(
     environment: Checkout, owner: boto3.Session, bucket: str
 ) -> None:
@@ -153,7 +153,6 @@ def test_a_misspelt_argument_starts_no_run(environment: Checkout, glue: Any) -> 
     assert glue.get_job_runs(JobName=JOB)["JobRuns"] == before
 
 
-@pytest.mark.slow
 def test_a_failed_job_shows_its_error_and_keeps_the_csv(
     environment: Checkout, owner: boto3.Session, bucket: str
 ) -> None:
@@ -186,7 +185,6 @@ def test_another_account_reads_nothing(environment: Checkout, server: Failing, b
         stranger.client("s3", endpoint_url=environment.endpoint).list_objects_v2(Bucket=bucket)
 
 
-@pytest.mark.slow
 def test_a_second_copy_fits_into_the_same_account(
     environment: Checkout, server: Failing, owner: boto3.Session, bucket: str
 ) -> None:

@@ -326,6 +326,7 @@ def test_athena_counts_as_the_job_does(checkout: Checkout, summary: dict[str, An
     assert {reason: records for reason, (records, _) in found.items()} == filtered
 
 
+@pytest.mark.slow
 def test_verify_fails_and_says_why_when_something_strays(checkout: Checkout, s3: Boto3) -> None:
     """A marker file would fail the import an hour later."""
     assert "13" not in checkout.run("verify").stderr

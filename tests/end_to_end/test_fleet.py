@@ -21,6 +21,8 @@ from workshop.account import EMBEDDED_ACCOUNT
 from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.environment import DEFAULT_STACK
 
+pytestmark = pytest.mark.slow
+
 OF_STACK_SET = f"StackSet-{DEFAULT_STACK}-96d7d2a0-4c0b-9c72-8f67-1f3a4b5c6d7e"
 
 
@@ -77,7 +79,6 @@ def test_interrupted_it_says_how_far_it_came_and_goes_on_from_there(
     assert again[waiting]["found"].startswith("created")
 
 
-@pytest.mark.slow
 def test_what_goes_wrong_in_one_account_holds_up_no_other(organization: Organization) -> None:
     """An organizer would learn from the participants which accounts are not ready, and why."""
     busy, broken, closed, distrusted, throttled = organization.make_accounts(5)
@@ -155,7 +156,6 @@ def test_run_again_it_goes_on_where_it_stopped(organization: Organization) -> No
     assert again["found"].startswith("was complete")  # its parameter stays
 
 
-@pytest.mark.slow
 def test_what_a_stack_set_has_made_is_checked_but_not_destroyed_until_it_is_named(
     organization: Organization,
 ) -> None:
@@ -172,7 +172,6 @@ def test_what_a_stack_set_has_made_is_checked_but_not_destroyed_until_it_is_name
     assert organization.left(account) == []
 
 
-@pytest.mark.slow
 def test_an_account_that_does_not_answer_is_given_up_in_time(
     organization: Organization, ready: str
 ) -> None:
@@ -185,7 +184,6 @@ def test_an_account_that_does_not_answer_is_given_up_in_time(
     assert "looks at the stack" in outcomes[silent]["found"]
 
 
-@pytest.mark.slow
 def test_what_is_destroyed_leaves_nothing(organization: Organization) -> None:
     """Accounts would cost money after the event, and refuse the next one."""
     complete, broken, empty = organization.make_accounts(3)
@@ -198,7 +196,6 @@ def test_what_is_destroyed_leaves_nothing(organization: Organization) -> None:
         assert organization.left(account) == []
 
 
-@pytest.mark.slow
 def test_a_hundred_accounts(fresh: Checkout, tmp_path: Path) -> None:
     """An event of a hundred teams would be the first to try it."""
     server = Failing(tmp_path / "aws", free_port())

@@ -27,6 +27,8 @@ from workshop.personalize.importing import Csv
 from workshop.personalize.state import Personalize
 from workshop.steps import Steps
 
+pytestmark = pytest.mark.slow
+
 POLICY = PROJECT / "docs" / "personalize" / "importer-policy.json"
 NAME = "segment-personalize"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
@@ -143,7 +145,6 @@ def test_a_csv_is_imported_once_and_the_next_one_after_it(
     assert not found["csv_waits"]
 
 
-@pytest.mark.slow
 def test_a_csv_with_values_has_a_schema_of_its_own(
     command: Checkout, write_csv: WriteCsv, owner: boto3.Session, account: str, there: Personalize
 ) -> None:
@@ -165,7 +166,6 @@ def test_a_csv_with_values_has_a_schema_of_its_own(
     assert run(command, "import")["status"] == "ACTIVE"
 
 
-@pytest.mark.slow
 def test_an_interrupted_import_is_continued(
     command: Checkout, write_csv: WriteCsv, personalize: Boto3, account: str
 ) -> None:
@@ -198,7 +198,6 @@ def role(account: str) -> str:
     return f"arn:aws:iam::{account}:role/{name}"
 
 
-@pytest.mark.slow
 def test_a_failed_import_has_its_reason_and_what_to_do(
     command: Checkout, write_csv: WriteCsv, owner: boto3.Session, bucket: str, there: Personalize
 ) -> None:
@@ -222,7 +221,6 @@ def test_a_failed_import_has_its_reason_and_what_to_do(
     assert [job.status for job in there.imports()] == ["ACTIVE", "CREATE FAILED"]
 
 
-@pytest.mark.slow
 def test_what_others_trained_on_stays(
     command: Checkout, write_csv: WriteCsv, personalize: Boto3, account: str, there: Personalize
 ) -> None:
@@ -302,7 +300,6 @@ def deployed_again(importer: Checkout, owner: boto3.Session) -> Iterator[None]:
     create(owner, event_body(LITTLE), DEFAULT_STACK)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("deployed_again")
 def test_what_was_imported_outlives_the_stack_and_is_known(
     command: Checkout, write_csv: WriteCsv, owner: boto3.Session, personalize: Boto3

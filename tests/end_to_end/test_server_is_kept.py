@@ -9,6 +9,8 @@ from embedded_aws.server import EmbeddedAws
 from tests.support.checkout import Checkout, free_port, owner_of
 from workshop.errors import WorkshopError
 
+pytestmark = pytest.mark.slow
+
 
 def test_down_at_the_wrong_port_changes_nothing(fresh: Checkout) -> None:
     """The running server would lose its state file: nothing could stop it any more."""

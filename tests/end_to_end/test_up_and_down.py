@@ -17,6 +17,8 @@ from tests.support.stack import LITTLE, create, event_body
 from workshop.account import EMBEDDED_ACCOUNT
 from workshop.environment import DEFAULT_STACK
 
+pytestmark = pytest.mark.slow
+
 BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
 # Stands for the CDK CLI where the deployment itself does not matter.
 CDK = f"""#!{sys.executable}
@@ -44,7 +46,6 @@ def after(seconds: float) -> Callable[[Checkout], bool]:
     return moment
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "moment"),
     [(signal.SIGINT, after(1)), (signal.SIGTERM, after(9)), (signal.SIGINT, spark_runs)],
