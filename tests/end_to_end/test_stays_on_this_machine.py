@@ -187,6 +187,7 @@ def test_another_folders_key_is_told_from_no_server(
     assert "workshop env" in error
 
 
+@pytest.mark.slow
 def test_other_tools_get_what_they_need(fresh: Checkout, server: EmbeddedAws) -> None:
     """The AWS CLI and awswrangler want an endpoint, a region and a key."""
     assert "make up" in fresh.run("env", code=1).stderr

@@ -125,6 +125,7 @@ def refuse_android(_number: int, source: str) -> Answer:
     return Answer(400, accept=False) if source == "android-prod" else OK
 
 
+@pytest.mark.slow
 def test_what_segment_refuses_is_counted_and_sending_again_completes_it(
     shell: Shell, segment: TrackingApi, shop: dict[str, tuple[str, Record]]
 ) -> None:
@@ -249,6 +250,7 @@ def test_a_keys_file_that_is_not_there(shell: Shell) -> None:
     assert "no file other.env" in shell.run(*SEND, "--keys-file", "other.env", code=1).stderr
 
 
+@pytest.mark.slow
 def test_the_dry_run_holds_what_would_be_sent(
     shell: Shell, segment: TrackingApi, tmp_path: Path
 ) -> None:

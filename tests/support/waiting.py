@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 def until(look: Callable[[], Found | None], seconds: float = 120, pause: float = 0.1) -> Found:
-    """The first answer that is one."""
+    """Look again and again, and return the first answer that is not empty."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:

@@ -291,6 +291,7 @@ def test_every_field_fits_a_column_of_the_table(records: list[Received]) -> None
         assert _fits(received.record, SEGMENT_LOG_COLUMNS), received.record
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_volume(monkeypatch: pytest.MonkeyPatch) -> None:
     """20 million events for a large run must not exhaust the memory."""
     monkeypatch.setattr(simulated_shop, "FILE_EVENTS", 200)

@@ -231,6 +231,7 @@ def test_in_the_account_both_files_lie_as_in_the_repository(events: Template) ->
     }
 
 
+@pytest.mark.slow
 def test_every_region_takes_the_file(events: Template, tmp_path: Path) -> None:
     """An event in a region that lacks a resource type or a runtime would fail on the day."""
     file = tmp_path / "events.template.json"
