@@ -33,11 +33,8 @@ from tests.support.rehearsal import (
 from tests.support.stack import DEFAULT_VOLUME
 
 # Simulated and real events are mixed for who asks for both.
-GIVEN = [
-    f"--cdk={word}"
-    for parameter in ("SegmentWorkspaceId=workspace1", "SampleData=yes")
-    for word in ("--parameters", parameter)
-]
+PARAMETERS = ("SegmentWorkspaceId=workspace1", "SampleData=yes")
+GIVEN = [f"--cdk={word}" for parameter in PARAMETERS for word in ("--parameters", parameter)]
 Boto3 = Any
 # A fifth of the sample events: over so many days as at an event, and enough for Personalize.
 EVENTS = 22_000
@@ -244,9 +241,8 @@ def test_the_samples_are_of_the_data(answers: dict[str, dict[str, Any]], data: D
 
 def test_every_query_scans_its_table_once(answers: dict[str, dict[str, Any]], s3: Boto3) -> None:
     """What a participant pays for is what is scanned."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
     sizes: Counter[str] = Counter()
-    for page in pages:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         for item in page["Contents"]:
             sizes[item["Key"].split("/")[0]] += item["Size"]
     scanned = {number: answer["scanned_bytes"] for number, answer in answers.items()}
