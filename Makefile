@@ -91,7 +91,7 @@ console: setup ## Do the exercise in a browser, on an embedded AWS; make up firs
 # In the order of their folders: tests from end to end, which take longest, come first.
 override PYTEST := python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test: setup-test ## Run the tests that take five minutes together
+test: setup ## Run the tests that take five minutes together
 	@$(PYTEST)
 
 test-slow: setup-test setup-docs ## Run the others: in a browser, on a cluster, with runs that are killed, with other clients

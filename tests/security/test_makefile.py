@@ -225,7 +225,10 @@ def test_no_npm_call_runs_scripts(scratch: Scratch) -> None:
 
 @pytest.mark.parametrize(
     ("target", "purpose"),
-    [("deploy", "deploy"), ("synth", "deploy"), ("up", "develop"), ("test", "test")],
+    [
+        *(("deploy", "deploy"), ("synth", "deploy")),
+        *(("up", "develop"), ("test", "develop"), ("test-slow", "test")),
+    ],
 )
 def test_a_target_installs_what_it_needs(scratch: Scratch, target: str, purpose: str) -> None:
     """AWS CloudShell has room for what deploying needs, and not for the tests."""
