@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded_aws import hooks, role_session
-from embedded_aws.personalize.schema import NAME, REQUIRED, Fields
+from embedded_aws.personalize.schema import Schema
 
 _MOST_BYTES = {False: 100 * 1024**3, True: 1024**3}  # by whether it is incremental
 _LEAST_RECORDS = 1000
@@ -30,7 +30,7 @@ _FORMAT = "https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formattin
 class Import:
     """What a job imports: CSV files at a place, by a role, into a dataset with a schema."""
 
-    fields: Fields
+    schema: Schema
     location: str
     role: str
     job: str
@@ -53,7 +53,7 @@ def read(data: Import) -> str:
             isinstance(error, ClientError) and error.response["Error"]["Code"] == "AccessDenied"
         )
         reason = f"{_NO_ACCESS} ({error})" if denied else str(error)
-    what = f"Failed to create a data import job for {NAME} dataset."
+    what = f"Failed to create a data import job for {data.schema.name} dataset."
     return f"{what} {reason}" if reason else ""
 
 
@@ -72,7 +72,7 @@ def _read(data: Import) -> None:
     size, most = sum(file["Size"] for file in files), _MOST_BYTES[data.incremental]
     if size > most:
         raise UnreadableError(f"The input has {size} bytes, and may have {most}.")
-    records = _Records(data.fields)
+    records = _Records(data.schema)
     for file in files:
         body = s3.get_object(Bucket=bucket, Key=file["Key"])["Body"]
         text = io.TextIOWrapper(io.BufferedReader(body), "utf-8", newline="")
@@ -132,7 +132,7 @@ def _check_bucket_policy(data: Import, action: str, resource: str) -> None:
 class _Records:
     """What the records of all files have in common."""
 
-    fields: Fields
+    schema: Schema
     number: int = 0
     event_types: set[str] = field(default_factory=set)
 
@@ -143,7 +143,7 @@ class _Records:
             UnreadableError: it does not fit the schema.
         """
         header = text.readline().rstrip("\r\n").split(",")
-        if missing := [column for column in self.fields if column not in header]:
+        if missing := [column for column in self.schema.fields if column not in header]:
             raise UnreadableError(
                 f"Input CSV is missing the following columns:[{', '.join(missing)}]."
             )
@@ -154,7 +154,7 @@ class _Records:
                     f"Record {self.number} in {name} has {len(row)} columns, not {len(header)}."
                 )
             values = dict(zip(header, row, strict=True))
-            for column, types in self.fields.items():
+            for column, types in self.schema.fields.items():
                 _check(column, types, values[column])
             self.event_types.add(values.get("EVENT_TYPE", ""))
 
@@ -164,12 +164,14 @@ class _Records:
         Raises:
             UnreadableError: there are too few records, or too many event types.
         """
+        if self.schema.name != "Interactions":
+            return
         if self.number < _LEAST_RECORDS:
             raise UnreadableError(
                 f"A dataset import job needs at least {_LEAST_RECORDS} item interactions records, "
                 f"and the input has {self.number}."
             )
-        optional = len(self.fields.keys() - REQUIRED.keys() - {"EVENT_VALUE"})
+        optional = len(self.schema.fields.keys() - self.schema.required.keys() - {"EVENT_VALUE"})
         if len(self.event_types) + optional > _MOST_TYPES_AND_COLUMNS:
             raise UnreadableError(
                 f"{len(self.event_types)} distinct event types and {optional} optional columns are "

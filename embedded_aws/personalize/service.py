@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 from embedded_aws import hooks
 from embedded_aws.iam import AccessDeniedError, require_pass_role
-from embedded_aws.personalize import model, schema
+from embedded_aws.personalize import model
 from embedded_aws.personalize.importing import Import, read
 from embedded_aws.personalize.model import KINDS, Kind, Record, RefusedError, invalid
+from embedded_aws.personalize.schema import Schema
 from embedded_aws.personalize.states import ACTIVE, CREATE_FAILED, GONE, Life
 
 STAGE_SECONDS = "PERSONALIZE_STAGE_SECONDS"  # how long each state lasts at least
@@ -47,12 +48,13 @@ class _Resource:
         return self.life.status(time.time())
 
     def shown(self) -> Record:
+        now = time.time()
         failed = self.status == CREATE_FAILED
         return {
             **self.record,
             "status": self.status,
             "creationDateTime": self.life.made,
-            "lastUpdatedDateTime": self.life.deleted or self.life.made,
+            "lastUpdatedDateTime": self.life.changed(now),
             **({"failureReason": self.life.failure} if failed else {}),
         }
 
@@ -168,14 +170,21 @@ def _create(kind: Kind, given: Record) -> _Resource:
 
 
 def _check_schema(given: Record) -> None:
-    schema.parse(given["schema"])
+    Schema.parse(given["schema"])
+
+
+def _check_group(given: Record) -> None:
+    if "roleArn" in given and "kmsKeyArn" not in given:
+        raise invalid("A role is only valid when a KMS key is specified")
 
 
 def _check_dataset(given: Record) -> None:
-    _find_active(given["datasetGroupArn"], "DatasetGroup")
-    _find(given["schemaArn"], KINDS["Schema"])
-    if given["datasetType"].lower() != schema.NAME.lower():
-        raise invalid(f"The schema is for {schema.NAME}, not for {given['datasetType']}")
+    group = _find_active(given["datasetGroupArn"], "DatasetGroup")
+    schema = Schema.parse(_find(given["schemaArn"], KINDS["Schema"]).record["schema"])
+    if schema.name.lower() != given["datasetType"].lower():
+        raise invalid(f"The schema is for {schema.name}, not for {given['datasetType']}")
+    if group.record.get("domain") != _resources[given["schemaArn"]].record.get("domain"):
+        raise invalid("The schema and the dataset group are not of the same domain")
 
 
 def _check_import(given: Record) -> None:
@@ -199,18 +208,40 @@ def _check_import(given: Record) -> None:
         raise invalid("The first import of bulk records into a dataset must be FULL")
 
 
+def _check_solution(given: Record) -> None:
+    _find_active(given["datasetGroupArn"], "DatasetGroup")
+    if not given.get("recipeArn") and not given.get("performAutoML"):
+        raise invalid("A recipe is needed unless AutoML is performed")
+
+
+def _check_recommender(given: Record) -> None:
+    if "domain" not in _find_active(given["datasetGroupArn"], "DatasetGroup").record:
+        raise invalid("A recommender needs a Domain dataset group")
+
+
+def _check_event_tracker(given: Record) -> None:
+    group = _find_active(given["datasetGroupArn"], "DatasetGroup").arn
+    if _inside(group, "EventTracker"):
+        raise RefusedError("ResourceAlreadyExistsException", f"{group} has an event tracker.")
+
+
 _CHECKS: dict[str, Callable[[Record], None]] = {
     "Schema": _check_schema,
+    "DatasetGroup": _check_group,
     "Dataset": _check_dataset,
     "DatasetImportJob": _check_import,
+    "Solution": _check_solution,
+    "Recommender": _check_recommender,
+    "EventTracker": _check_event_tracker,
 }
 
 
 def _start_import(job: _Resource) -> None:
     """Read the CSV in a thread, as whoever Personalize is in this account and region."""
     dataset = _resources[job.record["datasetArn"]].record
+    schema = Schema.parse(_resources[dataset["schemaArn"]].record["schema"])
     data = Import(
-        schema.parse(_resources[dataset["schemaArn"]].record["schema"]),
+        schema,
         job.record["dataSource"]["dataLocation"],
         job.record["roleArn"],
         job.arn,

@@ -54,6 +54,16 @@ class Life:
             return status or self.creation[-1]
         return CREATE_FAILED if self.failure else ACTIVE
 
+    def changed(self, now: float) -> float:
+        """When the state changed last, in epoch seconds."""
+        begun = self.made if self.deleted is None else self.deleted
+        stages = self.creation if self.deleted is None else self.deletion
+        return begun + self._passed(stages, now - begun) * self.stage
+
     def _under_way(self, stages: Sequence[str], seconds: float) -> str:
-        passed = int(seconds / self.stage) if self.stage else len(stages)
+        passed = self._passed(stages, seconds)
         return stages[passed] if passed < len(stages) else ""
+
+    def _passed(self, stages: Sequence[str], seconds: float) -> int:
+        """How many of the stages have passed after so many seconds."""
+        return min(int(seconds / self.stage), len(stages)) if self.stage else len(stages)

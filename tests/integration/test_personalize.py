@@ -61,6 +61,7 @@ NOT_FOUND = "ResourceNotFound"
 TAG = {"tagKey": "!", "tagValue": ""}
 IN_GROUP = {"name": "x", "datasetGroupArn": GROUP}
 IN_DATASET = IN_GROUP | {"datasetType": "Interactions", "schemaArn": f"{HERE}schema/schema"}
+KMS_ROLE = {"name": "x", "roleArn": "arn:aws:iam::111122223333:role/reader"}
 
 
 def schema_of(**columns: Any) -> dict[str, str]:  # noqa: ANN401 - a type, or several
@@ -111,12 +112,15 @@ def test_it_refuses_what_the_model_refuses(
         ("create_schema", schema_of(EVENT_VALUE="string"), "InvalidInput", "EVENT_VALUE"),
         ("create_schema", {"name": "schema", "schema": schema()}, "ResourceAlreadyExists", ""),
         ("create_dataset_group", {"name": "group"}, "ResourceAlreadyExists", "group"),
+        ("create_dataset_group", KMS_ROLE, "InvalidInput", "KMS"),
         ("create_dataset", IN_DATASET | {"datasetType": "Items"}, "InvalidInput", "Items"),
         ("create_dataset", IN_DATASET, "ResourceAlreadyExists", "INTERACTIONS"),
         ("create_dataset", IN_DATASET | {"schemaArn": f"{HERE}schema/no"}, NOT_FOUND, "schema/no"),
         ("create_dataset_import_job", JOB | {"roleArn": None}, "InvalidInput", "role"),
         ("create_dataset_import_job", JOB | {"dataSource": HTTPS}, "InvalidInput", "location"),
         ("create_dataset_import_job", JOB | {"datasetArn": f"{HERE}dataset/no"}, NOT_FOUND, "no"),
+        ("create_solution", IN_GROUP, "InvalidInput", "recipe"),
+        ("create_recommender", IN_GROUP | {"recipeArn": RECIPE}, "InvalidInput", "Domain"),
         ("describe_dataset", {"datasetArn": GROUP}, NOT_FOUND, "group"),
         ("describe_schema", {"schemaArn": ELSEWHERE}, NOT_FOUND, "999999999999"),
         ("delete_schema", {"schemaArn": f"{HERE}schema/schema"}, "ResourceInUse", "INTERACTIONS"),
@@ -294,6 +298,8 @@ def test_what_is_in_use_is_not_deleted(service: Service) -> None:
     }
     for describe, arns in made.items():
         settled(lambda: getattr(client, describe)(**arns))  # noqa: B023
+    second = refused(service, "create_event_tracker", name="second", datasetGroupArn=group)
+    assert second[0] == "ResourceAlreadyExistsException"
     client.delete_dataset(datasetArn=dataset)
     service.wait_until_gone("describe_dataset", datasetArn=dataset)
     assert client.list_dataset_import_jobs(datasetArn=dataset)["datasetImportJobs"] == []

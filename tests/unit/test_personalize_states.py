@@ -56,3 +56,10 @@ def test_a_creation_takes_its_states(
 def test_a_deletion_takes_its_states(noun: str, seconds: float, expected: str) -> None:
     """A teardown that does not wait would be refused at its next step on AWS."""
     assert life(noun, deleted=50).status(MADE + 50 + seconds) == expected
+
+
+def test_the_time_of_the_last_change_is_that_of_the_state() -> None:
+    """Who polls for changes would see none."""
+    dataset = life("Dataset")
+    assert [dataset.changed(MADE + s) for s in (1, 3, 99)] == [MADE, MADE + 2, MADE + 4]
+    assert life("Dataset", deleted=50).changed(MADE + 51) == MADE + 50
