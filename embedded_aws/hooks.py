@@ -56,6 +56,7 @@ cloudformation = Names(
 )
 cloudwatch = Names("services.cloudwatch", "_store_datum")
 eventbridge = Names("services.eventbridge", "_put_events")
+firehose = Names("services.firehose", "_deliver_to_s3")
 glue = Names(
     "services.glue",
     "_batch_stop_job_run _create_database _create_table _databases _delete_database _delete_table "

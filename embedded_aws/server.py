@@ -228,6 +228,7 @@ async def _serve(port: int) -> None:
     from embedded_aws import (
         cloudformation,
         cloudwatch,
+        firehose,
         glue,
         hooks,
         iam,
@@ -241,6 +242,7 @@ async def _serve(port: int) -> None:
     athena.install()
     cloudformation.install()
     cloudwatch.install()
+    firehose.install()
     glue.install()
     iam.install()
     lambda_functions.install()
