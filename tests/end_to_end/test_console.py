@@ -330,7 +330,7 @@ def test_what_others_wrote_is_text(console: Console, owner: boto3.Session, accou
 
 
 def test_no_page_has_a_secret_and_no_request_leaves_the_machine(console: Console) -> None:
-    """A page that is sent to a colleague would give the account away, or tell who learns here."""
+    """A page sent to a colleague could expose the account; a request, who is learning here."""
     key = console.checkout.server.client_environment()["AWS_SECRET_ACCESS_KEY"]
     assert {step.tool for step in steps()} == {"Queries", "Job", "Bucket", "CSV", "Inventory"}
     with console.opened() as page:
