@@ -12,7 +12,7 @@ from workshop.account import Account
 from workshop.accounting import PREFIX, Accounting, Log, cause_of
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
-from workshop.job_log import LogTail, log_group
+from workshop.job_log import log_of
 
 _REJECTED = "rejected/"  # where each run has a folder for its record counts
 _LONGEST_ACCOUNTING = 100_000  # bytes
@@ -158,7 +158,7 @@ def wait(account: Account, environment: Environment, run_id: str, follow: Follow
 
 def _watch(account: Account, environment: Environment, run_id: str, follow: Follow) -> JobRun:
     glue = account.session.client("glue")
-    output = LogTail(account, log_group(environment, "output"), run_id)
+    output = log_of(account, environment, run_id)
     printed = Log()
     late = time.monotonic() + _LOG_DELAY_SECONDS
     while True:
@@ -182,7 +182,7 @@ def _watch(account: Account, environment: Environment, run_id: str, follow: Foll
     # Source: AWS Glue Developer Guide, "Logging for AWS Glue jobs".
     tail = printed.tail
     if not any(_RAISED.match(line) for line in tail):
-        tail = Log().add(LogTail(account, log_group(environment, "error"), run_id).new_lines()).tail
+        tail = Log().add(log_of(account, environment, run_id, "error").new_lines()).tail
     return replace(finished, log=tuple(line[:LINE_LENGTH] for line in tail or printed.tail))
 
 
@@ -209,7 +209,7 @@ def runs(
         for page in glue.get_paginator("get_job_runs").paginate(JobName=environment.job):
             for record in page["JobRuns"]:
                 if not states or record["JobRunState"] in states:
-                    log = LogTail(account, log_group(environment, "output"), record["Id"])
+                    log = log_of(account, environment, record["Id"])
                     yield _run(account, environment, record, Log().add(log.new_lines()))
     except glue.exceptions.EntityNotFoundException:  # the job itself has gone
         return

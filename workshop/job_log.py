@@ -9,11 +9,6 @@ from workshop.environment import Environment
 _PAGES = 10  # of a log that are read at once, each of 1 MB at most
 
 
-def log_group(environment: Environment, stream: str) -> str:
-    """The stack's own log group, whatever a participant has made of the job's arguments."""
-    return f"/aws-glue/{environment.job}/{stream}"
-
-
 class LogTail:
     """Reads a run's log from where it was left; a stream that is not there yet has no lines.
 
@@ -45,3 +40,13 @@ class LogTail:
             self._tokens[stream] = {"nextToken": answer["nextForwardToken"]}
             if self._tokens[stream] == token:
                 return
+
+
+def log_of(
+    account: Account, environment: Environment, run_id: str, stream: str = "output"
+) -> LogTail:
+    """The log of a run, `output` or `error`.
+
+    It is in the stack's own log group, whatever a participant has made of the job's arguments.
+    """
+    return LogTail(account, f"/aws-glue/{environment.job}/{stream}", run_id)

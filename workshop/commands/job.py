@@ -17,7 +17,7 @@ from workshop.commands.answer import Answer, Note, Table, failure_of
 from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
-from workshop.job_log import LogTail, log_group
+from workshop.job_log import log_of
 from workshop.steps import Steps
 
 
@@ -134,8 +134,7 @@ def logs(
     account, environment = context.account, context.environment
     found = job.find_run(account, environment, run)
     tails = {
-        stream: LogTail(account, log_group(environment, stream), found.id)
-        for stream in ("output", "error")
+        stream: log_of(account, environment, found.id, stream) for stream in ("output", "error")
     }
     lines: dict[str, list[str]] = {"output": [], "error": []}
 

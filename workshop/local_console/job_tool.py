@@ -14,7 +14,7 @@ from workshop.accounting import Log
 from workshop.environment import Environment
 from workshop.job import JobRun
 from workshop.job_arguments import SCRIPT, job_arguments
-from workshop.job_log import LogTail, log_group
+from workshop.job_log import log_of
 from workshop.local_console import chart
 from workshop.local_console.parts import box, confirmed, text
 from workshop.local_console.runner import Runner
@@ -87,7 +87,7 @@ class _Job(Runner[JobRun]):
             self._log.clear()
             self._log.set_visibility(True)
             self._tails = [
-                LogTail(self.account, log_group(self.environment, stream), found.id)
+                log_of(self.account, self.environment, found.id, stream)
                 for stream in ("output", "error")
             ]
         is_failed = found.is_finished and found.state != "SUCCEEDED"
