@@ -76,18 +76,12 @@ def decide(events: DataFrame, args: segment_io.Arguments, latest: int) -> DataFr
         sf.isnotnull("json").alias("is_json"),
         is_supported.alias("is_supported"),
         read(segment_io.text_at("messageId"), "message_id"),
-        read(segment_io.texts_at("", args.user_fields), "user"),
+        read(sf.coalesce(*map(segment_io.text_at, args.user_fields)), "user"),
         read(segment_io.texts_at("properties.", args.product_fields), "own"),
         read(segment_io.texts_of_each("properties.products", args.product_fields), "products"),
         read(seconds(sf.col("json.timestamp")), "seconds"),
     )
-    records = texts.withColumns(
-        {
-            "message_id": sf.nullif(identifier("message_id"), sf.lit(segment_io.UNREADABLE)),
-            "user": identifier(*(f"user.{name}" for name in args.user_fields)),
-            "items": items(sf.col("own"), "products", args),
-        }
-    )
+    records = texts.withColumn("items", items(sf.col("own"), "products", args))
     in_time = sf.coalesce(sf.col("seconds").between(YEAR_2000, latest), sf.lit(False))
     identifiers = sf.array_append("items.id", sf.col("user"))
     verdict = (
@@ -104,18 +98,12 @@ def decide(events: DataFrame, args: segment_io.Arguments, latest: int) -> DataFr
     return records.withColumn("verdict", verdict)
 
 
-def identifier(*texts: Column | str) -> Column:
-    """The first text that is not empty, a JSON object or an array; without blanks around it."""
-    trimmed = [sf.trim(text) for text in texts]
-    return sf.coalesce(*(sf.when((t != "") & ~segment_io.is_nested_json(t), t) for t in trimmed))
-
-
 def items(own: Column, listed: str, args: segment_io.Arguments) -> Column:
     """The event's own item or, for an order of several products, those of its products."""
 
     def item(fields: Column) -> Column:  # its id, and its value or the event's, if one is wanted
         value = segment_io.number(args.value_field, fields, own)
-        id_ = identifier(*(fields[name] for name in args.item_fields))
+        id_ = sf.coalesce(*(fields[name] for name in args.item_fields))
         return sf.struct(id_.alias("id"), value.alias("value"))
 
     has_id = sf.filter(sf.transform(listed, item), lambda each: each["id"].isNotNull())
@@ -137,10 +125,11 @@ def count_once(records: DataFrame) -> DataFrame:
     """Unite identical records with their number; mark the first one of each messageId."""
     verdict = sf.col("verdict")
     is_kept, is_rejected = verdict == KEPT, verdict.isin(*REJECTED)
-    unmatched = is_rejected | (is_kept & sf.isnull("message_id"))  # never a repeat of another
+    message_id = sf.nullif("message_id", sf.lit(segment_io.UNREADABLE))
+    unmatched = is_rejected | (is_kept & sf.isnull(message_id))  # never a repeat of another
     columns = {
         "verdict": verdict,
-        "message_id": sf.when(is_kept, sf.col("message_id")),
+        "message_id": sf.when(is_kept, message_id),
         "row_id": sf.when(unmatched, sf.monotonically_increasing_id()),
         "interaction": sf.when(is_kept, sf.struct("seconds", "user", "event", "items")),
         "other_event": sf.when(verdict == OTHER_EVENT, sf.left("event", sf.lit(99))),

@@ -188,17 +188,18 @@ def is_blank(line: str) -> Column:
     return sf.col(line).rlike(r"^[ \t]*\z")
 
 
-def is_nested_json(text: Column) -> Column:
+def _is_nested_json(text: Column) -> Column:
     """Whether a text is a JSON object or array."""
     is_open = text.startswith("{") | text.startswith("[")
     return is_open & _has_end(sf.concat(sf.lit('{"":'), text, sf.lit(WITH_END)))
 
 
 def text_at(path: str, json: Column | str = "json", source: Column | str = "line") -> Column:
-    """The field at a path like `properties.sku` as text; a number in digits.
+    """The field at a path like `properties.sku` as text, without blanks around it.
 
-    Spark writes the number 12345678.0 as "1.2345678E7"; its source tells it from a text like that.
-    From 2^53 on, different numbers are one double: they become U+FFFD.
+    Null if it is empty, a JSON object or an array. A number is in digits: Spark writes 12345678.0
+    as "1.2345678E7"; its source tells it from a text like that. From 2^53 on, different numbers are
+    one double: they become U+FFFD.
     """
     names, schema = path.split("."), "DOUBLE"
     for name in reversed(names):
@@ -209,8 +210,9 @@ def text_at(path: str, json: Column | str = "json", source: Column | str = "line
     decimal = text.try_cast("DECIMAL(38, 18)")
     is_exact = (sf.abs(number) < 2**53) & (decimal.cast("double") == number)
     digits = sf.when(is_exact, sf.regexp_replace(decimal.cast("string"), r"\.?0+\z", ""))
-    is_number = text.rlike(NOT_DIGITS) & number.isNotNull()
-    return sf.when(is_number, sf.coalesce(digits, sf.lit(UNREADABLE))).otherwise(text)
+    is_number, trimmed = text.rlike(NOT_DIGITS) & number.isNotNull(), sf.trim(text)
+    in_digits = sf.when(is_number, sf.coalesce(digits, sf.lit(UNREADABLE)))
+    return in_digits.when((trimmed != "") & ~_is_nested_json(trimmed), trimmed)
 
 
 def texts_at(
@@ -232,7 +234,7 @@ def texts_of_each(array: str, names: list[str]) -> Column:
 
 def number(name: str, *places: Column) -> Column:
     """The first text that a field has anywhere, if it is a decimal number; null otherwise."""
-    texts = (sf.nullif(sf.trim(fields[name]), sf.lit("")) for fields in places if name)
+    texts = (fields[name] for fields in places if name)
     text = sf.coalesce(*texts, sf.lit(None).cast("string"))
     return sf.when(text.rlike(NUMBER), text)
 

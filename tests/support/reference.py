@@ -6,7 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -197,9 +197,10 @@ def digits(number: float) -> str:
     """A number as Java writes it; where that has an exponent, its digits, if they are exact."""
     if number == 0 or 1e-3 <= abs(number) < 1e7:
         return str(number)
-    decimal = Decimal(repr(number))
-    is_exact = abs(number) < 2**53 and float(round(decimal, 18)) == number
-    return f"{round(decimal, 18).normalize():f}" if is_exact else UNREADABLE
+    if abs(number) >= 2**53:
+        return UNREADABLE
+    decimal = Decimal(repr(number)).quantize(Decimal("1e-18"), context=Context(prec=38))
+    return f"{decimal:f}".rstrip("0").rstrip(".") if float(decimal) == number else UNREADABLE
 
 
 def is_nested(text: str) -> bool:
@@ -235,11 +236,8 @@ def items_of(properties: object, fields: Fields) -> list[Item]:
 
 def value_of(record: dict[str, Any], fields: Fields) -> str | None:
     """A decimal number, "" for any other value, None if there is none."""
-    value = record.get(fields.value) if fields.value else None
-    if value is None or (isinstance(value, str) and not value.strip(" ")):
-        return None
-    text = identifier(value)
-    return text if text and NUMBER.fullmatch(text) else ""
+    text = identifier(record.get(fields.value)) if fields.value else None
+    return text if text is None or NUMBER.fullmatch(text) else ""
 
 
 def moment(value: object) -> datetime | None:
