@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.bucket_contents.simulated_shop import SOURCES, log_files
-from tests.support import PROJECT
+from tests.support import PROJECT, ran
 from tests.support.checkout import Checkout, owner_of
 from tests.support.policies import policy
 from tests.support.stack import create, event_body
@@ -73,8 +72,9 @@ def versions(s3: Any) -> dict[tuple[str, str], datetime]:  # noqa: ANN401
 def shell(checkout: Checkout, command: str, code: int = 0) -> str:
     """Run a command as the page has it, in a shell with the embedded AWS's variables."""
     programs = [checkout.path / ".venv" / "bin", checkout.path / "node_modules" / ".bin"]
-    done = subprocess.run(
-        ["bash", "-c", f'{WORKSHOP}; eval "$(workshop env)" && {command}'],
+    done = ran(
+        *("bash", "-c", f'{WORKSHOP}; eval "$(workshop env)" && {command}'),
+        code=code,
         cwd=checkout.path,
         env=checkout.environment(
             AWS_ENDPOINT_URL=None,
@@ -82,13 +82,8 @@ def shell(checkout: Checkout, command: str, code: int = 0) -> str:
             CDK_DISABLE_CLI_TELEMETRY="true",
             CDK_HOME=str(checkout.path / "build" / "cdk"),
         ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
+        seconds=SECONDS,
     )
-    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
 

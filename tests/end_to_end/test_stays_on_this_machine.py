@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import stat
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from embedded_aws.server import EmbeddedAws
 from stacks import outputs
+from tests.support import ran
 from tests.support.checkout import Checkout, new_account, signed_in
 from tests.support.glue import run_of
 from tests.support.loopback import Listener
@@ -198,11 +198,8 @@ def test_other_tools_get_what_they_need(fresh: Checkout, server: EmbeddedAws) ->
         f'{printed}\n{sys.executable} -c \'import boto3, os; print(os.environ.get("AWS_PROFILE"), '
         'boto3.client("sts").get_caller_identity()["Account"])\''
     )
-    shell = ["sh", "-c", asked]
-    said = subprocess.run(
-        shell, capture_output=True, text=True, check=True, env={"AWS_PROFILE": "mine"}
-    )
-    assert said.stdout == "None 111122223333\n"
+    said = ran("sh", "-c", asked, env={"AWS_PROFILE": "mine"}).stdout
+    assert said == "None 111122223333\n"
     as_json = json.loads(fresh.run("env", "--json").stdout)
     assert as_json == server.client_environment()
 

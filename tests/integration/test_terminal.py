@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import PROJECT
+from tests.support import PROJECT, ran
 from tests.support.printing import PRINTING
 from tests.support.terminal import ACTIVE, run_on_a_terminal
 
@@ -23,14 +22,7 @@ console.table(["name", "count"], [["a[b]", "7"], [None, "1000"]])
 
 def run(code: str, **environment: str) -> str:
     """What a program prints into a pipe."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    return ran(sys.executable, "-c", code, env={**os.environ, **environment}).stdout
 
 
 def test_a_table_is_aligned_and_plain_in_a_pipe() -> None:
@@ -52,33 +44,21 @@ def test_more_columns_than_fit_are_blocks_with_every_value_whole() -> None:
 
 def test_the_shell_completes(tmp_path: Path) -> None:
     """The number of a saved query, from any folder, and without asking AWS."""
-    completed = subprocess.run(
-        [Path(sys.executable).with_name("workshop")],
+    completed = ran(
+        Path(sys.executable).with_name("workshop"),
         cwd=tmp_path,
-        env={
-            **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "_WORKSHOP_COMPLETE": "complete_bash",
-            "COMP_WORDS": "workshop query 0",
-            "COMP_CWORD": "2",
-        },
-        check=True,
-        capture_output=True,
-        text=True,
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        _WORKSHOP_COMPLETE="complete_bash",
+        COMP_WORDS="workshop query 0",
+        COMP_CWORD="2",
     )
     assert "02" in completed.stdout.split()
 
 
 def test_completion_is_that_of_workshop_however_it_was_started() -> None:
     """Completion for `python -m workshop` would break the tab key after `python`."""
-    shown = subprocess.run(
-        [sys.executable, "-m", "workshop", "--show-completion", "bash"],
-        cwd=PROJECT,
-        env={**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    command = [sys.executable, "-m", "workshop", "--show-completion", "bash"]
+    shown = ran(*command, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
     assert "complete -o default -F _workshop_completion workshop" in shown
     assert "python" not in shown.lower()
 

@@ -1,8 +1,6 @@
 """The security rules hold both targets: nothing unacknowledged, nothing acknowledged in vain."""
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from release.acknowledgements_page import page
 from stacks.acknowledgements import CHECKOV, Acknowledgement, acknowledged, packs
 from stacks.config import WorkshopConfig
 from stacks.workshop_stack import WorkshopStack
-from tests.support import PROJECT
+from tests.support import PROJECT, ran
 from tests.support.loopback import listening
 
 pytestmark = pytest.mark.slow
@@ -52,12 +50,7 @@ def synthesize(given: dict[str, Any], folder: Path) -> Synthesized:
     settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
     paths = {"aws:cdk:enable-path-metadata": True}
     context = {**settings["context"], **paths, **given}
-    subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=PROJECT,
-        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(folder)},
-        check=True,
-    )
+    ran(sys.executable, "app.py", CDK_CONTEXT_JSON=json.dumps(context), CDK_OUTDIR=str(folder))
     app = App(context=given)
     config = WorkshopConfig.from_context(app.node)
     WorkshopStack(app, config.stack_name, config=config)
@@ -128,13 +121,11 @@ def test_checkov_finds_what_is_acknowledged_and_nothing_else(every: dict[str, Sy
         "json",
     ]
     with listening() as proxy:
-        answered = subprocess.run(
-            [checkov, *options, "--file", *(one.template for one in every.values())],
+        answered = ran(
+            *(checkov, *options, "--file", *(one.template for one in every.values())),
             # Without this it asks the package index for a newer version at every run.
-            env={**os.environ, "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true", "HTTPS_PROXY": proxy.url},
-            capture_output=True,
-            text=True,
-            check=True,
+            CKV_SKIP_PACKAGE_UPDATE_CHECK="true",
+            HTTPS_PROXY=proxy.url,
         ).stdout
     assert proxy.heard == []
     answer = json.loads(answered)
@@ -151,13 +142,7 @@ def test_checkov_finds_what_is_acknowledged_and_nothing_else(every: dict[str, Sy
 
 def test_cfn_lint_finds_nothing(every: dict[str, Synthesized]) -> None:
     """CloudFormation would refuse the templates; the event file is linted for each region."""
-    linted = subprocess.run(
-        ["cfn-lint", "--template", *(one.template for one in every.values())],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert linted.returncode == 0, linted.stdout
+    ran("cfn-lint", "--template", *(one.template for one in every.values()))
 
 
 def test_what_is_acknowledged_is_little_and_has_reasons(synthesized: Synthesized) -> None:

@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from embedded_aws.server import EmbeddedAws
-from tests.support import PROJECT
+from tests.support import PROJECT, ran
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 PROMPT = "tests.support.prompt"
@@ -191,14 +191,8 @@ def session_of(server: EmbeddedAws, account: str = EMBEDDED_ACCOUNT) -> boto3.Se
 
 def copy_project(path: Path) -> None:
     """Copy the project's files, and link what is installed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
+    listed = ran("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
+    for name in filter(None, listed.split("\0")):
         source = PROJECT / name
         if source.is_file():
             (path / name).parent.mkdir(parents=True, exist_ok=True)

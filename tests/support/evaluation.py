@@ -7,12 +7,12 @@ a resource or a condition key that AWS does not have.
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import ran
 from tests.support.participant import BUCKET, POLICY
 from tests.support.playing import WORKSPACE
 from tests.support.stack import STACK
@@ -226,13 +226,8 @@ def decide(requests: Sequence[tuple[Environment, Call]]) -> list[Decision]:
         ValueError: the engine could not evaluate a call; its reason is in the message.
     """
     simulations = [environment.simulation(call) for environment, call in requests]
-    answered = subprocess.run(
-        ["node", str(Path(__file__).parent / "evaluate.mjs")],
-        input=json.dumps(simulations),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    engine = Path(__file__).parent / "evaluate.mjs"
+    answered = ran("node", engine, stdin=json.dumps(simulations)).stdout
     decisions = []
     for (_, call), answer in zip(requests, json.loads(answered), strict=True):
         if answer["resultType"] == "error":

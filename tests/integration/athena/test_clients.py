@@ -5,14 +5,13 @@ environment of its own.
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import PROJECT
+from tests.support import PROJECT, ran
 from tests.support.athena import BUCKET, DATABASE, WORKGROUP, Aws
 
 CLIENTS = ("awswrangler==3.17.1", "PyAthena==4.2.1", "awscli==1.46.3")
@@ -36,14 +35,7 @@ def test_awswrangler_and_pyathena_work(aws: Aws, binaries: Path) -> None:
     """What works in a participant's notebook on AWS would fail in the rehearsal."""
     assert aws
     script = PROJECT / "tests" / "support" / "athena_clients.py"
-    done = subprocess.run(
-        [binaries / "python", script, BUCKET, DATABASE, WORKGROUP],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
+    answers = json.loads(ran(binaries / "python", script, BUCKET, DATABASE, WORKGROUP).stdout)
     assert answers.pop("awswrangler, describe") == 17
     assert answers.pop("PyAthena, timestamp") == "[[datetime.datetime(2020, 1, 1, 0, 0)]]"
     assert {str(rows) for rows in answers.values()} == {"[['m1']]"}
@@ -55,15 +47,8 @@ def test_the_aws_cli_works(aws: Aws, binaries: Path) -> None:
     """Version 1 of the AWS CLI is what many have; its waiters and texts differ from boto3's use."""
 
     def athena(*arguments: str) -> str:
-        done = subprocess.run(
-            [binaries / "aws", "athena", *arguments, "--output", "text"],
-            env={**os.environ, "AWS_PAGER": ""},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        words = ["athena", *arguments, "--output", "text"]
+        return ran(binaries / "aws", *words, AWS_PAGER="").stdout.strip()
 
     query_id = athena(
         "start-query-execution",

@@ -1,9 +1,8 @@
 """The command `transform`, by its own door: what it refuses. What it writes: test_to_csv.py."""
 
-import subprocess
 import sys
 
-from tests.support import PROJECT
+from tests.support import ran
 from tests.support.live_job import DAY, Folders
 from tests.support.records import event
 
@@ -13,13 +12,6 @@ def test_a_script_that_refuses_an_argument_sends_nobody_to_the_logs(folders: Fol
     folders.put(f"{DAY}/a.gz", event("1"))
     output = folders.base / "csv"
     words = ["transform", str(folders.source), str(output), "--START_DATE", "2019-13-01"]
-    done = subprocess.run(
-        [sys.executable, "-m", "workshop", *words],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
+    done = ran(sys.executable, "-m", "workshop", *words, code=1)
     assert "START_DATE" in done.stderr
     assert "Correct that argument: workshop transform --help" in done.stderr

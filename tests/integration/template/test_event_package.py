@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -16,6 +15,7 @@ from release.event_template import body
 from stacks.bucket_contents.construct import GENERATOR
 from stacks.config import WorkshopConfig
 from stacks.etl import HELPER
+from tests.support import ran
 from tests.support.guide import blocks
 from tests.support.templates import REGIONS, event_template
 
@@ -119,13 +119,7 @@ def test_iam_takes_the_participants_policy(package: Path, tmp_path: Path) -> Non
     resource = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": policy}}
     file = tmp_path / "policy.template.json"
     file.write_text(json.dumps({"Resources": {"Policy": resource}}))
-    linted = subprocess.run(
-        ["cfn-lint", "--include-checks", "I", "--template", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert linted.returncode == 0, linted.stdout
+    ran("cfn-lint", "--include-checks", "I", "--template", file)
 
 
 def test_every_page_has_its_place(pages: dict[str, str]) -> None:
