@@ -9,13 +9,13 @@ import pytest
 
 from tests.support import PROJECT
 from tests.support.evaluation import (
-    ACCOUNT,
     BUCKET_ARN,
     PARTICIPANT,
-    REGION,
     Call,
     Environment,
+    arn,
     decide,
+    role_arn,
     unneeded,
 )
 from tests.support.stack import STACK
@@ -23,9 +23,9 @@ from tests.support.templates import synthesize_for_events
 
 IMPORTER = "importer"
 POLICY = PROJECT / "docs" / "personalize" / "importer-policy.json"
-OURS = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/{STACK}-PersonalizeRole-0"
-STACK_ARN = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/0"
+OURS = arn("personalize", "")
+ROLE = role_arn("PersonalizeRole")
+STACK_ARN = arn("cloudformation", f"stack/{STACK}/0")
 TO_PERSONALIZE = {"iam:PassedToService": "personalize.amazonaws.com"}
 # By the end of its ARN, what is done with each thing; lists have no resource.
 IN_PERSONALIZE = {
@@ -61,7 +61,7 @@ DENIED = [
     ("personalize:DeleteSolution", f"{OURS}solution/segment-personalize", {}),
     ("personalize:CreateSolution", f"{OURS}solution/segment-personalize", {}),
     ("iam:PassRole", ROLE, {"iam:PassedToService": "glue.amazonaws.com"}),
-    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{STACK}-EtlRole-0", TO_PERSONALIZE),
+    ("iam:PassRole", role_arn("EtlRole"), TO_PERSONALIZE),
     ("s3:GetObject", f"{BUCKET_ARN}/segment-logs/website-prod/1700000000000/1.gz", {}),
     ("s3:PutObject", f"{BUCKET_ARN}/transformed/run-1.csv", {}),
     ("s3:GetObject", f"{BUCKET_ARN}/transformed/1.csv", {"aws:ResourceAccount": "444455556666"}),

@@ -29,11 +29,12 @@ from tests.support.evaluation import (
     ACCOUNT,
     BUCKET_ARN,
     PARTICIPANT,
-    REGION,
     Call,
     Decision,
     Environment,
+    arn,
     decide,
+    role_arn,
     unneeded,
 )
 from tests.support.participant import JOB
@@ -42,13 +43,13 @@ from tests.support.stack import STACK
 from tests.support.templates import synthesize_for_events
 
 RESULTS = f"{BUCKET_ARN}/athena-results/0.csv"
-WORKGROUP_ARN = f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/segment-personalize"
+WORKGROUP_ARN = arn("athena", "workgroup/segment-personalize")
 PERSONALIZES_OWN = {
     "aws:SourceAccount": ACCOUNT,
-    "aws:SourceArn": f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-import-job/one",
+    "aws:SourceArn": arn("personalize", "dataset-import-job/one"),
 }
-CATALOG_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"
-TABLE_ARN = f"arn:aws:glue:{REGION}:{ACCOUNT}:table/segment_personalize/segment_logs"
+CATALOG_ARN = arn("glue", "catalog")
+TABLE_ARN = arn("glue", "table/segment_personalize/segment_logs")
 # Calls that are made on AWS and cannot be seen on the embedded AWS, and how they are known.
 NOT_CALLED = [
     # Glue's log agent may ask for the group and its streams before it writes. Source: AWS Glue
@@ -56,22 +57,14 @@ NOT_CALLED = [
     # github.com/aws/amazon-cloudwatch-agent, pull request 85: without the right to make the group
     # an agent stopped writing to one that was there.
     *(
-        Call(
-            ETL,
-            action,
-            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws-glue/{JOB}/{group}:log-stream:",
-        )
+        Call(ETL, action, arn("logs", f"log-group:/aws-glue/{JOB}/{group}:log-stream:"))
         for action in ("logs:CreateLogGroup", "logs:DescribeLogStreams")
         for group in ("output", "error")
     ),
     # Lambda writes its log with the function's role. Source: AWS Lambda Developer Guide, "Sending
     # Lambda function logs to CloudWatch Logs".
     *(
-        Call(
-            CONTENTS,
-            action,
-            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{STACK}-ContentsLog-0:log-stream:one",
-        )
+        Call(CONTENTS, action, arn("logs", f"log-group:{STACK}-ContentsLog-0:log-stream:one"))
         for action in ("logs:CreateLogStream", "logs:PutLogEvents")
     ),
     # An upload that names an ACL needs it; the embedded AWS does not ask. Source: Amazon S3 User
@@ -91,25 +84,20 @@ NOT_CALLED = [
     Call(PARTICIPANT, "glue:GetCatalogs", CATALOG_ARN),
     # Saving the job names its role; the embedded AWS does not ask whether it may be passed. Source:
     # AWS Glue Developer Guide, "Setting up IAM permissions", `iam:PassRole`.
-    Call(
-        PARTICIPANT,
-        "iam:PassRole",
-        f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{ETL}-0",
-        {"iam:PassedToService": "glue.amazonaws.com"},
-    ),
+    Call(PARTICIPANT, "iam:PassRole", role_arn(ETL), {"iam:PassedToService": "glue.amazonaws.com"}),
     # The consoles' own calls, for which the embedded AWS has no operation. Sources: the same policy
     # for Athena's; AWS Glue User Guide, "Set up IAM permissions for AWS Glue Studio" for Glue's.
     Call(PARTICIPANT, "athena:GetQueryResultsStream", WORKGROUP_ARN),
-    Call(PARTICIPANT, "athena:GetWorkGroup", f"{WORKGROUP_ARN.rpartition('/')[0]}/primary"),
+    Call(PARTICIPANT, "athena:GetWorkGroup", arn("athena", "workgroup/primary")),
     Call(PARTICIPANT, "athena:GetQueryRuntimeStatistics", WORKGROUP_ARN),
     Call(PARTICIPANT, "athena:ListEngineVersions", "*"),
-    Call(PARTICIPANT, "glue:BatchGetJobs", f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{JOB}"),
+    Call(PARTICIPANT, "glue:BatchGetJobs", arn("glue", f"job/{JOB}")),
     Call(PARTICIPANT, "glue:ListJobs", "*"),
     Call(PARTICIPANT, "glue:UseGlueStudio", "*"),
 ]
 # Who becomes which role.
 BECOME = [
-    Call(who, "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}-0", context)
+    Call(who, "sts:AssumeRole", role_arn(role), context)
     for who, role, context in (
         ("glue.amazonaws.com", ETL, {"aws:SourceAccount": ACCOUNT}),
         ("lambda.amazonaws.com", CONTENTS, {"aws:SourceAccount": ACCOUNT}),

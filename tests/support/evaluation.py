@@ -34,6 +34,16 @@ _PSEUDO_PARAMETERS = {
 Policy = dict[str, Any]
 
 
+def arn(service: str, rest: str, account: str = ACCOUNT) -> str:
+    """The ARN of something in an account, in the region where the service has regions."""
+    return f"arn:aws:{service}:{'' if service == 'iam' else REGION}:{account}:{rest}"
+
+
+def role_arn(role: str) -> str:
+    """The ARN of one of the stack's roles, by its logical id."""
+    return arn("iam", f"role/{STACK}-{role}-0")
+
+
 @dataclass(frozen=True)
 class Call:
     """One call of one principal.
@@ -174,19 +184,19 @@ class Environment:
     def _arn(self, name: str) -> str:
         form = {
             "AWS::S3::Bucket": "arn:aws:s3:::{}",
-            "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
-            "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
+            "AWS::Logs::LogGroup": arn("logs", "log-group:{}:*"),
+            "AWS::IAM::Role": arn("iam", "role/{}"),
         }[self._resources[name]["Type"]]
         return form.format(self._reference(name))
 
     def simulation(self, call: Call) -> dict[str, Any]:
         """The call as the engine takes it."""
         own = self.identity.get(call.principal)
-        arn = call.principal
+        principal = call.principal
         if call.principal in self.trust:
-            arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{STACK}-{call.principal}-0/session"
+            principal = f"arn:aws:sts::{ACCOUNT}:assumed-role/{STACK}-{call.principal}-0/session"
         elif own:
-            arn = f"arn:aws:iam::{ACCOUNT}:user/{call.principal}"
+            principal = arn("iam", f"user/{call.principal}")
         elif call.principal.startswith("arn:"):
             own = self.identity[ADMINISTRATOR]
         owner = call.resource.split(":")[4] if call.resource.startswith("arn:") else ""
@@ -195,11 +205,12 @@ class Environment:
             "aws:ResourceAccount": owner or ACCOUNT,
             **call.context,
         }
-        if arn.startswith("arn:"):
-            context |= {"aws:PrincipalArn": arn, "aws:PrincipalAccount": arn.split(":")[4]}
+        if principal.startswith("arn:"):
+            account = principal.split(":")[4]
+            context |= {"aws:PrincipalArn": principal, "aws:PrincipalAccount": account}
         found: dict[str, Any] = {
             "request": {
-                "principal": arn,
+                "principal": principal,
                 "action": call.action,
                 "resource": {
                     "resource": call.resource,
