@@ -6,7 +6,6 @@ a resource or a condition key that AWS does not have.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.support import ran
 from tests.support.participant import BUCKET, POLICY
 from tests.support.playing import WORKSPACE
 from tests.support.stack import STACK
+from tests.support.templates import resolved
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 ACCOUNT, REGION = EMBEDDED_ACCOUNT, EMBEDDED_REGION
@@ -145,32 +145,13 @@ class Environment:
             if resource["Type"] == kind:
                 yield name, resource["Properties"]
 
-    def resolve(self, value: Any) -> Any:  # noqa: ANN401, PLR0911 - a template's value is anything
+    def resolve(self, value: Any) -> Any:  # noqa: ANN401 - a template's value is anything
         """The value without CloudFormation's functions."""
-        match value:
-            case {"Ref": name}:
-                return self._reference(name)
-            case {"Fn::GetAtt": [name, "Arn"]}:
-                return self._arn(name)
-            case {"Fn::Join": [separator, {"Fn::Split": [other, text]}]}:
-                return self.resolve(text).replace(other, separator)
-            case {"Fn::Join": [separator, parts]}:
-                return separator.join(self.resolve(part) for part in parts)
-            case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:
-                return self.resolve(text).split(separator)[int(number)]
-            case {"Fn::Sub": str(text)}:
-                return re.sub(r"\$\{([^}]+)\}", lambda name: self._named(name[1]), text)
-            case {"Fn::If": [condition, one, other]}:
-                return self.resolve(one if self._conditions[condition] else other)
-            case dict():
-                return {key: self.resolve(item) for key, item in value.items()}
-            case list():
-                return [self.resolve(item) for item in value]
-        return value
+        return resolved(value, self._named, self._conditions)
 
-    def _named(self, name: str) -> str:
+    def _named(self, name: str) -> Any:  # noqa: ANN401 - AWS::NoValue is none
         logical_id, _, attribute = name.partition(".")
-        return str(self._arn(logical_id) if attribute else self._reference(logical_id))
+        return self._arn(logical_id) if attribute else self._reference(logical_id)
 
     def _reference(self, name: str) -> Any:  # noqa: ANN401 - AWS::NoValue is none
         if name in _PSEUDO_PARAMETERS:

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -42,9 +44,55 @@ def event_template() -> dict[str, Any]:
     return compact(synthesize_for_events())
 
 
+def resolved(value: Any, named: Callable[[str], Any], conditions: Mapping[str, bool]) -> Any:  # noqa: ANN401, C901, PLR0911 - a template's value is anything
+    """A template's value without CloudFormation's functions.
+
+    Args:
+        value: any part of a template, or the whole.
+        named: what a Ref stands for by its name, and an attribute by `Name.Attribute`.
+        conditions: whether each of them holds. If one is missing, both values stay, as JSON.
+    """
+
+    def of(value: Any) -> Any:  # noqa: ANN401
+        return resolved(value, named, conditions)
+
+    match value:
+        case {"Ref": name}:
+            return named(name)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return named(f"{name}.{attribute}")
+        case {"Fn::Sub": [text, meanings]}:
+            names = of(meanings)
+            return _substituted(text, lambda name: names[name] if name in names else named(name))
+        case {"Fn::Sub": text}:
+            return of({"Fn::Sub": [text, {}]})
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(of(parts))
+        case {"Fn::Split": [separator, text]}:
+            return of(text).split(separator)
+        case {"Fn::Select": [number, parts]}:
+            return of(parts)[int(number)]
+        case {"Fn::If": [condition, one, other]} if condition in conditions:
+            return of(one if conditions[condition] else other)
+        case {"Fn::If": both}:
+            return json.dumps(of(both))
+        case dict():
+            return {key: of(item) for key, item in value.items()}
+        case list():
+            return [of(item) for item in value]
+    return value
+
+
+def _substituted(text: str, named: Callable[[str], Any]) -> str:
+    """Fn::Sub's text with what its names stand for; `${!Name}` is how it writes `${Name}`."""
+
+    def stands_for(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"${{{name[1:]}}}" if name.startswith("!") else str(named(name))
+
+    return re.sub(r"\$\{([^}]+)\}", stands_for, text)
+
+
 def text(value: object) -> str:
-    """A name made of CloudFormation's functions, as one text: the functions as JSON."""
-    if isinstance(value, dict) and "Fn::Join" in value:
-        separator, parts = value["Fn::Join"]
-        return str(separator).join(text(part) for part in parts)
-    return value if isinstance(value, str) else json.dumps(value)
+    """A name made of CloudFormation's functions, as one text: references in angle brackets."""
+    return str(resolved(value, "<{}>".format, {}))

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from stacks import outputs
-from tests.support.templates import text
+from tests.support.templates import resolved, text
 from workshop.environment import Environment
 
 Resources = dict[str, dict[str, Any]]
@@ -22,6 +22,22 @@ def test_parameters_survive_empty_strings(template: Template) -> None:
     assert not re.fullmatch(parameters["BucketSuffix"]["AllowedPattern"], "Not-Allowed")
     assert parameters["SampleData"]["Default"] == ""
     assert parameters["SampleData"]["AllowedValues"] == ["", "yes", "no"]
+
+
+def test_the_buckets_name_fits_with_the_longest_suffix(
+    template: Template, resources: Resources
+) -> None:
+    """The second copy in an account would fail where the first one did not.
+
+    All other names may have 128 characters and more. Source: Amazon S3 User Guide, "General purpose
+    bucket naming rules".
+    """
+    longest = {"AWS::AccountId": "111122223333", "BucketSuffix": "twelveletter"}
+    name = resources["DataBucket"]["Properties"]["BucketName"]
+    assert len(resolved(name, longest.__getitem__, {"HasSuffix": True})) <= 63
+    pattern = template.to_json()["Parameters"]["BucketSuffix"]["AllowedPattern"]
+    assert re.fullmatch(pattern, "twelveletter")
+    assert not re.fullmatch(pattern, "twelveletters")
 
 
 @pytest.mark.parametrize(
@@ -108,6 +124,6 @@ def test_table_and_job_follow_existing_logs(resources: Resources) -> None:
     location = table["Properties"]["TableInput"]["StorageDescriptor"]["Location"]
     condition, existing, own = location["Fn::If"]
     assert job["Properties"]["DefaultArguments"]["--S3_JSON_INPUT_PATH"] == location
-    assert (condition, text(existing)) == ("HasExistingLogs", '{"Ref": "ExistingLogs"}/')
+    assert (condition, text(existing)) == ("HasExistingLogs", "<ExistingLogs>/")
     assert text(own).endswith("/segment-logs/")
     assert resources["EtlExistingLogs"]["Condition"] == "HasExistingLogs"
