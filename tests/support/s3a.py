@@ -1,6 +1,6 @@
 """Hadoop's S3A, the only S3 connector that Glue 6.0 has, and how Spark is told to use it.
 
-Maven brings it, once, into `build/s3a`. To note the checksums of other versions:
+Maven brings it, once, into `build/s3a`. The checksum of other versions:
 python -m tests.support.s3a
 """
 
@@ -16,8 +16,10 @@ from embedded_aws.server import EmbeddedAws
 from tests.support import PROJECT
 
 POM = Path(__file__).with_name("s3a.pom.xml")
-CHECKSUMS = Path(__file__).with_name("s3a.sha256")
+# Of the jars that were tried: in their folder, `sha256sum * | sha256sum`.
+CHECKSUM = "1d804b89130544ae74316ff067f5b6193d562780b41704e16f3423b08e6b8ad4"
 JARS = PROJECT / "build" / "s3a"
+_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 _SECONDS = 300
 _OPTION = "spark.hadoop.fs.s3a."
 
@@ -40,7 +42,7 @@ def jars() -> Path:
             folder.mkdir()
             _download(folder)
             if not _is_complete(folder):
-                raise ValueError(f"The jars that Maven brought are not those of {CHECKSUMS.name}")
+                raise ValueError(f"The jars that Maven brought do not have the checksum {CHECKSUM}")
             shutil.rmtree(JARS, ignore_errors=True)
             folder.rename(JARS)
     return JARS
@@ -85,7 +87,7 @@ def _download(folder: Path) -> None:
     if maven is None:
         raise NotToBeHadError("there is no Maven to bring S3A (Debian, Ubuntu: apt install maven)")
     command = [maven, "--batch-mode", "--quiet", "--strict-checksums", f"--file={POM}"]
-    command += ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
+    command += [f"{_PLUGIN}:copy-dependencies", f"-DoutputDirectory={folder}"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
     except subprocess.TimeoutExpired as error:
@@ -96,18 +98,19 @@ def _download(folder: Path) -> None:
 
 
 def _is_complete(folder: Path) -> bool:
-    return folder.is_dir() and _checksums(folder) == CHECKSUMS.read_text(encoding="utf-8")
+    return folder.is_dir() and _checksum(folder) == CHECKSUM
 
 
-def _checksums(folder: Path) -> str:
-    """As `sha256sum` writes them."""
-    return "".join(
+def _checksum(folder: Path) -> str:
+    """The checksum of the jars' checksums and names."""
+    jars = (
         f"{hashlib.sha256(jar.read_bytes()).hexdigest()}  {jar.name}\n"
         for jar in sorted(folder.iterdir())
     )
+    return hashlib.sha256("".join(jars).encode()).hexdigest()
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         _download(Path(scratch))
-        CHECKSUMS.write_text(_checksums(Path(scratch)), encoding="utf-8")
+        print(_checksum(Path(scratch)))  # noqa: T201 - its output

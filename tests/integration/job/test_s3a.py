@@ -124,7 +124,7 @@ def glue(
         # A file that differs from the one that was tested is not a reason to skip.
         (
             'for folder; do :; done; cd "${folder#*=}"; echo evil > hadoop-aws.jar',
-            ValueError(s3a.CHECKSUMS.name),
+            ValueError(s3a.CHECKSUM),
         ),
     ],
 )
