@@ -67,7 +67,6 @@ class Aws:
     athena: AthenaClient
     glue: GlueClient
     s3: S3Client
-    cloudformation: Any
 
     def start(self, text: str, *parameters: str, **context: str) -> str:
         """Start a statement; its id."""
@@ -165,7 +164,7 @@ class Aws:
 def athena_of(owner: boto3.Session) -> Aws:
     """Make a bucket, the database and the workgroup of the exercise in an account."""
     client = owner.client
-    made = Aws(client("athena"), client("glue"), client("s3"), client("cloudformation"))
+    made = Aws(client("athena"), client("glue"), client("s3"))
     made.s3.create_bucket(Bucket=BUCKET)
     made.glue.create_database(DatabaseInput={"Name": DATABASE})
     made.athena.create_work_group(

@@ -82,7 +82,9 @@ class Cloud:
             for query_id in page["NamedQueryIds"]
         ]
         found = [athena.get_named_query(NamedQueryId=query_id)["NamedQuery"] for query_id in ids]
-        return {query["Name"]: query["QueryString"] for query in found}
+        queries = {query["Name"]: query["QueryString"] for query in found}
+        assert len(queries) == len(found), "an update left a query that it replaced"
+        return queries
 
     def participate(self) -> None:
         """Leave behind what participants leave behind."""

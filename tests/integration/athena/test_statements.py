@@ -1,14 +1,10 @@
 """What participants try besides SELECT: DDL, CREATE TABLE AS, UNLOAD, views, parameters."""
 
-import json
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.support import PROJECT
-from tests.support.athena import BUCKET, DATABASE, OPEN_X, WORKGROUP, Aws
+from tests.support.athena import BUCKET, DATABASE, OPEN_X, Aws
 
 CREATE_TABLE = (PROJECT / "athena" / "05_create_table_by_hand.sql").read_text(encoding="utf-8")
 
@@ -182,44 +178,3 @@ def test_a_table_that_athena_refuses_is_refused(aws: Aws, text: str) -> None:
     """A mistyped type would make a table here, and none on AWS."""
     with pytest.raises(ClientError, match="InvalidRequestException"):
         aws.query(text)
-
-
-def test_cloudformation_keeps_saved_queries(aws: Aws) -> None:
-    """The stack would not deploy, or an update or deletion would leave old saved queries."""
-
-    def template(text: str) -> str:
-        properties = {"Database": DATABASE, "Name": "01", "QueryString": text}
-        properties |= {"Description": "First", "WorkGroup": WORKGROUP}
-        return json.dumps(
-            {
-                "Resources": {"Q": {"Type": "AWS::Athena::NamedQuery", "Properties": properties}},
-                "Outputs": {"Id": {"Value": {"Ref": "Q"}}},
-            }
-        )
-
-    def deployed(action: Callable[..., Any], waiter: str, text: str) -> str:
-        action(StackName="queries", TemplateBody=template(text))
-        aws.cloudformation.get_waiter(waiter).wait(
-            StackName="queries", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
-        )
-        stack = aws.cloudformation.describe_stacks(StackName="queries")["Stacks"][0]
-        return str(stack["Outputs"][0]["OutputValue"])
-
-    def saved() -> list[str]:
-        return aws.athena.list_named_queries(WorkGroup=WORKGROUP)["NamedQueryIds"]
-
-    first = deployed(aws.cloudformation.create_stack, "stack_create_complete", "SELECT 1")
-    assert saved() == [first]
-    query = aws.athena.get_named_query(NamedQueryId=first)["NamedQuery"]
-    assert (query["Name"], query["Description"], query["QueryString"], query["Database"]) == (
-        *("01", "First", "SELECT 1"),
-        DATABASE,
-    )
-    second = deployed(aws.cloudformation.update_stack, "stack_update_complete", "SELECT 2")
-    assert saved() == [second]
-    assert second != first
-    aws.cloudformation.delete_stack(StackName="queries")
-    aws.cloudformation.get_waiter("stack_delete_complete").wait(
-        StackName="queries", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
-    )
-    assert saved() == []
