@@ -13,8 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pytest_httpserver import HTTPServer
@@ -27,25 +26,10 @@ Message = dict[str, Any]
 
 
 class Received(NamedTuple):
-    """A message, the source whose key it came with, and its batch's times."""
+    """A message, and the source whose key it came with."""
 
     source: str
     message: Message
-    sent: datetime
-    received: datetime
-
-    def logged(self) -> Message:
-        """The record that Segment writes to S3. Source: segment-docs, connections/spec/common."""
-        original = datetime.fromisoformat(self.message["timestamp"])
-        return self.message | {
-            "channel": "server",
-            "originalTimestamp": self.message["timestamp"],
-            "projectId": self.source,
-            "receivedAt": _iso(self.received),
-            "sentAt": _iso(self.sent),
-            "timestamp": _iso(self.received - (self.sent - original)),
-            "version": 2,
-        }
 
 
 class Answer(NamedTuple):
@@ -78,7 +62,6 @@ class TrackingApi:
         self.received: list[Received] = []
         self.refused: list[str] = []
         self.requests = 0
-        self.largest = 0
         self.lock = threading.Lock()
         self.url = ""
 
@@ -86,22 +69,10 @@ class TrackingApi:
         """The messages by their ids, as after Segment's deduplication."""
         return {one.message["messageId"]: one for one in self.received}
 
-    def write_logs(self, folder: Path) -> None:
-        """Write what was received as the S3 destination does, duplicates and all."""
-        for source in set(self.sources.values()):
-            mine = [one for one in self.received if one.source == source]
-            for day in {one.received.date() for one in mine}:
-                midnight = datetime.combine(day, datetime.min.time(), UTC)
-                path = folder / source / str(int(midnight.timestamp() * 1000)) / "log.gz"
-                path.parent.mkdir(parents=True)
-                lines = [json.dumps(one.logged()) for one in mine if one.received.date() == day]
-                path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode()))
-
     def handle(self, request: Request) -> Answer:
         """Judge one request, and keep what it brings."""
-        now = datetime.now(UTC)
         try:
-            source, batch, sent = self._parse(request, request.get_data())
+            source, batch = self._parse(request, request.get_data())
         except ValueError as error:
             with self.lock:
                 self.refused.append(str(error))
@@ -113,11 +84,11 @@ class TrackingApi:
         time.sleep(answer.seconds)
         if answer.accept:
             with self.lock:
-                self.received += [Received(source, message, sent, now) for message in batch]
+                self.received += [Received(source, message) for message in batch]
         return answer
 
-    def _parse(self, request: Request, body: bytes) -> tuple[str, list[Message], datetime]:
-        """Return source, messages and sentAt; a ValueError begins with the status."""
+    def _parse(self, request: Request, body: bytes) -> tuple[str, list[Message]]:
+        """Return source and messages; a ValueError begins with the status."""
 
         def need(holds: object, complaint: str) -> None:
             if not holds:
@@ -131,7 +102,6 @@ class TrackingApi:
         need(request.headers["Content-Type"] == "application/json", "400 content type")
         if request.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        self.largest = max(self.largest, len(body))
         need(len(body) <= REQUEST, f"400 a request of {len(body)} bytes")
         content = json.loads(body)
         need(content["writeKey"] == key, "400 another writeKey in the body")
@@ -146,7 +116,8 @@ class TrackingApi:
             need(0 < len(call["messageId"]) < MESSAGE_ID, "400 messageId")
             need(datetime.fromisoformat(call["timestamp"]).tzinfo, "400 timestamp without zone")
             need(call["context"]["library"]["name"] == "analytics-python", "400 library")
-        return self.sources[key], batch, datetime.fromisoformat(content["sentAt"])
+        need(datetime.fromisoformat(content["sentAt"]).tzinfo, "400 sentAt without zone")
+        return self.sources[key], batch
 
 
 @contextmanager
@@ -166,7 +137,3 @@ def serve(keys: dict[str, str]) -> Iterator[TrackingApi]:
         server.expect_request(re.compile(".*")).respond_with_handler(respond)
         api.url = f"http://127.0.0.1:{server.port}"
         yield api
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
