@@ -67,33 +67,6 @@ def test_query_has_all_rows_or_says_that_there_are_more(environment: Checkout) -
     assert "the first 1,000 rows" in environment.run("query", "--sql", sql).stderr
 
 
-@pytest.mark.parametrize(
-    "options", [("02", "--all"), ("02", "--sql", "SELECT 1"), ("--all", "--csv")]
-)
-def test_query_refuses_what_excludes_each_other(
-    environment: Checkout, options: tuple[str, ...]
-) -> None:
-    """One of two wishes would be dropped in silence."""
-    assert "Next:" in environment.run("query", *options, code=1).stderr
-
-
-@pytest.mark.parametrize(
-    ("sql", "said"),
-    [
-        ("SELECT nonsense FROM segment_logs", "nonsense"),
-        ("SELECT * FROM nowhere", "nowhere"),
-        ("SELEKT 1", "Athena refused"),
-    ],
-)
-def test_a_wrong_statement_is_an_error_with_a_next_step(
-    environment: Checkout, sql: str, said: str
-) -> None:
-    """A traceback helps nobody."""
-    error = environment.run("query", "--sql", sql, code=1).stderr
-    assert said in error
-    assert "Next:" in error
-
-
 def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
     """Once, aligned, and without colour where no terminal is; with the power asked for."""
     done = environment.run("run-job", "--number-of-workers", "7", "--timeout", "9")
@@ -144,13 +117,6 @@ def test_a_run_can_be_left_followed_again_and_stopped(
     assert current() is None
     assert "No run is in progress" in environment.run("run-job", "--attach", code=1).stderr
     s3.put_object(Bucket=bucket, Key=SCRIPT, Body=script)
-
-
-def test_a_misspelt_argument_starts_no_run(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
-    """It would read all days, and replace the CSV."""
-    before = glue.get_job_runs(JobName=JOB)["JobRuns"]
-    assert "--start-date" in environment.run("run-job", "--START_DAY", "2019-02-26", code=1).stderr
-    assert glue.get_job_runs(JobName=JOB)["JobRuns"] == before
 
 
 def test_a_failed_job_shows_its_error_and_keeps_the_csv(
