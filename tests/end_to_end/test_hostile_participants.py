@@ -11,10 +11,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.support.event import ESCAPES, SHOWN, Event, new_event
+from tests.support.event import SHOWN, Event, new_event
 from tests.support.failing_aws import Failing
 from tests.support.stack import STACK
-from tests.support.terminal import ACTIVE
 from workshop import queries, readiness
 from workshop.account import Account
 from workshop.environment import find
@@ -93,15 +92,6 @@ def test_two_queries_of_one_name_are_not_guessed_at(event: Event) -> None:
     assert "2 saved queries have the name 'Twice'" in event.run("query", "Twice", code=1).stderr
 
 
-@pytest.mark.parametrize("words", [("query",), ("query", "--csv"), ("query", "nothing")])
-def test_nothing_that_was_saved_acts_in_a_terminal(event: Event, words: tuple[str, ...]) -> None:
-    """A title, a colour or a cleared line can hide what an organizer must see."""
-    _, shown = event.on_a_terminal(*words)
-    assert "OWNED" not in shown or SHOWN in shown
-    for active in ACTIVE:
-        assert active not in shown
-
-
 def test_csv_is_exact_in_a_pipe_and_inert_for_a_spreadsheet(event: Event) -> None:
     """A program needs the bytes; a spreadsheet would run some of them."""
     values = [FORMULA, "-5", "-5e3", "+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\uff1d1", "fine"]
@@ -124,18 +114,6 @@ def test_the_fleet_s_results_are_inert_in_a_spreadsheet(event: Event, tmp_path: 
     (row,) = csv.DictReader(io.StringIO(results.read_text()))
     assert row["name"] == f"'{FORMULA}"
     assert row["state"] == "ready"
-
-
-def test_an_account_s_name_does_not_act_in_a_terminal(event: Event, tmp_path: Path) -> None:
-    """One name could clear the screen over the accounts that are not ready."""
-    accounts = tmp_path / "accounts.csv"
-    lines = [f"{event.account},,One {ESCAPES}", f"999988887777,,Other {ESCAPES}"]
-    accounts.write_text("account_id,region,name\n" + "\n".join(lines))
-    status, shown = event.on_a_terminal("fleet", "check", "--accounts", str(accounts))
-    assert status == 1
-    assert f"Other {SHOWN}" in shown
-    for active in ACTIVE:
-        assert active not in shown
 
 
 @pytest.fixture

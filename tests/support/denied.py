@@ -219,4 +219,12 @@ DENIED: list[Call] = [
             (ADMINISTRATOR, "s3:PutObject", LOG),
         )
     ),
+    *(
+        Call(PARTICIPANT, action, resource)
+        for action, resource in (
+            ("iam:DeleteRole", arn("iam", f"role/{STACK}-{ETL}-0")),
+            ("iam:CreateUser", arn("iam", "user/another")),
+            ("lambda:ListFunctions", "*"),
+        )
+    ),
 ]
