@@ -222,7 +222,7 @@ DENIED: list[Call] = [
     *(
         Call(PARTICIPANT, action, resource)
         for action, resource in (
-            ("iam:DeleteRole", arn("iam", f"role/{STACK}-{ETL}-0")),
+            ("iam:DeleteRole", role_arn(ETL)),
             ("iam:CreateUser", arn("iam", "user/another")),
             ("lambda:ListFunctions", "*"),
         )
