@@ -1,7 +1,6 @@
 """The CDK CLI: whom it talks to, and what it leaves in the user's home."""
 
 import fcntl
-import json
 import os
 import subprocess
 import time
@@ -49,71 +48,25 @@ def run_cdk(account: Account, folder: Path, app: str) -> None:
     deployment._cdk(account, ["synth", "--app", app], lambda _line: None, folder=folder)  # noqa: SLF001
 
 
-def left_in(home: Path) -> list[str]:
-    """The files below a home that are not the library's."""
-    names = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
-    return [name for name in names if not name.startswith(tuple(LIBRARY))]
-
-
-@pytest.fixture
-def assembly(tmp_path: Path) -> Path:
-    """What an app would have synthesized: one stack. Making the real one takes a minute."""
-    folder = tmp_path / "assembly"
-    folder.mkdir()
-    stack = {
-        "type": "aws:cloudformation:stack",
-        "environment": "aws://unknown-account/unknown-region",
-        "properties": {"templateFile": "One.template.json"},
-    }
-    manifest = {"version": "48.0.0", "artifacts": {"One": stack}}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "One.template.json").write_text('{"Resources": {}}')
-    return folder
-
-
-def synth(folder: Path, *options: str | Path) -> None:
-    """Run the CLI as the pages do: no Makefile and no Python has set anything for it."""
-    command = [deployment.CDK, "synth", "--quiet", "--no-notices", *options]
-    subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=True)
-    time.sleep(2)  # it would report from a process of its own
-
-
-@pytest.mark.parametrize("guarded", [False, True])
-def test_the_project_file_keeps_the_cli_from_reporting(
-    tmp_path: Path, home: Path, listener: Listener, assembly: Path, *, guarded: bool
-) -> None:
-    """`npx cdk deploy` would tell somebody else about this machine."""
-    settings = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))
-    if not guarded:
-        del settings["context"]["cli-telemetry"]  # that is when something is heard
-    (tmp_path / "cdk.json").write_text(json.dumps(settings))
-    synth(tmp_path, "--app", assembly)
-    assert bool(listener.heard) != guarded
-    assert bool(left_in(home)) != guarded
-
-
 def test_a_synthesis_reports_nothing(tmp_path: Path, home: Path, listener: Listener) -> None:
-    """The app has no reason to talk to anybody, either."""
-    synth(PROJECT, "--output", tmp_path / "out")
+    """`npx cdk deploy` would tell somebody else about this machine: cdk.json keeps it from that."""
+    subprocess.run(
+        [deployment.CDK, "synth", "--quiet", "--no-notices", "--output", tmp_path / "out"],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+    time.sleep(2)  # it would report from a process of its own
     assert listener.heard == []
-    assert left_in(home) == []
+    names = [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()]
+    assert [name for name in names if not name.startswith(tuple(LIBRARY))] == []
 
 
-def test_a_rehearsal_reports_nothing(
-    tmp_path: Path,
-    home: Path,
-    listener: Listener,
-    assembly: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_cli_is_told_to_report_nothing() -> None:
     """Bootstrapping is done away from the project's file, so `up` must see to it itself."""
-    monkeypatch.setattr(deployment, "BUILD", tmp_path)
-    kept = Path(deployment.QUIET["CDK_HOME"])
-    assert kept.is_relative_to(PROJECT / "build")
-    run_cdk(AWS, tmp_path, str(assembly))
-    time.sleep(2)
-    assert listener.heard == []
-    assert left_in(home) == []
+    quiet = deployment.QUIET
+    assert quiet["CDK_DISABLE_CLI_TELEMETRY"] == quiet["CDK_DISABLE_VERSION_CHECK"] == "true"
+    assert Path(quiet["CDK_HOME"]).is_relative_to(PROJECT / "build")
 
 
 @pytest.mark.parametrize(
@@ -136,6 +89,7 @@ def test_what_the_cli_loads_gets_no_secret_that_it_does_not_need(
         run_cdk(account, tmp_path, f"env > {tmp_path}/environment")
     lines = (tmp_path / "environment").read_text().splitlines()
     assert {line.partition("=")[0] for line in lines if "a terminal's" in line} == handed_on
+    assert {f"{name}={value}" for name, value in deployment.QUIET.items()} <= {*lines}
     keys = {"AWS_ACCESS_KEY_ID=key", "AWS_SESSION_TOKEN=token", "AWS_REGION=eu-west-1"}
     assert keys <= {*lines} or account is not SIGNED_IN
 
