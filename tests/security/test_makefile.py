@@ -214,15 +214,6 @@ def test_help_needs_nothing(scratch: Scratch) -> None:
     assert scratch.make().stdout == shown.stdout
 
 
-def test_no_npm_call_runs_scripts(scratch: Scratch) -> None:
-    """An install script of any of a hundred packages runs as the user."""
-    for target in ("diagrams", "lock"):
-        scratch.make(*SET_UP, target)
-    calls = [call for call in scratch.calls() if call[0] == "npm"]
-    assert [call[1] for call in calls] == ["ci", "install"]
-    assert all("--ignore-scripts" in call for call in calls)
-
-
 @pytest.mark.parametrize(
     ("target", "purpose"),
     [
