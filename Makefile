@@ -105,6 +105,7 @@ lint: setup synth event-template ## Check style, spelling, types, workflows, and
 	@check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@zizmor --offline --no-progress --quiet .github
 	@mypy
+	@uv lock --check --offline --quiet
 	@cfn-lint --regions $$(python -c 'import boto3; print(*boto3.Session().get_available_regions("personalize"))') \
 	  --template cdk.out/*.template.json $(EVENT_TEMPLATE)
 
