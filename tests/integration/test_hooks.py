@@ -1,12 +1,10 @@
 """What the embedded AWS needs of MiniStack: one module knows, and checks it at the start."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 from embedded_aws import hooks
-from tests.support import PROJECT
 from tests.support.checkout import free_port
 from tests.support.other_ministack import OtherVersion
 from workshop.errors import WorkshopError
@@ -21,16 +19,6 @@ def test_another_ministack_is_said_in_one_sentence(tmp_path: Path) -> None:
     assert hooks.VERSION in message
     assert "ministack.services.glue._gone" in message
     assert "\n" not in message
-
-
-def test_one_module_names_what_is_ministacks() -> None:
-    """A name that the check does not know would fail in the middle of a rehearsal."""
-    importing = [
-        path.name
-        for path in (PROJECT / "embedded_aws").rglob("*.py")
-        if re.search(r"^\s*(from|import) ministack", path.read_text(encoding="utf-8"), re.MULTILINE)
-    ]
-    assert importing == []
 
 
 def test_the_locked_ministack_has_every_name() -> None:
