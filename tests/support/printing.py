@@ -1,17 +1,35 @@
-"""Every way in which the commands print, each as a function of a text."""
+"""Every command, and every way in which the commands print: each as a function of a text."""
 
 from collections.abc import Callable
 from typing import Any, cast
 
+import typer.main
 from rich.progress import Progress, TextColumn
 from rich.text import Text
+from typer.core import TyperCommand, TyperGroup
 
 from workshop import console, fleet_progress
 from workshop.accounts_file import Member
 from workshop.commands import fleet as fleet_cli
 from workshop.commands.answer import Answer
+from workshop.commands.app import app
 from workshop.steps import Steps
 from workshop.visit import Outcome, Visit
+
+
+def _commands(group: TyperGroup, path: str = "") -> dict[str, TyperCommand]:
+    """Every command by what is typed for it, those of a group within it, too."""
+    found: dict[str, TyperCommand] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            found |= _commands(command, f"{path}{name} ")
+        else:
+            found[path + name] = cast("TyperCommand", command)
+    return found
+
+
+COMMAND_LINE = cast("TyperGroup", typer.main.get_command(app))
+COMMANDS = _commands(COMMAND_LINE)
 
 
 def _outcome(text: str) -> Outcome:

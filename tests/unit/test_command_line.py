@@ -4,18 +4,17 @@ import io
 import re
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer.main
 from pytest_httpserver import HTTPServer
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperOption
 
 from tests.support import PROJECT
 from tests.support.checkout import free_port
+from tests.support.printing import COMMAND_LINE, COMMANDS
 from tests.support.shell import Shell
-from workshop.commands.app import app, with_port
+from workshop.commands.app import with_port
 from workshop.commands.context import OPTIONS, Context
 
 KEY = "AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=secret"
@@ -239,24 +238,17 @@ def test_transform_says_at_once_where_it_cannot_write(
     assert sorted(path.name for path in shell.folder.iterdir()) == ["file", "logs"]
 
 
-def _commands(group: TyperGroup, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each command with the first sentence of its help."""
-    for name, command in group.commands.items():
-        if isinstance(command, TyperGroup):
-            yield from _commands(command, f"{path}{name} ")
-        else:
-            yield path + name, (command.help or "").partition("\n")[0].removesuffix(".")
-
-
 def test_the_page_of_the_command_line_says_what_the_help_says() -> None:
     """A page that lags behind --help sends its readers astray."""
     page = (PROJECT / "docs" / "command-line.md").read_text()
     rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", page, re.MULTILINE)
-    group = typer.main.get_command(app)
-    assert isinstance(group, TyperGroup)
+    commands = [
+        (name, (command.help or "").partition("\n")[0].removesuffix("."))
+        for name, command in COMMANDS.items()
+    ]
     options = [
         (" ".join(filter(None, [option.opts[0], option.metavar])), option.help.removesuffix("."))
-        for option in group.params
+        for option in COMMAND_LINE.params
         if isinstance(option, TyperOption) and option.name in OPTIONS and option.help
     ]
-    assert rows == [*options, *_commands(group)]
+    assert rows == [*options, *commands]

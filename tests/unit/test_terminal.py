@@ -3,37 +3,18 @@
 import io
 import re
 import sys
-from typing import TYPE_CHECKING, cast
 
 import pytest
-import typer.main
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from tests.support.printing import PRINTING
+from tests.support.printing import COMMANDS, PRINTING
 from workshop import console
 from workshop.commands.app import app
 from workshop.console import PlainConsole
 from workshop.errors import WorkshopError
-
-if TYPE_CHECKING:
-    from typer.core import TyperCommand, TyperGroup
-
-
-def _commands(group: "TyperGroup", path: str = "") -> "dict[str, TyperCommand]":
-    """Every command by what is typed for it, those of a group within it, too."""
-    found: dict[str, TyperCommand] = {}
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            found |= _commands(cast("TyperGroup", command), f"{path}{name} ")
-        else:
-            found[path + name] = cast("TyperCommand", command)
-    return found
-
-
-COMMANDS = _commands(cast("TyperGroup", typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
