@@ -142,3 +142,10 @@ def test_a_sign_in_that_expires_meanwhile_is_said_once(
     assert [one.state for one in outcomes] == [state, INTERRUPTED, INTERRUPTED]
     assert fleet.stop.cause
     assert step in fleet.stop.cause.next_step
+
+
+def test_another_stack_of_the_same_name_is_broken() -> None:
+    """An organizer would look for its missing output in the network or the permissions."""
+    _, (outcome, *_) = outcomes_of(KeyError("BucketName"), at_the_door=False)
+    assert outcome.state == "broken"
+    assert outcome.next_step

@@ -4,18 +4,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from workshop import accounts_file
-from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.cloudformation import Template
 from workshop.commands.fleet import _question
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet
-from workshop.visit import Say, Stop
+from workshop.visit import Stop
 
 ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
 # As the console of AWS Organizations exports accounts.
@@ -90,34 +86,6 @@ def test_a_bad_template_is_refused_before_anything_is_done(
     with pytest.raises(WorkshopError) as caught:
         Template.read(tmp_path / "t.json", parameters)
     assert message in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("error", "state"),
-    [
-        (EndpointConnectionError(endpoint_url="https://s3.example"), "unreachable"),
-        (ReadTimeoutError(endpoint_url="https://s3.example"), "unreachable"),
-        (
-            ClientError({"Error": {"Code": "UnrecognizedClientException", "Message": ""}}, "X"),
-            "no access",  # what a region answers that is not enabled
-        ),
-        (ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "X"), "throttled"),
-        (KeyError("BucketName"), "broken"),  # another stack of the same name
-    ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
-)
-def test_what_goes_wrong_is_told_apart(error: Exception, state: str) -> None:
-    """An organizer would look for a fault of the network in the account."""
-
-    def work(_account: Account, _say: Say) -> str:
-        raise error
-
-    organizer = Account(boto3.Session(ONE, "secret", region_name="us-east-1"), None)
-    organizer.__dict__["id"] = ONE  # asked of nobody
-    fleet = Fleet(organizer, [Member(ONE, "us-east-1")], "role", concurrency=1, seconds=60)
-    (outcome,) = fleet.run(work, "ready", lambda _visits, _outcomes: None)
-    assert outcome.state == state
-    assert outcome.next_step
 
 
 def test_the_question_names_what_stays_in_personalize(

@@ -22,40 +22,28 @@ def life(noun: str, result: str | None = "", deleted: float | None = None) -> Li
 
 
 @pytest.mark.parametrize(
-    ("noun", "seconds", "result", "expected"),
+    ("life", "seconds", "status"),
     [
-        ("Dataset", 0, "", PENDING),
-        ("Dataset", 1.9, "", PENDING),
-        ("Dataset", 2, "", IN_PROGRESS),
-        ("Dataset", 4, "", "ACTIVE"),
-        ("DatasetImportJob", 1, "too few", PENDING),
-        ("DatasetImportJob", 3, "too few", IN_PROGRESS),
-        ("DatasetImportJob", 4, "too few", FAILED),
-        ("DatasetImportJob", 99, None, IN_PROGRESS),
-        ("Schema", 0, "", "ACTIVE"),
+        (life("Dataset"), 0, PENDING),
+        (life("Dataset"), 1.9, PENDING),
+        (life("Dataset"), 2, IN_PROGRESS),
+        (life("Dataset"), 4, "ACTIVE"),
+        (life("DatasetImportJob", "too few"), 1, PENDING),
+        (life("DatasetImportJob", "too few"), 3, IN_PROGRESS),
+        (life("DatasetImportJob", "too few"), 4, FAILED),
+        (life("DatasetImportJob", None), 99, IN_PROGRESS),
+        (life("Schema"), 0, "ACTIVE"),
+        (life("Dataset", deleted=50), 50, "DELETE PENDING"),
+        (life("Dataset", deleted=50), 52, "DELETE IN_PROGRESS"),
+        (life("Dataset", deleted=50), 54, ""),
+        (life("DatasetGroup", deleted=50), 51, "DELETE PENDING"),
+        (life("DatasetGroup", deleted=50), 52, ""),
+        (life("Schema", deleted=50), 50, ""),
     ],
 )
-def test_a_creation_takes_its_states(
-    noun: str, seconds: float, result: str | None, expected: str
-) -> None:
-    """An import that is not waited for would go through here, and be refused on AWS."""
-    assert life(noun, result).status(MADE + seconds) == expected
-
-
-@pytest.mark.parametrize(
-    ("noun", "seconds", "expected"),
-    [
-        ("Dataset", 0, "DELETE PENDING"),
-        ("Dataset", 2, "DELETE IN_PROGRESS"),
-        ("Dataset", 4, ""),
-        ("DatasetGroup", 1, "DELETE PENDING"),
-        ("DatasetGroup", 2, ""),
-        ("Schema", 0, ""),
-    ],
-)
-def test_a_deletion_takes_its_states(noun: str, seconds: float, expected: str) -> None:
-    """A teardown that does not wait would be refused at its next step on AWS."""
-    assert life(noun, deleted=50).status(MADE + 50 + seconds) == expected
+def test_it_takes_its_states(life: Life, seconds: float, status: str) -> None:
+    """An import or a teardown that does not wait works here, and would be refused on AWS."""
+    assert life.status(MADE + seconds) == status
 
 
 def test_the_time_of_the_last_change_is_that_of_the_state() -> None:

@@ -1,14 +1,18 @@
 """Each rule of Personalize, broken once: a CSV that it would refuse must not pass here."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workshop.account import Account
 from workshop.checks import Check
+from workshop.csv_files import of_place
+from workshop.errors import WorkshopError
 from workshop.interactions import Interactions
-from workshop.verification import checks
+from workshop.verification import checks, verify_files
 
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
 GOOD = HEADER + "".join(
@@ -63,61 +67,53 @@ def test_all_files_have_the_same_columns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("csv", "rule"),
+    ("csv", "rules"),
     [
-        (GOOD.replace("USER_ID", "user_id", 1), "Header"),
-        (GOOD.replace("USER_ID", '"USER_ID"', 1), "Header"),
-        ("\ufeff" + GOOD, "Header"),
-        (with_line("u,i,e"), "Columns"),
-        (with_line("u,i,e,1700000000,more"), "Columns"),
-        (with_line("u,i,e,2023-11-14"), "Types"),
-        (with_line("u,i,e,1700000000.5"), "Types"),
-        (with_line("u,i,e,"), "Types"),
-        (with_line("u,i,e,1700000000000"), "Seconds"),
-        (with_line("u,i,e,17"), "Seconds"),
-        (with_line("u,i,e," + "1" * 5000), "Seconds"),
-        (with_line('u,"' + "\n" * 20 + '",e,1700000000'), "One record a line"),
-        (with_line("u,i,e,1700000000" + " " * 2**21), "One record a line"),
-        ("x" * 2**21, "One record a line"),
-        (with_line(",i,e,1700000000"), "Lengths"),
-        (with_line("u" * 257 + ",i,e,1700000000"), "Lengths"),
-        (with_line("u," + "i" * 257 + ",e,1700000000"), "Lengths"),
-        (with_line("u,i,,1700000000"), "Event types"),
-        (GOOD + "".join(f"u,i,type-{n},1700000000\n" for n in range(9)), "Event types"),
-        (with_line('u,"two\nlines",e,1700000000'), "One record a line"),
-        (with_line('u,"no end,e,1700000000'), "One record a line"),
-        (HEADER.encode() + b"u,\xff,e,1700000000\n" + GOOD[len(HEADER) :].encode(), "UTF-8"),
-        (GOOD.encode() + b"u,i,e,\xc3", "UTF-8"),
-        ("".join(GOOD.splitlines(keepends=True)[:1000]), "Interactions"),
+        (GOOD.replace("USER_ID", "user_id", 1), {"Header"}),
+        (GOOD.replace("USER_ID", '"USER_ID"', 1), {"Header"}),
+        ("\ufeff" + GOOD, {"Header"}),
+        (with_line("u,i,e"), {"Columns"}),
+        (with_line("u,i,e,1700000000,more"), {"Columns"}),
+        (with_line("u,i,e,2023-11-14"), {"Types"}),
+        (with_line("u,i,e,1700000000.5"), {"Types"}),
+        (with_line("u,i,e,"), {"Types"}),
+        (with_line("u,i,e,1700000000000"), {"Seconds"}),
+        (with_line("u,i,e,17"), {"Seconds"}),
+        (with_line("u,i,e," + "1" * 5000), {"Seconds"}),
+        (with_line('u,"' + "\n" * 20 + '",e,1700000000'), {"One record a line"}),
+        (with_line("u,i,e,1700000000" + " " * 2**21), {"One record a line"}),
+        ("x" * 2**21, {"One record a line"}),
+        (with_line(",i,e,1700000000"), {"Lengths"}),
+        (with_line("u" * 257 + ",i,e,1700000000"), {"Lengths"}),
+        (with_line("u," + "i" * 257 + ",e,1700000000"), {"Lengths"}),
+        (with_line("u,i,,1700000000"), {"Event types"}),
+        (GOOD + "".join(f"u,i,type-{n},1700000000\n" for n in range(9)), {"Event types"}),
+        (GOOD + "".join(f"u,i,{n or ''},1700000000\n" for n in range(9)), {"Event types"}),
+        (with_line('u,"two\nlines",e,1700000000'), {"One record a line"}),
+        (with_line('u,"no end,e,1700000000'), {"One record a line"}),
+        (HEADER + 'u,"no end,e,1700000000\n' + GOOD[len(HEADER) :], {"One record a line"}),
+        (with_line('u,i,e,"17\n00"'), {"One record a line"}),
+        (HEADER.encode() + b"u,\xff,e,1700000000\n" + GOOD[len(HEADER) :].encode(), {"UTF-8"}),
+        (GOOD.encode() + b"u,i,e,\xc3", {"UTF-8", "Types"}),
+        ("".join(GOOD.splitlines(keepends=True)[:1000]), {"Interactions"}),
         (
             HEADER + "".join(f"u{n % 99},i,e,17000000{n % 99:02}\n" for n in range(2000)),
-            "Interactions",
+            {"Interactions"},
         ),
-        (HEADER, "Interactions"),
+        (HEADER, {"Interactions", "Users with two or more"}),
         (
             HEADER + "".join(f"u{n % 24},i,e,1700000000\n" for n in range(1200)),
-            "Users with two or more",
+            {"Interactions", "Users with two or more"},
         ),
-        (HEADER + "".join(f"u{n},i,e,1700000000\n" for n in range(1200)), "Users with two or more"),
+        (
+            HEADER + "".join(f"u{n},i,e,1700000000\n" for n in range(1200)),
+            {"Users with two or more"},
+        ),
     ],
 )
-def test_a_broken_rule_is_named(csv: str | bytes, rule: str) -> None:
-    """What Personalize would refuse after an hour of importing is said now."""
-    assert rule in broken(csv)
-
-
-@pytest.mark.parametrize(
-    ("body", "rule"),
-    [
-        (HEADER.encode() + b"u,\xff,e,1700000000\n" + GOOD[len(HEADER) :].encode(), "UTF-8"),
-        (HEADER + 'u,"no end,e,1700000000\n' + GOOD[len(HEADER) :], "One record a line"),
-        (with_line('u,i,e,"17\n00"'), "One record a line"),
-        (GOOD + "".join(f"u,i,{n or ''},1700000000\n" for n in range(9)), "Event types"),
-    ],
-)
-def test_one_fault_is_one_complaint(body: str | bytes, rule: str) -> None:
-    """You would look for three faults more that are none."""
-    assert broken(body) == {rule}
+def test_broken_rules_are_named(csv: str | bytes, rules: set[str]) -> None:
+    """What Personalize would refuse after an hour of importing is said now, and nothing else."""
+    assert broken(csv) == rules
 
 
 def test_nine_event_types_are_accepted() -> None:
@@ -221,3 +217,38 @@ def test_whatever_is_in_a_file_it_is_read_and_judged(chunks: list[bytes], *, hea
     found = checks(data, {"run-1.csv": 1}, [])
     assert not all(one.passed for one in found)
     assert all(len(one.found) < 2000 for one in found)
+
+
+DAY = "2026-11-26"
+
+
+def nobody() -> Account:
+    raise AssertionError
+
+
+def broken_in(folder: Path) -> dict[str, str]:
+    """The rules that do not hold in a folder of this machine, for which nobody signs in."""
+    checks, _ = verify_files(of_place(str(folder), nobody))
+    return {check.rule: check.found for check in checks if not check.passed}
+
+
+def test_a_folder_is_checked_as_the_bucket_is(tmp_path: Path) -> None:
+    """What `transform` wrote could be checked only after it was uploaded."""
+    assert broken_in(tmp_path)["Files"] == "0 CSV, 0 bytes"
+    (tmp_path / "run-1-part-r-00000.csv").write_text(GOOD)
+    assert broken_in(tmp_path) == {}
+    (tmp_path / DAY).mkdir()
+    (tmp_path / DAY / "run-2-part-r-00000.csv").write_text("not looked at here")
+    assert broken_in(tmp_path) == {}
+    assert "Header" in broken_in(tmp_path / DAY)
+    for name in ("_SUCCESS", f"{DAY}/_SUCCESS", "mine.txt"):
+        (tmp_path / name).touch()
+    assert broken_in(tmp_path) == {"No stray files": f"{DAY}/_SUCCESS, _SUCCESS, mine.txt"}
+
+
+@pytest.mark.parametrize("place", ["nowhere", __file__, "s3:/bucket/x", "s3://", "s3://B_/x"])
+def test_a_place_that_cannot_be_read_is_named(place: str) -> None:
+    """A misspelt folder would be an empty one, with advice about the job."""
+    with pytest.raises(WorkshopError) as error:
+        of_place(place, nobody)
+    assert place in error.value.message
