@@ -103,11 +103,7 @@ def test_what_fails_before_cloudformation_is_not_blamed_on_it(
         (
             [{"Status": "FAILED", "ChangeSetId": "set", "StatusReason": "validation failed"}],
             [
-                {
-                    "OperationId": "2",
-                    "ValidationStatusReason": "slow",
-                    "ValidationFailureMode": "WARN",
-                },
+                WARNING,
                 {
                     "OperationId": "2",
                     "LogicalResourceId": "DataBucket",

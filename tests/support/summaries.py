@@ -34,14 +34,7 @@ USUAL = Summary(
         "id": "jr_1",
         "state": "SUCCEEDED",
         "seconds": 61,
-        "accounting": {
-            "records_read": 15,
-            "kept": 2,
-            "duplicates": 1,
-            "filtered": {"other event": 8, "no userId": 2, "no SKU": 0},
-            "rejected": {"not JSON": 1, "unusable timestamp": 1},
-            "rows_written": 3,
-        },
+        "accounting": COUNTED,
     },
     queries=[
         {
