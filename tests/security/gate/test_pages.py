@@ -10,15 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from embedded_aws.server import EmbeddedAws
 from tests.support.browser import opened_at
-from tests.support.signing import (
-    BUCKET,
-    CREATE,
-    FORGED,
-    FUNCTIONS,
-    Signer,
-    functions,
-    raw,
-)
+from tests.support.signing import BUCKET, CREATE, FORGED, FUNCTIONS, Signer, functions, raw
 from workshop.account import EMBEDDED_ACCOUNT
 
 SITE = "<!doctype html><title>evil</title><body></body>"

@@ -15,15 +15,7 @@ from hypothesis import strategies as st
 
 from embedded_aws.server import EmbeddedAws
 from tests.support.policies import trust
-from tests.support.signing import (
-    BUCKET,
-    CLIENT,
-    FORGED,
-    FUNCTIONS,
-    SIGV4,
-    Chunked,
-    Signer,
-)
+from tests.support.signing import BUCKET, CLIENT, FORGED, FUNCTIONS, SIGV4, Chunked, Signer
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION
 
 

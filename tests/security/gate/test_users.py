@@ -13,13 +13,7 @@ from botocore.credentials import Credentials
 
 from embedded_aws.server import EmbeddedAws
 from tests.support.checkout import free_port
-from tests.support.signing import (
-    CREATE,
-    FORGED,
-    FUNCTIONS,
-    Signer,
-    functions,
-)
+from tests.support.signing import CREATE, FORGED, FUNCTIONS, Signer, functions
 from tests.support.terminal import CANARY
 from workshop.account import EMBEDDED_ACCOUNT
 
