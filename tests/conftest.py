@@ -91,3 +91,9 @@ def owner(server: Failing) -> Iterator[boto3.Session]:
 def account(owner: boto3.Session) -> str:
     """The number of the module's account."""
     return str(owner.client("sts").get_caller_identity()["Account"])
+
+
+@pytest.fixture(scope="module")
+def bucket(account: str) -> str:
+    """The name of the exercise's bucket in the module's account."""
+    return f"personalize-data-{account}"

@@ -35,11 +35,6 @@ def environment(
 
 
 @pytest.fixture
-def bucket(account: str) -> str:
-    return f"personalize-data-{account}"
-
-
-@pytest.fixture
 def glue(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
     return owner.client("glue")
 

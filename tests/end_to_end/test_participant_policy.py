@@ -33,11 +33,6 @@ def cloud(owner: boto3.Session) -> Cloud:
     return clients(owner), participant(owner)
 
 
-@pytest.fixture(scope="module")
-def bucket(account: str) -> str:
-    return f"personalize-data-{account}"
-
-
 def test_the_exercise_goes_through(cloud: Cloud) -> None:
     """A hundred people would read AccessDenied at the first step."""
     _, client = cloud

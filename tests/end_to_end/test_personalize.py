@@ -58,11 +58,6 @@ def personalize(owner: boto3.Session) -> Boto3:
 
 
 @pytest.fixture
-def bucket(account: str) -> str:
-    return f"personalize-data-{account}"
-
-
-@pytest.fixture
 def write_csv(owner: boto3.Session, bucket: str) -> WriteCsv:
     """Put a CSV where a run of the job that began then would have."""
     s3 = owner.client("s3")
