@@ -1,4 +1,7 @@
-"""The links of all pages, as a code host follows them; `make docs` checks those of the site."""
+"""The links of all pages, as a code host follows them; `make docs` checks those of the site.
+
+Those of docs/security.md lead to tests.
+"""
 
 import re
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 from tests.support import PROJECT
 
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
+SECURITY = PROJECT / "docs" / "security.md"
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 
 
@@ -28,3 +32,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_every_threat_has_a_test_that_is_there() -> None:
+    """A claim must not outlive what showed it; without tests the table would be a list of fears."""
+    threats = re.findall(
+        r"^\| (?!threat|---)(.+) \| (.+) \| (.+) \|$", SECURITY.read_text("utf-8"), re.MULTILINE
+    )
+    assert len(threats) > 20
+    for threat, _, shown in threats:
+        links = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", shown)
+        assert links, threat
+        for name, path in links:
+            assert f"\ndef {name}(" in (SECURITY.parent / path).read_text(encoding="utf-8"), name
