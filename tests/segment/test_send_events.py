@@ -8,11 +8,13 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stacks.bucket_contents.simulated_shop import log_files
@@ -312,3 +314,26 @@ def test_the_pace_is_kept_and_not_made_up_for(monkeypatch: pytest.MonkeyPatch) -
     for _ in range(1000):
         next(paced)
     assert slept >= 19.4
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_volume(shell: Shell, segment: TrackingApi) -> None:
+    """An engineer sends a month of a large shop from a small machine."""
+    peaks = []
+    for events in (20_000, 100_000):
+        segment.received.clear()
+        process = shell.start(
+            *("send-events", "--from", FIRST, "--days", 20, "--events", events),
+            *("--rate", 1_000_000, "--host", segment.url),
+            env=variables(KEYS),
+        )
+        watched, peak = psutil.Process(process.pid), 0
+        with suppress(psutil.NoSuchProcess):
+            while process.poll() is None:
+                peak = max(peak, watched.memory_info().rss)
+                time.sleep(0.1)
+        shell.ended(process, 0)
+        assert len(segment.unique()) == len(segment.received) > 0.95 * events
+        assert segment.refused == []
+        peaks.append(peak)
+    assert peaks[1] < 1.3 * peaks[0]
