@@ -35,11 +35,11 @@ def environment(
 
 
 @pytest.fixture
-def glue(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+def glue(owner: boto3.Session) -> Any:
     return owner.client("glue")
 
 
-def newest(glue: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
+def newest(glue: Any) -> dict[str, Any]:
     return dict(glue.get_job_runs(JobName=JOB, MaxResults=1)["JobRuns"][0])
 
 
@@ -62,7 +62,7 @@ def test_query_has_all_rows_or_says_that_there_are_more(environment: Checkout) -
     assert "the first 1,000 rows" in environment.run("query", "--sql", sql).stderr
 
 
-def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -> None:  # noqa: ANN401
+def test_run_job_ends_with_the_record_counts(environment: Checkout, glue: Any) -> None:
     """Once, aligned, and without colour where no terminal is; with the power asked for."""
     done = environment.run("run-job", "--number-of-workers", "7", "--timeout", "9")
     run = newest(glue)

@@ -46,12 +46,12 @@ def session(checkout: Checkout) -> Iterator[boto3.Session]:
 
 
 @pytest.fixture(scope="module")
-def s3(session: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+def s3(session: boto3.Session) -> Any:
     return session.client("s3")
 
 
 @pytest.fixture(scope="module")
-def company(s3: Any) -> dict[tuple[str, str], datetime]:  # noqa: ANN401
+def company(s3: Any) -> dict[tuple[str, str], datetime]:
     """A company's logs, in a bucket of its own; what is there before anything is done."""
     s3.create_bucket(Bucket=COMPANY)
     s3.put_bucket_versioning(Bucket=COMPANY, VersioningConfiguration={"Status": "Enabled"})
@@ -61,7 +61,7 @@ def company(s3: Any) -> dict[tuple[str, str], datetime]:  # noqa: ANN401
     return versions(s3)
 
 
-def versions(s3: Any) -> dict[tuple[str, str], datetime]:  # noqa: ANN401
+def versions(s3: Any) -> dict[tuple[str, str], datetime]:
     """When each version of each object was written; something overwritten would have two."""
     found = s3.list_object_versions(Bucket=COMPANY)
     assert not found["IsTruncated"]
@@ -88,9 +88,7 @@ def shell(checkout: Checkout, command: str, code: int = 0) -> str:
 
 
 def test_one_day_is_tried_on_this_machine(
-    checkout: Checkout,
-    s3: Any,  # noqa: ANN401
-    company: dict[tuple[str, str], datetime],
+    checkout: Checkout, s3: Any, company: dict[tuple[str, str], datetime]
 ) -> None:
     """Who has no environment yet would deploy one to find out what the job makes of the events."""
     sync, transform, verify = commands("Try one day on this machine")
@@ -111,10 +109,7 @@ def test_one_day_is_tried_on_this_machine(
 
 @pytest.fixture(scope="module")
 def deployed(
-    checkout: Checkout,
-    session: boto3.Session,
-    s3: Any,  # noqa: ANN401
-    company: dict[tuple[str, str], datetime],
+    checkout: Checkout, session: boto3.Session, s3: Any, company: dict[tuple[str, str], datetime]
 ) -> Iterator[dict[str, str]]:
     """The outputs of an environment that reads the company's logs; they outlive it."""
     for command in commands(DEPLOY)[:2]:
@@ -126,9 +121,7 @@ def deployed(
 
 
 def test_the_logs_are_read_where_they_are(
-    checkout: Checkout,
-    s3: Any,  # noqa: ANN401
-    deployed: dict[str, str],
+    checkout: Checkout, s3: Any, deployed: dict[str, str]
 ) -> None:
     """Table, job, queries and checks would be about simulated events, or about none."""
     status, query, run_job, verify, import_ = commands(DEPLOY)[2:]
@@ -155,10 +148,7 @@ def test_nothing_writes_there(checkout: Checkout) -> None:
 
 
 def test_every_day_has_a_run_a_folder_and_an_alarm(
-    checkout: Checkout,
-    session: boto3.Session,
-    s3: Any,  # noqa: ANN401
-    deployed: dict[str, str],
+    checkout: Checkout, session: boto3.Session, s3: Any, deployed: dict[str, str]
 ) -> None:
     """A schedule that was never run would be found wrong on the first night, by nobody."""
     (command,) = (line for line in commands("Every day") if "npx" in line)

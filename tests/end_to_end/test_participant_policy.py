@@ -39,7 +39,7 @@ def test_the_exercise_goes_through(cloud: Cloud) -> None:
     do_the_exercise(client)
 
 
-def csv_files(s3: Any, bucket: str) -> dict[str, bytes]:  # noqa: ANN401 - boto3's own
+def csv_files(s3: Any, bucket: str) -> dict[str, bytes]:
     """What is in the folder that Personalize imports, by name."""
     found = s3.list_objects_v2(Bucket=bucket, Prefix="transformed/").get("Contents", [])
     return {
@@ -50,7 +50,7 @@ def csv_files(s3: Any, bucket: str) -> dict[str, bytes]:  # noqa: ANN401 - boto3
     }
 
 
-def run_the_job(glue: Any) -> str:  # noqa: ANN401 - boto3's own
+def run_the_job(glue: Any) -> str:
     """Run it to its end when no other run is under way; return the state."""
     for run in glue.get_job_runs(JobName=JOB)["JobRuns"]:
         ended_run(glue, JOB, run["Id"])
@@ -161,7 +161,7 @@ def test_athena_writes_results_where_its_caller_may(cloud: Cloud, bucket: str) -
         Name=choosing, Configuration={"EnforceWorkGroupConfiguration": False}
     )
 
-    def run(location: str) -> Any:  # noqa: ANN401 - boto3's own
+    def run(location: str) -> Any:
         return ended(
             client("athena"),
             "SELECT 1",

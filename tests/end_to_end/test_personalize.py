@@ -79,7 +79,7 @@ def command(importer: Checkout, personalize: Boto3) -> Iterator[Checkout]:
         importer.run("personalize", "teardown", "--yes")
 
 
-def run(command: Checkout, *words: str) -> Any:  # noqa: ANN401 - JSON
+def run(command: Checkout, *words: str) -> Any:
     """Run a command and return its JSON."""
     return json.loads(command.run("personalize", *words, "--json").stdout)
 

@@ -36,13 +36,13 @@ print(digest.hexdigest())
 
 
 @pytest.fixture
-def s3(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+def s3(owner: boto3.Session) -> Any:
     """A client of the embedded AWS."""
     return owner.client("s3")
 
 
 @pytest.fixture
-def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ANN401
+def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """A versioned bucket of its own, which the handler's code names."""
     name = f"personalize-data-{uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
@@ -82,7 +82,7 @@ def ask(
     return answer
 
 
-def objects(s3: Any, bucket: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own
+def objects(s3: Any, bucket: str) -> dict[str, str]:
     """The text of every object by its key."""
     found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
     keys = [entry["Key"] for entry in found]
@@ -90,10 +90,7 @@ def objects(s3: Any, bucket: str) -> dict[str, str]:  # noqa: ANN401 - boto3's o
 
 
 def test_create_fills_the_bucket_and_says_how_much(
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
-    monkeypatch: pytest.MonkeyPatch,
+    s3: Any, bucket: str, cloudformation: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Participants find 30 days of logs of three sources; where real ones come, there are none."""
     monkeypatch.setattr(handler, "log_files", partial(log_files, events=5_000))
@@ -110,10 +107,7 @@ def test_create_fills_the_bucket_and_says_how_much(
 
 
 def test_delete_takes_versions_markers_and_uploads_and_closes_the_door(
-    owner: boto3.Session,
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
+    owner: boto3.Session, s3: Any, bucket: str, cloudformation: HTTPServer
 ) -> None:
     """A bucket that is not empty, or fills again, cannot be deleted."""
     writer = user(owner, "late-writer", policy(Action="s3:*", Resource="*")).client("s3")
@@ -134,9 +128,7 @@ def test_delete_takes_versions_markers_and_uploads_and_closes_the_door(
 
 
 def test_delete_of_a_bucket_that_is_gone_succeeds(
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
+    s3: Any, bucket: str, cloudformation: HTTPServer
 ) -> None:
     """Somebody removed it by hand: the stack's deletion must not hang on it."""
     s3.delete_bucket(Bucket=bucket)
@@ -144,9 +136,7 @@ def test_delete_of_a_bucket_that_is_gone_succeeds(
 
 
 def test_objects_come_with_an_update_and_what_was_edited_is_kept(
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
+    s3: Any, bucket: str, cloudformation: HTTPServer
 ) -> None:
     """A newer script would not arrive, or what participants put there be lost."""
 
@@ -170,9 +160,7 @@ def test_objects_come_with_an_update_and_what_was_edited_is_kept(
 
 
 def test_modules_come_unpacked_and_beside_an_edited_one(
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
+    s3: Any, bucket: str, cloudformation: HTTPServer
 ) -> None:
     """What travels compressed lies in the account as in the repository."""
     old = {"Packed": {"scripts/io.py": compressed("# größer\n")}}
@@ -186,9 +174,7 @@ def test_modules_come_unpacked_and_beside_an_edited_one(
 
 
 def test_another_bucket_is_refused_and_the_way_back_is_not(
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
+    s3: Any, bucket: str, cloudformation: HTTPServer
 ) -> None:
     """Another BucketSuffix would end well, with an empty bucket, and leave all data behind."""
     first, second = ({"Bucket": name, "Objects": {"a": name}} for name in ("first", bucket))
@@ -225,9 +211,7 @@ def test_real_logs_do_not_come_to_sample_logs_unless_asked_for(
 
 
 def test_a_failure_is_answered_with_its_reason(
-    s3: Any,  # noqa: ANN401
-    bucket: str,
-    cloudformation: HTTPServer,
+    s3: Any, bucket: str, cloudformation: HTTPServer
 ) -> None:
     """A resource that never answers blocks its stack for hours."""
     s3.delete_bucket(Bucket=bucket)

@@ -13,14 +13,14 @@ GROUP = "/jobs/output"
 
 
 @pytest.fixture(scope="module")
-def logs(owner: boto3.Session) -> Any:  # noqa: ANN401 - boto3's own
+def logs(owner: boto3.Session) -> Any:
     client = owner.client("logs")
     client.create_log_group(logGroupName=GROUP)
     return client
 
 
 @pytest.mark.parametrize("stream", ["jr_1", "jr_2-driver"])
-def test_every_line_is_read_once(owner: boto3.Session, logs: Any, stream: str) -> None:  # noqa: ANN401
+def test_every_line_is_read_once(owner: boto3.Session, logs: Any, stream: str) -> None:
     """The counts of a run that succeeded would be missing, or there twice."""
 
     def write(*messages: str) -> None:

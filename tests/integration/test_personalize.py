@@ -39,7 +39,7 @@ def service(module_service: Service) -> Iterator[Service]:
         s3.delete_object(Bucket=module_service.bucket, Key=found["Key"])
 
 
-def refused(service: Service, operation: str, **request: Any) -> tuple[str, str]:  # noqa: ANN401
+def refused(service: Service, operation: str, **request: Any) -> tuple[str, str]:
     """The code and the text of a refusal; `{account}` in a request is this one."""
     text = json.dumps(request).replace("{account}", service.account)
     with pytest.raises(ClientError) as error:
@@ -64,7 +64,7 @@ IN_DATASET = IN_GROUP | {"datasetType": "Interactions", "schemaArn": f"{HERE}sch
 KMS_ROLE = {"name": "x", "roleArn": "arn:aws:iam::111122223333:role/reader"}
 
 
-def schema_of(**columns: Any) -> dict[str, str]:  # noqa: ANN401 - a type, or several
+def schema_of(**columns: Any) -> dict[str, str]:
     """A request for a schema in which some columns are other ones."""
     types = {name: kind for name, kind in (COLUMNS | columns).items() if kind}
     return {"name": "x", "schema": schema(**types)}

@@ -20,7 +20,7 @@ LIMIT_BYTES = 2_000_000
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Write a summary's report to a folder of the test."""
 
     def written(summary: Summary) -> Path:
@@ -36,11 +36,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN4
     ids=["phone", "dark", "rehearsed"],
 )
 def test_everyone_can_read_it(
-    browser: Browser,
-    write: Any,  # noqa: ANN401
-    summary: Summary,
-    scheme: Scheme,
-    width: int,
+    browser: Browser, write: Any, summary: Summary, scheme: Scheme, width: int
 ) -> None:
     """On a phone, in the dark, by a screen reader, without a network."""
     file = write(summary)
@@ -56,7 +52,7 @@ def test_everyone_can_read_it(
         assert it.requests == [file.as_uri()]
 
 
-def test_it_shows_the_numbers_and_says_what_to_do(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_it_shows_the_numbers_and_says_what_to_do(browser: Browser, write: Any) -> None:
     """The organizer would see other numbers than there are, or not why an import would fail."""
     with opened(browser, write(USUAL)) as it:
         text = it.page.locator("body").inner_text()
@@ -81,7 +77,7 @@ def test_it_shows_the_numbers_and_says_what_to_do(browser: Browser, write: Any) 
         assert kept / duplicate == pytest.approx(2, rel=0.01)
 
 
-def test_a_link_that_runs_a_script_is_text(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_a_link_that_runs_a_script_is_text(browser: Browser, write: Any) -> None:
     """The outputs are those of a stack that somebody else may have made."""
     attack = "javascript:document.title='run'"
     outputs = {**USUAL.environment["outputs"], "JobConsole": attack, "DashboardConsole": "data:,x"}
@@ -112,7 +108,7 @@ ATTACKS = [
 ]
 
 
-def test_what_gets_into_the_page_still_does_nothing(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_what_gets_into_the_page_still_does_nothing(browser: Browser, write: Any) -> None:
     """A mistake in the template alone must not give a shop's visitor the organizer's browser."""
     file = write(USUAL)
     markup = "".join(each.replace("ID", f"attack{n}") for n, (each, _, _) in enumerate(ATTACKS))
@@ -132,7 +128,7 @@ def test_what_gets_into_the_page_still_does_nothing(browser: Browser, write: Any
             assert any(refused in text for text in said), refused
 
 
-def test_what_athena_could_not_answer_is_said(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_what_athena_could_not_answer_is_said(browser: Browser, write: Any) -> None:
     """A CSV that nothing can read leaves no figure and no reason to guess at."""
     failed = replace(
         BARE,
@@ -151,7 +147,7 @@ def test_what_athena_could_not_answer_is_said(browser: Browser, write: Any) -> N
         assert it.violations() == []
 
 
-def test_a_lone_surrogate_does_not_stop_the_report(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_a_lone_surrogate_does_not_stop_the_report(browser: Browser, write: Any) -> None:
     """JSON can carry one, and UTF-8 cannot."""
     events: list[Row] = [{"name": "half \ud83d", "records": "9"}]
     summary = replace(USUAL, figures={**USUAL.figures, "events": events})
@@ -160,7 +156,7 @@ def test_a_lone_surrogate_does_not_stop_the_report(browser: Browser, write: Any)
         assert it.complaints == []
 
 
-def test_it_is_there_when_there_is_little_to_say(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_it_is_there_when_there_is_little_to_say(browser: Browser, write: Any) -> None:
     """A log that has expired must not take the report with it."""
     with opened(browser, write(BARE)) as it:
         text = it.page.locator("main").inner_text()
@@ -168,7 +164,7 @@ def test_it_is_there_when_there_is_little_to_say(browser: Browser, write: Any) -
         assert it.complaints == []
 
 
-def test_it_prints_light_and_whole(browser: Browser, write: Any) -> None:  # noqa: ANN401
+def test_it_prints_light_and_whole(browser: Browser, write: Any) -> None:
     """A dark page prints black, and a chart that is cut off at the margin is useless."""
     with opened(browser, write(USUAL), scheme="dark") as it:
         dark = it.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -184,9 +180,7 @@ def test_it_prints_light_and_whole(browser: Browser, write: Any) -> None:  # noq
 
 
 def test_without_its_libraries_it_says_how_to_get_them(
-    write: Any,  # noqa: ANN401
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page without charts would pass for a report."""
     monkeypatch.setattr(report, "LIBRARIES", (tmp_path / "d3.min.js",))

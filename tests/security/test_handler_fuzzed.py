@@ -70,7 +70,7 @@ class Cloud:
             self.s3.create_bucket(Bucket=bucket)
             self.s3.put_object(Bucket=bucket, Key="precious", Body=b"x")
 
-    def note(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
+    def note(self, request: Any, **_: object) -> None:
         self.requested.append(urlsplit(request.url).path)
 
     def send(self, event: Event) -> Event:

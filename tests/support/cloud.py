@@ -27,7 +27,7 @@ class Cloud:
     def bucket(self) -> str:
         return f"personalize-data-{self.account}"
 
-    def client(self, service: Any) -> Any:  # noqa: ANN401 - boto3's own
+    def client(self, service: Any) -> Any:
         if service not in self.clients:
             self.clients[service] = self.session.client(service)
         return self.clients[service]

@@ -145,15 +145,15 @@ class Environment:
             if resource["Type"] == kind:
                 yield name, resource["Properties"]
 
-    def resolve(self, value: Any) -> Any:  # noqa: ANN401 - a template's value is anything
+    def resolve(self, value: Any) -> Any:
         """The value without CloudFormation's functions."""
         return resolved(value, self._named, self._conditions)
 
-    def _named(self, name: str) -> Any:  # noqa: ANN401 - AWS::NoValue is none
+    def _named(self, name: str) -> Any:
         logical_id, _, attribute = name.partition(".")
         return self._arn(logical_id) if attribute else self._reference(logical_id)
 
-    def _reference(self, name: str) -> Any:  # noqa: ANN401 - AWS::NoValue is none
+    def _reference(self, name: str) -> Any:
         if name in _PSEUDO_PARAMETERS:
             return _PSEUDO_PARAMETERS[name]
         if name in self._parameters:

@@ -40,12 +40,7 @@ def _items(session: boto3.Session) -> Iterator[tuple[str, str]]:
 
 
 def _names(
-    session: boto3.Session,
-    service: Any,  # noqa: ANN401 - one of the service names above
-    operation: str,
-    key: str,
-    name: str,
-    **arguments: str,
+    session: boto3.Session, service: Any, operation: str, key: str, name: str, **arguments: str
 ) -> Iterator[str]:
     for page in session.client(service).get_paginator(operation).paginate(**arguments):
         yield from (entry[name] for entry in page[key])

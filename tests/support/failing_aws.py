@@ -53,11 +53,11 @@ def _inject(named: Path) -> None:
             named.unlink()
             raise RuntimeError(f"injected at {logical_id}")
 
-    def failing_make(kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:  # noqa: ANN401
+    def failing_make(kind: str, logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         fail(logical_id)
         return make(kind, logical_id, properties, stack)
 
-    def failing_change(*arguments: Any) -> Any:  # noqa: ANN401 - MiniStack's own
+    def failing_change(*arguments: Any) -> Any:
         fail(arguments[5])
         return change(*arguments)
 
@@ -68,7 +68,7 @@ def _refusing(app: App, folder: Path) -> App:
     """Put the refusals before everything that comes for CloudFormation."""
     requests = Counter[str]()
 
-    def named(file: str) -> Any:  # noqa: ANN401 - JSON
+    def named(file: str) -> Any:
         path = folder / file
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 

@@ -82,12 +82,12 @@ class Aws:
         return [each["Key"] for each in found]
 
 
-def run_of(glue: Any, job: str, **parameters: object) -> dict[str, Any]:  # noqa: ANN401
+def run_of(glue: Any, job: str, **parameters: object) -> dict[str, Any]:
     """Run a job to its end."""
     return ended_run(glue, job, glue.start_job_run(JobName=job, **parameters)["JobRunId"])
 
 
-def ended_run(glue: Any, job: str, run_id: str) -> dict[str, Any]:  # noqa: ANN401 - boto3's own
+def ended_run(glue: Any, job: str, run_id: str) -> dict[str, Any]:
     """Wait for the end of a run."""
 
     def look() -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ Client = Callable[[str], Any]
 def clients(session: boto3.Session) -> Client:
     """The clients of a session by the services' names."""
 
-    def client(service: Any) -> Any:  # noqa: ANN401 - boto3's own
+    def client(service: Any) -> Any:
         return session.client(service)
 
     return client
@@ -45,7 +45,7 @@ def participant(owner: boto3.Session) -> Client:
     return clients(assume(owner, role["Arn"]))
 
 
-def ask(athena: Any, sql: str, database: str = DATABASE) -> str:  # noqa: ANN401 - boto3's own
+def ask(athena: Any, sql: str, database: str = DATABASE) -> str:
     """Run a statement to its end as the query editor does; return its id."""
     execution = ended(athena, sql, QueryExecutionContext={"Database": database})
     assert execution["Status"]["State"] == "SUCCEEDED", execution
@@ -54,13 +54,13 @@ def ask(athena: Any, sql: str, database: str = DATABASE) -> str:  # noqa: ANN401
     return query_id
 
 
-def ended(athena: Any, sql: str, **request: Any) -> Any:  # noqa: ANN401 - boto3's own
+def ended(athena: Any, sql: str, **request: Any) -> Any:
     """Run a statement to its end; return its execution."""
     query_id = athena.start_query_execution(
         **{"QueryString": sql, "WorkGroup": WORKGROUP, **request}
     )["QueryExecutionId"]
 
-    def look() -> Any:  # noqa: ANN401 - boto3's own
+    def look() -> Any:
         execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
         return None if execution["Status"]["State"] in {"QUEUED", "RUNNING"} else execution
 
@@ -95,7 +95,7 @@ def find_the_way(client: Client) -> str:
     return str(bucket)
 
 
-def explore(athena: Any, glue: Any, bucket: str) -> None:  # noqa: ANN401 - boto3's own
+def explore(athena: Any, glue: Any, bucket: str) -> None:
     """Athena's pages: every saved query, one of one's own, a view, what has been asked."""
     assert athena.list_data_catalogs()["DataCatalogsSummary"]
     assert athena.get_data_catalog(Name=CATALOG)
@@ -128,7 +128,7 @@ def explore(athena: Any, glue: Any, bucket: str) -> None:  # noqa: ANN401 - boto
             ask(athena, sql.replace("personalize-data-<account id>", bucket))
 
 
-def go_on_without_the_job(s3: Any, bucket: str) -> None:  # noqa: ANN401 - boto3's own
+def go_on_without_the_job(s3: Any, bucket: str) -> None:
     """S3's page: copy the ready-made CSV into the folder that Personalize imports."""
     name = READY_MADE.rpartition("/")[2]
     source = {"Bucket": bucket, "Key": READY_MADE}

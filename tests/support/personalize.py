@@ -35,17 +35,17 @@ def interactions(records: int = 1200, header: str = HEADER, more: str = "") -> b
     return "\n".join([header, *lines, ""]).encode()
 
 
-def settled(describe: Callable[[], Any]) -> Any:  # noqa: ANN401 - boto3's own
+def settled(describe: Callable[[], Any]) -> Any:
     """Wait until a creation has ended; return what Personalize says then."""
 
-    def look() -> Any:  # noqa: ANN401 - boto3's own
+    def look() -> Any:
         (found,) = (value for key, value in describe().items() if key != "ResponseMetadata")
         return found if found["status"] in {"ACTIVE", "CREATE FAILED"} else None
 
     return until(look, pause=0.05)
 
 
-def schema(name: str = "Interactions", version: str = "1.0", **types: Any) -> str:  # noqa: ANN401
+def schema(name: str = "Interactions", version: str = "1.0", **types: Any) -> str:
     """A schema's text; without types it is that of the job's CSV."""
     fields = [{"name": column, "type": kind} for column, kind in (types or COLUMNS).items()]
     heading = {"type": "record", "name": name, "version": version, "fields": fields}
@@ -60,7 +60,7 @@ class Service:
     account: str
 
     @cached_property
-    def client(self) -> Any:  # noqa: ANN401 - boto3's own
+    def client(self) -> Any:
         """A client that leaves it to the service to look at requests."""
         return self.session.client("personalize", config=Config(parameter_validation=False))
 
@@ -89,7 +89,7 @@ class Service:
             statements.append(allow | {"Action": list(actions), "Resource": here})
         self.session.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=policy(*statements))
 
-    def put_trust(self, **trust: Any) -> None:  # noqa: ANN401 - a statement's own
+    def put_trust(self, **trust: Any) -> None:
         """Let Personalize take the role, for this account, unless the statement says else."""
         statement = {
             "Principal": {"Service": SERVICE},
@@ -117,7 +117,7 @@ class Service:
             "ArnLike": {"aws:SourceArn": self.arn("*")},
         }
 
-    def import_(self, name: str, **changes: Any) -> Any:  # noqa: ANN401 - boto3's own
+    def import_(self, name: str, **changes: Any) -> Any:
         """Import to the end; return the job."""
         request = {
             "jobName": name,

@@ -75,7 +75,7 @@ def _role_arn(owner: boto3.Session, logical_id: str) -> str:
     return str(owner.client("iam").get_role(RoleName=name)["Role"]["Arn"])
 
 
-def become(owner: boto3.Session, logical_id: str) -> Any:  # noqa: ANN401 - boto3's own
+def become(owner: boto3.Session, logical_id: str) -> Any:
     """Take a service's place in the trust of the stack's role for a moment.
 
     Returns:

@@ -28,7 +28,7 @@ def user(owner: boto3.Session, name: str, document: str) -> boto3.Session:
     return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=EMBEDDED_REGION)
 
 
-def assume(session: boto3.Session, role_arn: str, **request: Any) -> boto3.Session:  # noqa: ANN401
+def assume(session: boto3.Session, role_arn: str, **request: Any) -> boto3.Session:
     """A session of the role."""
     key = session.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="session", **request)[
         "Credentials"

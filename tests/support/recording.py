@@ -41,11 +41,7 @@ def _record(folder: Path) -> None:
         file.write_text("", encoding="utf-8")
 
     def noting_enforce(
-        access_key: str,
-        action: str,
-        *request: Any,  # noqa: ANN401
-        resource_arn: str = "*",
-        **more: Any,  # noqa: ANN401
+        access_key: str, action: str, *request: Any, resource_arn: str = "*", **more: Any
     ) -> object:
         denied = enforce(access_key, action, *request, resource_arn=resource_arn, **more)
         caller = iam_evaluator.caller_arn()

@@ -11,12 +11,12 @@ from workshop.account import EMBEDDED_ACCOUNT
 BUCKET = f"personalize-data-{EMBEDDED_ACCOUNT}"
 
 
-def objects(s3: Any, prefix: str) -> dict[str, str]:  # noqa: ANN401 - boto3's own
+def objects(s3: Any, prefix: str) -> dict[str, str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     return {o["Key"]: o["ETag"] for page in pages for o in page.get("Contents", [])}
 
 
-def rows_of_the_csv(s3: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - boto3's own
+def rows_of_the_csv(s3: Any) -> list[tuple[str, ...]]:
     (key,) = objects(s3, "transformed/")
     text = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode("utf-8")
     header, *rows = csv.reader(io.StringIO(text))
@@ -24,7 +24,7 @@ def rows_of_the_csv(s3: Any) -> list[tuple[str, ...]]:  # noqa: ANN401 - boto3's
     return [tuple(row) for row in rows]
 
 
-def shown_by_the_dashboard(cloudwatch: Any) -> dict[str, float]:  # noqa: ANN401 - boto3's own
+def shown_by_the_dashboard(cloudwatch: Any) -> dict[str, float]:
     """The sum of each metric in the dashboard's widgets, by namespace, name and dimensions."""
     (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
     body = json.loads(

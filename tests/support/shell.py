@@ -45,7 +45,7 @@ class Answer:
     stdout: str
     stderr: str
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON
+    def json(self) -> Any:
         return json.loads(self.stdout)
 
 

@@ -13,8 +13,7 @@ from workshop.account import Account
 
 @contextmanager
 def stubbed(
-    service: Any,  # noqa: ANN401 - boto3's own
-    session: boto3.Session | None = None,
+    service: Any, session: boto3.Session | None = None
 ) -> Iterator[tuple[Account, Stubber]]:
     """An account in which one service is a stub; the others are those of the session."""
     session = session or boto3.Session("key", "secret", region_name="us-east-1")

@@ -44,7 +44,7 @@ def event_template() -> dict[str, Any]:
     return compact(synthesize_for_events())
 
 
-def resolved(value: Any, named: Callable[[str], Any], conditions: Mapping[str, bool]) -> Any:  # noqa: ANN401, C901, PLR0911 - a template's value is anything
+def resolved(value: Any, named: Callable[[str], Any], conditions: Mapping[str, bool]) -> Any:  # noqa: C901, PLR0911 - a template's value is anything
     """A template's value without CloudFormation's functions.
 
     Args:
@@ -53,7 +53,7 @@ def resolved(value: Any, named: Callable[[str], Any], conditions: Mapping[str, b
         conditions: whether each of them holds. If one is missing, both values stay, as JSON.
     """
 
-    def of(value: Any) -> Any:  # noqa: ANN401
+    def of(value: Any) -> Any:
         return resolved(value, named, conditions)
 
     match value:

@@ -10,7 +10,7 @@ from stacks.config import WorkshopConfig
 class Context(dict[str, Any]):
     """A construct node's context."""
 
-    def try_get_context(self, key: str) -> Any:  # noqa: ANN401 - CDK's own signature
+    def try_get_context(self, key: str) -> Any:
         return self.get(key)
 
 

@@ -29,7 +29,7 @@ def job(status: str, csv: int = RUN, mode: str = "FULL") -> ImportJob:
 class Saying(Personalize):
     """Personalize that says what it is told to, one answer after the other."""
 
-    def __init__(self, **answers: Any) -> None:  # noqa: ANN401 - boto3's own
+    def __init__(self, **answers: Any) -> None:
         account = Account(boto3.Session(ONE, "secret", region_name="us-east-1"), None)
         account.__dict__["id"] = ONE
         super().__init__(account, "segment-personalize")
@@ -38,10 +38,10 @@ class Saying(Personalize):
         self.called: list[str] = []
         self._answers = {name: list(answer) for name, answer in answers.items()}
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - boto3's own
+    def __getattr__(self, name: str) -> Any:
         answers = self.__dict__.get("_answers", {}).get(name, [])
 
-        def call(**_: object) -> Any:  # noqa: ANN401
+        def call(**_: object) -> Any:
             self.called.append(name)
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
             if answer is NOTHING:
@@ -59,7 +59,7 @@ def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": f"because of {code}"}}, "Operation")
 
 
-def said(kind: str, status: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def said(kind: str, status: str, **more: Any) -> dict[str, Any]:
     """An answer of a Describe operation."""
     schema = {"schemaArn": f"arn:aws:personalize:us-east-1:{ONE}:schema/segment-personalize"}
     return {kind: {"name": "segment-personalize", "status": status, **schema, **more}}

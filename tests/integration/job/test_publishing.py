@@ -11,13 +11,13 @@ from pyspark.sql import SparkSession
 from tests.support.script_arguments import arguments
 
 
-def run(spark: SparkSession, folder: Any, **options: str) -> segment_io.Run:  # noqa: ANN401
+def run(spark: SparkSession, folder: Any, **options: str) -> segment_io.Run:
     """A run of segment_io by itself, in a folder."""
     del spark  # it runs
     return segment_io.Run(arguments(folder, **options))
 
 
-def test_only_data_is_published(spark: SparkSession, tmp_path: Any) -> None:  # noqa: ANN401
+def test_only_data_is_published(spark: SparkSession, tmp_path: Any) -> None:
     """Personalize imports whatever lies in the folder: a committer's marks must not."""
     staging = tmp_path / "out-staging" / "run"
     (staging / "__magic_job-1").mkdir(parents=True)
@@ -32,7 +32,7 @@ def test_only_data_is_published(spark: SparkSession, tmp_path: Any) -> None:  # 
 
 def test_nothing_to_publish_is_an_error_and_the_csv_stays(
     spark: SparkSession,
-    tmp_path: Any,  # noqa: ANN401
+    tmp_path: Any,
 ) -> None:
     """A committer that left no data must not remove the CSV of the run before."""
     staging, before = tmp_path / "out-staging" / "run", tmp_path / "out" / "run-1-part-r-00000.csv"
