@@ -21,6 +21,7 @@ COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 # A change set of a new stack was made, and not executed: nothing is under way.
 UNDER_REVIEW = "REVIEW_IN_PROGRESS"
 _S3 = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _BEGINNINGS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
 
 
@@ -174,9 +175,17 @@ def describe(account: Account, stack: str) -> dict[str, Any] | None:
 def _of_stack_set(account: Account, name: str) -> dict[str, Any] | None:
     """The stack that CloudFormation StackSets has made of the set of this name."""
     stacks = account.session.client("cloudformation").get_paginator("describe_stacks").paginate()
-    prefix = f"StackSet-{name}-"
+    names = re.compile(stack_set_names(name))
     found = (one for page in stacks for one in page["Stacks"])
-    return next((dict(one) for one in found if one["StackName"].startswith(prefix)), None)
+    return next((dict(one) for one in found if names.fullmatch(one["StackName"])), None)
+
+
+def stack_set_names(name: str) -> str:
+    """A pattern for the names of the stacks that StackSets makes of the set of this name.
+
+    The set of another copy, whose name begins alike, has other ones.
+    """
+    return f"StackSet-{re.escape(name)}-{_UUID}"
 
 
 def failure(account: Account, stack: Mapping[str, Any]) -> str:

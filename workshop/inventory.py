@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from workshop import causes
 from workshop.account import Account
+from workshop.environment import stack_set_names
 from workshop.errors import WorkshopError
 from workshop.personalize import state as personalize
 
@@ -43,7 +44,6 @@ _GONE = {
     *("404", "EntityNotFoundException", "NoSuchBucket", "NoSuchEntity", "ResourceNotFound"),
     *("ResourceNotFoundException", "ValidationError"),
 }
-_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # The lesson's saved query 04 makes this database; query 05 and the guide make tables in it.
 _LESSON_DATABASE = "default"
 
@@ -173,7 +173,7 @@ def _workgroups(account: Account, ids: set[str], items: set[Item]) -> list[str]:
 
 def _ids(account: Account, stack: str) -> Iterator[str]:
     """Yield the ids of the stacks of that name, and of those that a stack set of that name made."""
-    names = re.compile(f"{re.escape(stack)}|StackSet-{re.escape(stack)}-{_UUID}")
+    names = re.compile(f"{re.escape(stack)}|{stack_set_names(stack)}")
     cloudformation = account.session.client("cloudformation")
     for page in cloudformation.get_paginator("list_stacks").paginate():
         for summary in page["StackSummaries"]:

@@ -12,7 +12,8 @@ from tests.support.checkout import signed_in
 from tests.support.failing_aws import Failing
 from tests.support.policies import policy, user
 from tests.support.stack import create, delete
-from workshop import inventory
+from tests.support.stubs import stubbed
+from workshop import environment, inventory
 from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
 from workshop.errors import WorkshopError
 
@@ -133,6 +134,19 @@ def test_what_others_have_is_not_left(
         logs.delete_log_group(logGroupName=group)
 
 
+def test_another_copy_s_stack_set_is_not_taken_for_this_one(
+    account: Account, deploy: Deploy
+) -> None:
+    """A command for the first copy would work in the second one, which others use."""
+    name = f"StackSet-Fourth-b-{UUID}"
+    deploy(name)
+    with pytest.raises(environment.MissingError):
+        environment.find(account, "Fourth")
+    with pytest.raises(WorkshopError, match="not the exercise's"):  # it has no outputs
+        environment.find(account, "Fourth-b")
+    assert delete(account.session, name) == "DELETE_COMPLETE"
+
+
 def test_names_that_another_copy_has_taken_over_are_not_left(
     account: Account, session: boto3.Session, deploy: Deploy
 ) -> None:
@@ -155,6 +169,17 @@ def test_what_aws_still_shows_for_a_while_is_not_left(
     monkeypatch.setattr(inventory, "_PATIENCE_SECONDS", 60)
     monkeypatch.setattr(time, "sleep", lambda _: logs.delete_log_group(logGroupName=LOG))
     assert left(account, "Fading") == []
+
+
+def test_a_bucket_of_another_region_is_not_left(session: boto3.Session, deploy: Deploy) -> None:
+    """Buckets of all regions share their names: it is that of a copy that lives there."""
+    deploy("Moved")
+    assert delete(session, "Moved") == "DELETE_COMPLETE"
+    for region, there in (("eu-west-1", []), (EMBEDDED_REGION, [f"S3 bucket {BUCKET}"])):
+        with stubbed("s3", session) as (seen, stub):
+            seen.__dict__["id"] = EMBEDDED_ACCOUNT  # asked of nobody
+            stub.add_response("head_bucket", {"BucketRegion": region}, {"Bucket": BUCKET})
+            assert left(seen, "Moved") == there
 
 
 def test_what_was_kept_on_purpose_is_not_left(
@@ -199,12 +224,15 @@ def test_what_participants_made_by_the_lesson_is_theirs(
 def test_what_may_not_be_looked_up_is_said(
     account: Account, session: boto3.Session, deploy: Deploy
 ) -> None:
-    """A database that Lake Formation hides would end the inventory, or count as gone."""
+    """A database that Lake Formation hides would end the inventory, or count as gone.
+
+    That of the participants' own tables is nobody's business: it may be a link that is broken.
+    """
     deploy("Hidden")
     assert delete(session, "Hidden") == "DELETE_COMPLETE"
     most = policy(
         {"Action": "*", "Resource": "*"},
-        {"Effect": "Deny", "Action": "glue:GetDatabase", "Resource": "*"},
+        {"Effect": "Deny", "Action": ["glue:GetDatabase", "glue:GetTables"], "Resource": "*"},
     )
     organizer = user(session, "organizer", most)
     taken = inventory.take(Account(organizer, None), "Hidden")
