@@ -27,15 +27,15 @@ def refused(code: str, message: str = "") -> ClientError:
 ERRORS: list[tuple[Exception, str, str]] = [
     (refused("ExpiredToken"), causes.SIGNED_OUT, "Sign in again"),
     (refused("ExpiredTokenException"), causes.SIGNED_OUT, "Sign in again"),
-    (botocore.UnauthorizedSSOTokenError(), causes.SIGNED_OUT, "aws sso login"),
+    (botocore.UnauthorizedSSOTokenError(), causes.SIGNED_OUT, "Sign in again: aws sso login"),
     (
         botocore.TokenRetrievalError(provider="sso", error_msg="expired"),
         causes.SIGNED_OUT,
         "Sign in again",
     ),
-    (botocore.LoginRefreshRequired(), causes.SIGNED_OUT, "aws login"),
+    (botocore.LoginRefreshRequired(), causes.SIGNED_OUT, "Sign in again"),
     (botocore.SSOTokenLoadError(error_msg="none"), causes.SIGNED_OUT, "Sign in:"),
-    (botocore.NoCredentialsError(), causes.SIGNED_OUT, "AWS_PROFILE"),
+    (botocore.NoCredentialsError(), causes.SIGNED_OUT, "Sign in: "),
     (refused("RequestTimeTooSkewed"), causes.WRONG_CLOCK, "clock"),
     (
         refused("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2"),
