@@ -68,6 +68,19 @@ def test_nothing_runs_at_the_endpoint(shell: Shell, command: str) -> None:
     assert "make up" in error
 
 
+@pytest.mark.parametrize("page", ["<html>hello</html>", "<html>hello<br></html>", "hello", ""])
+def test_another_server_is_not_the_embedded_aws(
+    shell: Shell, httpserver: HTTPServer, page: str
+) -> None:
+    """What it answers may be XML as AWS's answers are, and what is none was a traceback."""
+    httpserver.expect_request(re.compile(".*")).respond_with_data(page)
+    environment = dict(setting.split("=") for setting in KEY.split())
+    environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{httpserver.port}"
+    error = shell.run("status", code=1, env=environment).stderr
+    assert "is not the embedded AWS" in error
+    assert "Traceback" not in error
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "named"),
     [
