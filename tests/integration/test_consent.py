@@ -1,6 +1,7 @@
 """Nothing is deleted without consent, and the question says what would go."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -8,8 +9,12 @@ import pytest
 import typer
 
 from stacks.bucket_contents.simulated_shop import log_files
+from tests.support.checkout import signed_in
+from tests.support.failing_aws import Failing
+from tests.support.shell import Shell
+from tests.support.stack import bare_environment
 from workshop import console, deletion
-from workshop.account import EMBEDDED_REGION, Account
+from workshop.account import EMBEDDED_ACCOUNT, EMBEDDED_REGION, Account
 from workshop.errors import WorkshopError
 
 BUCKET = "personalize-data-1"
@@ -41,6 +46,24 @@ def test_the_question_names_the_place_and_what_is_not_made_again(owner: boto3.Se
         assert part in question
     assert "3 of them not sample logs" in question
     assert deletion.contents(account, BUCKET, "segment-logs/").others == 2
+
+
+def test_commands_that_delete_want_consent(server: Failing, tmp_path: Path) -> None:
+    """`seed --replace` would delete Segment's real logs, and `fleet destroy` everybody's."""
+    shell, bucket = Shell(tmp_path), "personalize-data-asked"
+    (tmp_path / "accounts.txt").write_text(f"{EMBEDDED_ACCOUNT}\n")
+    with signed_in(server) as owner, bare_environment(owner, "Asked", bucket):
+        key = "segment-logs/0Aiq3x/1432684800000/1.gz"
+        owner.client("s3").put_object(Bucket=bucket, Key=key)
+        for command, question in (
+            ("seed --replace", f"Delete s3://{bucket}/segment-logs/ (1 objects, 1 of them not"),
+            ("fleet destroy --accounts accounts.txt", "Delete the stack Asked in 1 account"),
+        ):
+            words = [*command.split(), "--stack", "Asked"]
+            error = shell.run(*words, code=1, env=server.client_environment()).stderr
+            assert f"This needs your consent: {question}" in error
+            assert "add --yes" in error
+        assert owner.client("s3").head_object(Bucket=bucket, Key=key)
 
 
 @pytest.mark.parametrize(

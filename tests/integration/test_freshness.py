@@ -4,11 +4,16 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import boto3
 import pytest
 
 from stacks import outputs
+from tests.support.checkout import signed_in
+from tests.support.failing_aws import Failing
+from tests.support.shell import Shell
+from tests.support.stack import bare_environment
 from tests.support.stubs import stubbed
 from tests.support.summaries import COUNTED
 from workshop import freshness, job, summary
@@ -146,6 +151,19 @@ def test_without_a_log_the_counts_are_read_from_the_bucket(  # noqa: PLR0913 - a
     assert (run.accounting.rows_written if run.accounting else None) == rows
     assert complaint in run.complaint
     assert bool(run.complaint) == bool(complaint)
+
+
+def test_status_and_verify_say_that_the_csv_is_older(server: Failing, tmp_path: Path) -> None:
+    """Nobody would know it who only looks at the checks."""
+    shell, bucket = Shell(tmp_path), "personalize-data-older"
+    with signed_in(server) as owner, bare_environment(owner, "Older", bucket):
+        for key in ("transformed/run-1-part-r-00000.csv", "segment-logs/ios/1/1.gz"):
+            owner.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
+        for command in ("status", "verify"):
+            words = [command, "--stack", "Older"]
+            answer = shell.run(*words, code=1, env=server.client_environment())  # for its checks
+            said = answer.stdout + answer.stderr
+            assert "The CSV is older than the newest logs: workshop" in said
 
 
 @pytest.mark.parametrize(

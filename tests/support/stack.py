@@ -1,11 +1,14 @@
 """The event template's stack on the embedded AWS, as an event platform makes it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 
 from release.event_template import body
+from stacks import outputs
 from stacks.bucket_contents.construct import compressed, source
 from tests.support.templates import event_template
 from tests.support.waiting import until
@@ -52,6 +55,21 @@ def created(
         **request,
     )["StackId"]
     return ended(owner, stack_id)
+
+
+@contextmanager
+def bare_environment(owner: boto3.Session, stack: str, bucket: str) -> Iterator[None]:
+    """A stack that is found as the exercise's, and has nothing but its bucket."""
+    names = (outputs.BUCKET, outputs.DATABASE, outputs.JOB, outputs.WORKGROUP)
+    properties = {"BucketName": bucket}
+    template = {
+        "Resources": {"Data": {"Type": "AWS::S3::Bucket", "Properties": properties}},
+        "Outputs": {name: {"Value": bucket} for name in names},
+    }
+    create(owner, json.dumps(template), stack)
+    yield
+    owner.resource("s3").Bucket(bucket).objects.all().delete()
+    assert delete(owner, stack) == "DELETE_COMPLETE"
 
 
 def update(owner: boto3.Session, template: str, stack: str = STACK, **parameters: str) -> str:
