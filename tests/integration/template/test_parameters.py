@@ -40,6 +40,18 @@ def test_the_buckets_name_fits_with_the_longest_suffix(
     assert not re.fullmatch(pattern, "twelveletters")
 
 
+def test_another_suffix_is_refused_by_the_template(template: Template) -> None:
+    """An update would end well, with an empty bucket, and leave all data in the old one.
+
+    CloudFormation calls the function, which refuses, only where a property of its own changes.
+    """
+    description = template.to_json()["Parameters"]["BucketSuffix"]["Description"]
+    assert "Cannot be changed later" in description
+    (bucket,) = template.find_resources("AWS::S3::Bucket")
+    (contents,) = template.find_resources("Custom::BucketContents").values()
+    assert contents["Properties"]["Bucket"] == {"Ref": bucket}
+
+
 @pytest.mark.parametrize(
     ("logs", "allowed"),
     [
