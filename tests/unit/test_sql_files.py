@@ -46,6 +46,14 @@ def test_it_is_one_statement_of_athena(path: Path) -> None:
     assert "$" not in text.replace('"$path"', ""), "CloudFormation would substitute it"
 
 
+def test_the_database_made_by_hand_is_no_context_of_its_own_statement() -> None:
+    """Where an account has no such database yet, Athena may refuse the context before it looks."""
+    header = HEADER.match(text_of(QUERIES[3]))
+    assert header
+    assert "CREATE DATABASE" in text_of(QUERIES[3])
+    assert header["database"] is None  # so it is the stack's
+
+
 def tables(statement: exp.Expr) -> list[str]:
     """The tables that a statement reads, each as often as it reads it."""
     named = {it.alias for it in statement.find_all(exp.CTE)}
