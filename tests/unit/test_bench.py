@@ -1,5 +1,6 @@
 """The benchmark's own arithmetic: a mistake here would stand in the docs as measured."""
 
+import re
 from pathlib import Path
 
 import pyperf
@@ -7,6 +8,7 @@ import pytest
 
 from bench import logs, rows, tables
 from bench.tables import MEMORY, STEADY, WHOLE, Table
+from tests.support import PROJECT
 from workshop.errors import WorkshopError
 
 HEADER = "USER_ID,ITEM_ID,EVENT_TYPE,TIMESTAMP\n"
@@ -39,6 +41,15 @@ def test_rows_are_compared_in_any_order_with_their_number(
     if differences:
         with pytest.raises(WorkshopError, match="other"):
             rows.check_same([ours, other])
+
+
+def test_the_pages_have_the_price_that_the_estimate_has() -> None:
+    """Up to Glue 5.1 it was $0.44."""
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    prices = re.findall(r"\$([0-9.]+) (?:per DPU-hour|an hour)", text)
+    assert len(prices) >= 2
+    assert {float(price) for price in prices} == {tables.DPU_HOUR_DOLLARS}
 
 
 def suite(*samples: tuple[str, str, list[float]]) -> pyperf.BenchmarkSuite:
