@@ -1,7 +1,10 @@
 """The package for AWS Workshop Studio: in its shape, true to the template, reproducible."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -15,7 +18,7 @@ from release.event_template import body
 from stacks.bucket_contents.construct import GENERATOR
 from stacks.config import WorkshopConfig
 from stacks.etl import HELPER
-from tests.support import ran
+from tests.support import PROJECT, ran
 from tests.support.guide import blocks
 from tests.support.templates import REGIONS, event_template, resolved
 
@@ -48,6 +51,12 @@ ELSEWHERE = {
 }
 # What a managed policy may have, without white space. Source: the quotas of the IAM User Guide.
 POLICY_CHARACTERS = 6_144
+# Who commits, whatever the machine's settings say.
+GIT = os.environ | {
+    **{f"GIT_{role}_NAME": "organizer" for role in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{role}_EMAIL": "organizer@example.com" for role in ("AUTHOR", "COMMITTER")},
+    "GIT_CONFIG_GLOBAL": os.devnull,
+}
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +131,36 @@ def test_the_zip_holds_the_folder(package: Path, tmp_path: Path) -> None:
 def contents(folder: Path) -> dict[Path, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def test_the_assets_are_not_pushed(package: Path, tmp_path: Path) -> None:
+    """Workshop Studio keeps them in S3; and its own .gitignore would go with the old files."""
+    remote, first = tmp_path / "remote.git", tmp_path / "first"
+    run_git(tmp_path, "init", "--quiet", "--bare", "--initial-branch", "mainline", remote.name)
+    run_git(tmp_path, "clone", "--quiet", remote.name, first.name)
+    for name in (".gitignore", "of-before.md"):
+        (first / name).touch()
+    run_git(first, "add", "--all")
+    run_git(first, "commit", "--quiet", "--message", "As it was made")
+    run_git(first, "push", "--quiet", "origin", "mainline")
+    shutil.copytree(package, tmp_path / "dist" / "workshop-studio")
+    page = (PROJECT / "docs" / "organizers.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"```bash\n(git clone .+?)```", page, re.DOTALL)
+    for placeholder, value in (("<the workshop's repository>", remote), ("<the workshop's id>", 1)):
+        commands = commands.replace(placeholder, str(value))
+
+    no_aws = "aws() { :; }\n"
+    subprocess.run(["sh", "-ec", no_aws + commands], cwd=tmp_path, env=GIT, check=True)
+
+    pushed = run_git(remote, "ls-tree", "--name-only", "mainline")
+    assert pushed.split() == [".gitignore", "content", "contentspec.yaml", "static"]
+
+
+def run_git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=GIT, capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def test_iam_takes_the_participants_policy(package: Path, tmp_path: Path) -> None:
