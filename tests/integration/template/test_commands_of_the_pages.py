@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import botocore.session
+import jmespath
 import pytest
 import typer.main
 from botocore import xform_name
@@ -108,6 +109,17 @@ def test_the_service_takes_it(words: list[str]) -> None:
     assert {members[name.removeprefix("no-")][0] for name in given.keys() - GLOBAL_OPTIONS} >= set(
         shape.required_members
     )
+
+
+def test_the_list_of_accounts_has_none_that_is_suspended() -> None:
+    """It would be `no access` for ever, whatever the organizer does."""
+    (query,) = (
+        options(words)["query"]
+        for words in of_program("aws")
+        if "list-accounts-for-parent" in words
+    )
+    accounts = [{"Id": "1", "Status": "ACTIVE"}, {"Id": "2", "Status": "SUSPENDED"}]
+    assert jmespath.search(query, {"Accounts": accounts}) == [["1"]]
 
 
 def options(words: list[str]) -> dict[str, str]:
