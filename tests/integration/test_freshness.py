@@ -18,7 +18,7 @@ from tests.support.stubs import stubbed
 from tests.support.summaries import COUNTED
 from workshop import freshness, job, summary
 from workshop.account import Account
-from workshop.accounting import Accounting
+from workshop.accounting import PREFIX, Accounting
 from workshop.environment import Environment
 from workshop.freshness import Data
 from workshop.job import JobRun
@@ -194,3 +194,22 @@ def test_a_failed_run_shows_the_traceback_and_not_spark_s_own_log(
         stubber.add_response("get_job_run", {"JobRun": record})
         run = job.wait(account, ENVIRONMENT, "jr_1", lambda _state, _lines: None)
     assert shown in run.log[-1]
+
+
+def test_spark_s_own_log_is_read_after_a_failure_only(
+    session: boto3.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In each account of a fleet megabytes would be read, once a second."""
+    read: list[str] = []
+
+    def new_lines(tail: LogTail) -> Iterator[str]:
+        read.append(tail.group)
+        return iter([f"{PREFIX}{json.dumps(COUNTED)}"])
+
+    monkeypatch.setattr(LogTail, "new_lines", new_lines)
+    record = {"Id": "jr_1", "JobRunState": "SUCCEEDED", "StartedOn": BEGAN, "CompletedOn": BEGAN}
+    with stubbed("glue", session) as (account, stubber):
+        stubber.add_response("get_job_run", {"JobRun": record})
+        run = job.wait(account, ENVIRONMENT, "jr_1", lambda _state, _lines: None)
+    assert run.accounting
+    assert read == ["/aws-glue/job/output"]
