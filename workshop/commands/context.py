@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import typer
+from typer._click.core import ParameterSource
 from typer.core import TyperCommand, TyperGroup
 
 from workshop import console, deployment
@@ -41,12 +42,6 @@ def _stack(name: str | None) -> str | None:
     return name
 
 
-def _option(kind: object, *names: str, **settings: Any) -> object:  # noqa: ANN401 - Typer's own
-    return Annotated[
-        kind, typer.Option(*names, rich_help_panel="Options of every command", **settings)
-    ]
-
-
 def _port(number: int | None) -> int | None:
     if number is not None and not 1 <= number <= LAST_PORT:
         raise typer.BadParameter(f"{number} is not a port: 1 to {LAST_PORT}")
@@ -60,42 +55,45 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the op
         raise typer.Exit
 
 
-# By the names of the attributes of Context.
-OPTIONS = {
-    "profile": _option(str | None, "--profile", metavar="NAME", help="Use this AWS profile."),
-    "region": _option(str | None, "--region", metavar="NAME", help="Use this AWS region."),
-    "port": _option(
-        int | None,
-        "--local",
-        metavar="[PORT]",
-        callback=_port,
-        help=f"Use the embedded AWS on this machine, at port {DEFAULT_PORT} or PORT.",
-    ),
-    "stack": _option(
-        str | None,
-        "--stack",
-        metavar="NAME",
-        callback=_stack,
-        help=f"Use this stack instead of {DEFAULT_STACK}.",
-    ),
-    "as_json": _option(bool, "--json", help="Output JSON."),
-    "verbose": _option(bool, "--verbose", "-v", help="Show the details of an error."),
-    "version": _option(
-        bool, "--version", callback=_version, is_eager=True, help="Show the version."
-    ),
-}
-FLAGS = {"as_json", "verbose", "version"}
+_shared = functools.partial(typer.Option, rich_help_panel="Options of every command")
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Context:
-    """Where a command works, by its options, and how it prints its answer."""
+    """Where a command works, and how it prints its answer: by the options of every command."""
 
-    profile: str | None = None
-    region: str | None = None
-    port: int | None = None
-    stack: str = DEFAULT_STACK
-    as_json: bool = False
+    profile: Annotated[
+        str | None, _shared("--profile", metavar="NAME", help="Use this AWS profile.")
+    ] = None
+    region: Annotated[
+        str | None, _shared("--region", metavar="NAME", help="Use this AWS region.")
+    ] = None
+    port: Annotated[
+        int | None,
+        _shared(
+            "--local",
+            metavar="[PORT]",
+            callback=_port,
+            help=f"Use the embedded AWS on this machine, at port {DEFAULT_PORT} or PORT.",
+        ),
+    ] = None
+    stack: Annotated[
+        str,
+        _shared(
+            "--stack",
+            metavar="NAME",
+            callback=_stack,
+            show_default=False,
+            help=f"Use this stack instead of {DEFAULT_STACK}.",
+        ),
+    ] = DEFAULT_STACK
+    as_json: Annotated[bool, _shared("--json", help="Output JSON.")] = False
+    verbose: Annotated[bool, _shared("--verbose", "-v", help="Show the details of an error.")] = (
+        False
+    )
+    version: Annotated[
+        bool, _shared("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False
     words: Sequence[str] = ()  # those that are not options of the command
 
     @cached_property
@@ -139,6 +137,9 @@ class Context:
         """Say where the command works, before it changes anything."""
         console.progress.print(f"Working on {self.account}.")
 
+
+OPTIONS = dict(inspect.signature(Context, eval_str=True).parameters)
+del OPTIONS["words"]
 
 # Of the commands that delete what cannot be made again.
 Yes = Annotated[
@@ -229,19 +230,10 @@ def group(**settings: Any) -> typer.Typer:  # noqa: ANN401 - Typer's own
 
 def _sign(function: Callable[..., None], own: Sequence[inspect.Parameter]) -> None:
     """Give a function the signature from which Typer makes the options."""
-    shared = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False if name in FLAGS else None,
-            annotation=annotation,
-        )
-        for name, annotation in OPTIONS.items()
-    ]
     invocation = inspect.Parameter(
         "invocation", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
     )
-    signature = inspect.Signature([invocation, *own, *shared])
+    signature = inspect.Signature([invocation, *own, *OPTIONS.values()])
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
 
@@ -251,7 +243,7 @@ def _context(invocation: typer.Context, shared: dict[str, Any]) -> Context:
     given = {
         name: value
         for name, value in shared.items()
-        if value and name not in {"verbose", "version"}
+        if invocation.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
     outer = invocation.obj or Context()
     return dataclasses.replace(outer, **given, words=[*invocation.args])
