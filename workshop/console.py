@@ -9,20 +9,21 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 
 import typer
-from rich import box
+from rich import box, table
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType  # noqa: TID251 - made safe here
+from rich.rule import Rule
 from rich.segment import Segment
 from rich.status import Status
-from rich.table import Table
 from rich.text import Text
 
+from workshop.checks import Check
 from workshop.errors import WorkshopError
 
 CELL_LENGTH = 2000  # of a table
@@ -82,40 +83,61 @@ def mark(text: str, *, passed: bool) -> Text:
     return Text.assemble(word, " ", plain(text))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """Print a table; numbers right-aligned, NULL as an empty cell.
+@dataclass(frozen=True)
+class Table:
+    """A table to print: numbers right-aligned, NULL as an empty cell.
 
     With more columns than can be read side by side, each row is a block of names and values.
     """
-    if title:
-        out.print(title, style="bold")
-    shown = [["" if value is None else _cut(str(value)) for value in row] for row in rows]
-    whole = [max(map(_width, cells)) + 3 for cells in zip(columns, *shown, strict=True)]
-    least = [min(width, FOLDED) for width in whole]
-    many = len(columns) > MANY_COLUMNS
-    if sum(least) >= out.width or (many and sum(whole) > 2 * out.width):
-        _blocks(columns, rows)
-        return
-    view = Table(box=box.ROUNDED, border_style="dim", header_style="bold")
-    for index, name in enumerate(columns):
-        numbers = rows and all(_is_number(row[index]) for row in rows)
-        view.add_column(
-            name,
-            justify="right" if numbers else "left",
-            overflow="fold",
-            min_width=least[index] - 3,
-        )
-    for row in shown:
-        view.add_row(*row)
-    out.print(view)
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    title: str = ""
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """What Rich prints of it."""
+        if self.title:
+            yield Text(plain(self.title), "bold")
+        shown = [["" if value is None else _cut(str(value)) for value in row] for row in self.rows]
+        whole = [max(map(_width, cells)) + 3 for cells in zip(self.columns, *shown, strict=True)]
+        least = [min(width, FOLDED) for width in whole]
+        many = len(self.columns) > MANY_COLUMNS
+        if sum(least) >= options.max_width or (many and sum(whole) > 2 * options.max_width):
+            yield from _blocks(self.columns, self.rows, options)
+            return
+        view = table.Table(box=box.ROUNDED, border_style="dim", header_style="bold")
+        for index, name in enumerate(self.columns):
+            numbers = self.rows and all(_is_number(row[index]) for row in self.rows)
+            view.add_column(
+                name,
+                justify="right" if numbers else "left",
+                overflow="fold",
+                min_width=least[index] - 3,
+            )
+        for row in shown:
+            view.add_row(*row)
+        yield view
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Print names and values, a line each: what is not folded can be clicked and copied."""
+def facts(pairs: Iterable[tuple[str, object]]) -> Text:
+    """Names and values, a line each: what is not folded can be clicked and copied."""
     shown = [(plain(name), plain(str(value))) for name, value in pairs]
     longest = max((len(name) for name, _ in shown), default=0)
-    for name, value in shown:
-        out.print(Text(f"{name:<{longest}}  ", style="bold").append(value, "not bold"))
+    return Text("\n").join(
+        Text(f"{name:<{longest}}  ", style="bold").append(value, "not bold")
+        for name, value in shown
+    )
+
+
+def checks(found: Sequence[Check]) -> Text:
+    """A line for each check, and what to do where one fails."""
+    width = max(len(check.rule) for check in found)
+    lines = list[Text]()
+    for check in found:
+        lines.append(mark(f"{check.rule:<{width}}  {check.found}", passed=check.passed))
+        if not check.passed:
+            lines.append(Text(plain(f"   {'':<{width}}  Next: {check.advice}")))
+    return Text("\n").join(lines)
 
 
 def error(message: str, next_step: str) -> None:
@@ -165,13 +187,15 @@ def inert(value: object) -> object:
     return f"'{text}" if first and runs and not _NUMBER.fullmatch(text) else value
 
 
-def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print each row as names and values: as many in a line as fit, a long one on its own."""
-    in_a_line = max(out.width // BLOCK_WIDTH, 1)
-    width = out.width // in_a_line
+def _blocks(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], options: ConsoleOptions
+) -> Iterator[RenderableType]:
+    """Each row as names and values: as many in a line as fit, a long one on its own."""
+    in_a_line = max(options.max_width // BLOCK_WIDTH, 1)
+    width = options.max_width // in_a_line
     longest = max(cell_len(plain(name)) for name in columns)
     for number, row in enumerate(rows, 1):
-        out.rule(f"row {number}", align="left", style="dim")
+        yield Rule(f"row {number}", align="left", style="dim")
         line, taken = Text(), 0
         for name, value in zip(columns, row, strict=True):
             if value is None:
@@ -180,20 +204,20 @@ def _blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             pair.append(plain(str(value)), "not bold")
             cells = -(-(pair.cell_len + 2) // width)
             if taken and taken + cells > in_a_line:
-                _print_line(line)
+                yield _fitting(line, options)
                 line, taken = Text(), 0
             line.pad_right(max(taken * width - line.cell_len, 0))
             line.append_text(pair)
             taken += cells
         if taken:
-            _print_line(line)
+            yield _fitting(line, options)
 
 
-def _print_line(line: Text) -> None:
-    """Print a line, on a terminal no further than it is wide."""
-    if out.is_terminal:
-        line.truncate(out.width, overflow="ellipsis")
-    out.print(line)
+def _fitting(line: Text, options: ConsoleOptions) -> Text:
+    """A line, on a terminal no longer than it is wide."""
+    if options.is_terminal:
+        line.truncate(options.max_width, overflow="ellipsis")
+    return line
 
 
 def _width(text: str) -> int:

@@ -12,11 +12,12 @@ from tests.support.terminal import ACTIVE, run_on_a_terminal
 WIDE = """
 from workshop import console
 columns = ["first_name", "nothing", *(f"column_{n}" for n in range(20))]
-console.table(columns, [["Anna", None, *("x" * 200 for _ in range(20))]], "Wide [and] long")
+rows = [["Anna", None, *("x" * 200 for _ in range(20))]]
+console.out.print(console.Table(columns, rows, "Wide [and] long"))
 """
 NARROW = """
 from workshop import console
-console.table(["name", "count"], [["a[b]", "7"], [None, "1000"]])
+console.out.print(console.Table(["name", "count"], [["a[b]", "7"], [None, "1000"]]))
 """
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from workshop import console, fleet_progress
 from workshop.accounts_file import Member
+from workshop.checks import Check
 from workshop.commands import fleet as fleet_cli
 from workshop.commands.answer import Answer
 from workshop.commands.app import app
@@ -64,9 +65,14 @@ def _progress_bar(text: str) -> None:
 
 PAYLOAD = "\x1b]0;OWNED\x07\x9b7;7H\u202e[red]x[/] [/oops] :warning: \ud800"
 PRINTING: dict[str, Callable[[str], object]] = {
-    "table": lambda text: console.table([text, "n"], [[text, 1], [None, text]], text),
-    "blocks": lambda text: console.table([text, *"x" * 40], [[text] * 41]),
-    "facts": lambda text: console.facts([(text, text)]),
+    "table": lambda text: console.out.print(
+        console.Table([text, "n"], [[text, 1], [None, text]], text)
+    ),
+    "blocks": lambda text: console.out.print(console.Table([text, *"x" * 40], [[text] * 41])),
+    "facts": lambda text: console.out.print(console.facts([(text, text)])),
+    "checks": lambda text: console.out.print(
+        console.checks([Check(text, passed=False, found=text, advice=text)])
+    ),
     "error": lambda text: console.error(text, text),
     "step": _step,
     "status": _status,

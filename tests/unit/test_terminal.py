@@ -50,7 +50,7 @@ def test_the_first_query_reads_well_at_any_width(width: int, lines: int) -> None
             file=file, force_terminal=True, color_system=None, width=width, _environ={}
         )
         patch.setattr(console, "out", plain)
-        console.table([*LOG], [[*LOG.values()]])
+        console.out.print(console.Table([*LOG], [[*LOG.values()]]))
     shown = file.getvalue().splitlines()
     assert max(map(cell_len, shown)) <= width
     assert len(shown) <= lines
@@ -100,7 +100,7 @@ def test_a_table_stays_aligned_and_keeps_its_text(text: str) -> None:
     file = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(console, "out", PlainConsole(file=file, width=10_000, _environ={}))
-        console.table(["name", "more"], [[text, "x"]])
+        console.out.print(console.Table(["name", "more"], [[text, "x"]]))
     shown = file.getvalue()
     assert len({cell_len(line) for line in shown.splitlines()}) == 1
     if not {"\n", "\t"} & {*text}:

@@ -1,43 +1,12 @@
 """What commands answer, and how it is printed: as tables and lines, or as JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rich.text import Text
+
 from workshop import console
-from workshop.checks import Check
 from workshop.errors import WorkshopError
-
-
-@dataclass(frozen=True)
-class Table:
-    """A part of an answer: rows of values below a title."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A part of an answer: values by their names."""
-
-    pairs: Iterable[tuple[str, object]]
-
-
-@dataclass(frozen=True)
-class Checks:
-    """A part of an answer: a line for each check, and what to do where one fails."""
-
-    checks: Sequence[Check]
-
-    def print(self) -> None:
-        """Print them."""
-        width = max(len(check.rule) for check in self.checks)
-        for check in self.checks:
-            text = f"{check.rule:<{width}}  {check.found}"
-            console.out.print(console.mark(text, passed=check.passed))
-            if not check.passed:
-                console.out.print(f"   {'':<{width}}  Next: {check.advice}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +27,7 @@ class Answer:
     """
 
     value: object
-    parts: Sequence[Table | Facts | Checks | Note | str] = ()
+    parts: Sequence[console.Table | Text | Note | str] = ()
     failure: Exception | None = None
 
     def print(self, *, as_json: bool) -> None:
@@ -72,15 +41,7 @@ class Answer:
         for part in self.parts:
             if isinstance(part, Note):
                 console.progress.print(part.text, style="dim")
-            elif as_json:
-                continue
-            elif isinstance(part, Table):
-                console.table(part.columns, part.rows, part.title)
-            elif isinstance(part, Facts):
-                console.facts(part.pairs)
-            elif isinstance(part, Checks):
-                part.print()
-            else:
+            elif part and not as_json:
                 console.out.print(part)
         if self.failure:
             if isinstance(self.failure, WorkshopError):

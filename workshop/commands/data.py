@@ -26,7 +26,6 @@ from workshop.accounting import Log, cause_of
 from workshop.checks import require
 from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context, Yes
-from workshop.commands.environment import checks_table
 from workshop.commands.job import DAY, ScriptOptions, accounting_parts
 from workshop.errors import WorkshopError
 from workshop.job_arguments import SCRIPT, job_arguments
@@ -59,7 +58,7 @@ def verify(
         checks, _ = verification.verify_files(found, rerun)
     complaint = freshness.complaint(context.account, context.environment) if path is None else ""
     notes = [Note(f"{complaint}: workshop run-job")] if complaint else []
-    return Answer(checks, [checks_table(checks), *notes], failure_of(require, checks))
+    return Answer(checks, [console.checks(checks), *notes], failure_of(require, checks))
 
 
 def report_(context: Context) -> Answer:

@@ -15,8 +15,9 @@ from workshop import (
     summary,
 )
 from workshop.checks import Check, require
-from workshop.commands.answer import Answer, Facts, Table, failure_of
+from workshop.commands.answer import Answer, failure_of
 from workshop.commands.context import Context, Yes
+from workshop.console import Table
 from workshop.environment import deployed, describe
 from workshop.errors import WorkshopError
 from workshop.inventory import Inventory
@@ -64,14 +65,14 @@ def up(
                 raise KeyboardInterrupt from error
         raise
     paths = [facts.write(), report.write(facts)]
-    failure = failure_of(facts.require_answers)
-    if not facts.passed:
-        rules = [Check(**check) for check in facts.checks]
-        failure = failure or failure_of(require, rules)
+    rules = [Check(**check) for check in facts.checks]
+    failure = failure_of(facts.require_answers) or failure_of(require, rules)
     return Answer(
         facts,
         [
             *_tables(facts),
+            "Personalize's rules",
+            console.checks(rules),
             f"Report: {paths[1]}\nFacts:  {paths[0]}",
             _look_around(context),
         ],
@@ -105,7 +106,7 @@ def status(context: Context) -> Answer:
             "outputs": environment.outputs,
         },
         [
-            Facts(
+            console.facts(
                 [
                     ("where", account),
                     *((check.rule.lower(), check.found) for check in checks),
@@ -144,7 +145,7 @@ def down(context: Context, *, yes: Yes = False) -> Answer:
         step.passed = not taken.left
         step.result = taken.summary(account, context.stack)
     failure = failure_of(taken.require_nothing, account)
-    statements = Facts(
+    statements = console.facts(
         [(f"theirs: {name}", sql) for name, sql in taken.participants.items()]
         + [(f"imported: {name}", context.hint(how)) for name, how in taken.imported.items()]
     )
@@ -182,19 +183,7 @@ def _tables(facts: summary.Summary) -> list[Table]:
             ],
             "Athena queries",
         ),
-        checks_table([Check(**check) for check in facts.checks]),
     ]
-
-
-def checks_table(checks: list[Check]) -> Table:
-    """Personalize's rules, each with what was found; with advice where one does not hold."""
-    rows = [
-        (c.rule, "yes" if c.passed else "NO", c.found, "" if c.passed else c.advice) for c in checks
-    ]
-    columns = ["rule", "holds", "found", "what to do"]
-    if all(check.passed for check in checks):
-        return Table(columns[:-1], [row[:-1] for row in rows], "Personalize's rules")
-    return Table(columns, rows, "Personalize's rules")
 
 
 def _look_around(context: Context) -> str:

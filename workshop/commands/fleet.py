@@ -15,8 +15,9 @@ import typer
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
-from workshop.commands.answer import Answer, Table
+from workshop.commands.answer import Answer
 from workshop.commands.context import Context, Yes, group
+from workshop.console import Table
 from workshop.deletion import Contents
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError, reason
@@ -131,7 +132,7 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     ]
     if rows:
         columns = ["account", "name", "region", "bucket", "objects", "not sample logs"]
-        console.table(columns, rows, "What is more than the sample logs")
+        console.out.print(Table(columns, rows, "What is more than the sample logs"))
     imported = [
         (member.id, member.name, member.region, name)
         for member in chosen.members
@@ -139,7 +140,7 @@ def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     ]
     if imported:
         columns = ["account", "name", "region", "made by personalize import"]
-        console.table(columns, imported, "What stays in Personalize")
+        console.out.print(Table(columns, imported, "What stays in Personalize"))
     places = [place for places in counted.values() for place in places]
     objects, others = sum(p.objects for p in places), sum(p.others for p in places)
     unknown = len(chosen.members) - len(counted)

@@ -13,8 +13,9 @@ import typer
 from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import accounting, console, job, job_definition, ready_made
 from workshop.accounting import Log
-from workshop.commands.answer import Answer, Note, Table, failure_of
+from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context
+from workshop.console import Table
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
 from workshop.job_log import log_of

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from stacks import outputs
-from workshop import console_address, doctor, report
+from workshop import console, console_address, doctor, report
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER
 from workshop.checks import Check
-from workshop.commands.answer import Answer, Checks
+from workshop.commands.answer import Answer
 from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 
@@ -85,7 +85,7 @@ def doctor_(context: Context) -> Answer:
         found = "no credentials and no region: you need them to work on AWS only"
         checks.append(Check("account", passed=True, found=found))
     failure = None if all(check.passed for check in checks) else typer.Exit(1)
-    return Answer(checks, [Checks(checks)], failure)
+    return Answer(checks, [console.checks(checks)], failure)
 
 
 def env(_: Context) -> Answer:

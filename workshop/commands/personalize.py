@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workshop import console, freshness, inventory
-from workshop.commands.answer import Answer, Facts
+from workshop.commands.answer import Answer
 from workshop.commands.context import Context, Yes, group
 from workshop.commands.job import DAY
 from workshop.environment import MissingError
@@ -68,7 +68,7 @@ def import_(
         hint = "Stopped following. Personalize goes on. Continue: workshop personalize import"
         console.progress.print(context.hint(hint))
         raise
-    return Answer(job, [Facts([("imported", _import(job))])])
+    return Answer(job, [console.facts([("imported", _import(job))])])
 
 
 def status(context: Context) -> Answer:
@@ -100,7 +100,7 @@ def status(context: Context) -> Answer:
         if waits:
             hint = f"{_moment(csv)} is not imported: workshop personalize import"
             shown.append(("CSV", context.hint(hint)))
-    return Answer({"where": str(account), "environments": value}, [Facts(shown)])
+    return Answer({"where": str(account), "environments": value}, [console.facts(shown)])
 
 
 def teardown(context: Context, *, yes: Yes = False) -> Answer:

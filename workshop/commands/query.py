@@ -11,8 +11,9 @@ import typer
 from rich.filesize import decimal
 
 from workshop import athena, athena_advice, console, deployment, queries
-from workshop.commands.answer import Answer, Note, Table
+from workshop.commands.answer import Answer, Note
 from workshop.commands.context import Context
+from workshop.console import Table
 from workshop.errors import WorkshopError, reason
 from workshop.queries import SavedQuery
 
