@@ -3,7 +3,13 @@
 import re
 
 CORRECT = "Correct the statement, or list the saved queries: workshop query"
+# A statement that names a table of the stack's has no fault, and no run of the job makes the table.
+DROPPED = (
+    "Somebody dropped a table of the stack. Delete the stack, then deploy it again as before: "
+    "workshop down"
+)
 _NEXT_STEPS = (
+    (r"(?s).*table_not_found.*\bsegment_personalize\w*\.(segment_logs|interactions)\b", DROPPED),
     (".*(schema '.*' does not exist|database does not exist)",
      "Create the database first: workshop query 04"),
     ("insufficient permissions|permission[_ ]denied|access denied|.*accessdenied",
@@ -19,20 +25,3 @@ def next_step(reason: str) -> str:
     """What to do about a failed query, by the reason that Athena gives."""
     steps = (step for causes, step in _NEXT_STEPS if re.match(causes, reason, re.IGNORECASE))
     return next(steps, CORRECT)
-
-
-def gone(database: str, message: str, *, embedded: bool) -> str:
-    """What to do where a query of the stack's did not find one of its tables; else empty.
-
-    Args:
-        database: the stack's.
-        message: Athena's, e.g. `TABLE_NOT_FOUND: ... Table 'awsdatacatalog.shop.clicks' ...`.
-        embedded: whether the stack is on this machine.
-    """
-    if not re.search(rf"(?s)TABLE_NOT_FOUND.*\b{re.escape(database)}\.", message):
-        return ""
-    down, up = ("down", "up") if embedded else ("destroy", "deploy")
-    return (
-        "Somebody dropped a table of the stack. Delete the stack and deploy it again: "
-        f"make {down}, then make {up}"
-    )

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stacks import outputs
-from workshop import athena, athena_advice, figures, freshness, job, private, queries, verification
+from workshop import athena, figures, freshness, job, private, queries, verification
 from workshop.account import Account
+from workshop.athena_advice import DROPPED, next_step
 from workshop.deployment import BUILD, build_folder
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
@@ -62,22 +62,17 @@ class Summary:
     def require_answers(self) -> None:
         """Raise an error if Athena failed to answer a statement.
 
-        Where a table of the stack is gone, no new run of the job brings it back.
-
         Raises:
             WorkshopError: it has not; the message names what and why.
         """
         if self.failures:
-            database = self.environment["outputs"].get(outputs.DATABASE, "")
-            gone = (
-                athena_advice.gone(database, failure, embedded=self.environment["embedded"])
-                for failure in self.failures
+            advice = (
+                f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
+                "writes the CSV again: workshop run-job"
             )
             raise WorkshopError(
                 f"Athena did not answer {len(self.failures)} statements: {self.failures[0]}",
-                next(filter(None, gone), "")
-                or f"Look at the rules in {SUMMARY.with_name('report.html')}; a new run of the job "
-                "writes the CSV again: workshop run-job",
+                DROPPED if DROPPED in map(next_step, self.failures) else advice,
             )
 
     def write(self) -> Path:

@@ -138,12 +138,13 @@ def test_who_misses_a_table_of_the_stack_is_told_how_to_have_it_again(event: Eve
     table = glue.get_table(**name)["Table"]
     glue.delete_table(**name)
     try:
-        for command in (("query", "08"), ("query", "08", "--csv"), ("report",)):
+        own = ("query", "--sql", "SELECT 1 FROM segment_logs")
+        for command in (("query", "08"), ("query", "08", "--csv"), ("report",), own):
             error = event.run(*command, code=1).stderr
             assert "TABLE_NOT_FOUND" in error
-            there = f"PORT={event.checkout.port} STACK=Event"
-            assert f"deploy it again: make down {there}, then make up {there}" in error
-        wrong = event.run("query", "--sql", "SELECT 1 FROM segment_logs", code=1).stderr
+            there = f"--local {event.checkout.port} --stack Event"
+            assert f"deploy it again as before: workshop {there} down" in error
+        wrong = event.run("query", "--sql", "SELECT 1 FROM segment_log", code=1).stderr
         assert "Correct the statement" in wrong
     finally:
         kept = ("Name", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")

@@ -3,14 +3,13 @@
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.filesize import decimal
 
-from workshop import athena, athena_advice, console, deployment, queries
+from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note
 from workshop.commands.context import Context
 from workshop.console import Table
@@ -150,7 +149,7 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
     results = []
     for number, saved in enumerate(chosen, 1):
         doing = f"{saved.name} ({number} of {len(chosen)})"
-        with console.progress.status(doing), _of_the_stack(context, saved):
+        with console.progress.status(doing):
             result = athena.run(
                 context.account, context.environment, saved.sql, saved.database, limit=rows
             )
@@ -177,19 +176,6 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
     return Answer(value, parts)
 
 
-@contextmanager
-def _of_the_stack(context: Context, saved: SavedQuery) -> Iterator[None]:
-    """A query that was deployed has no fault where a table is missing: the table was dropped."""
-    try:
-        yield
-    except WorkshopError as error:
-        if saved.origin == queries.STACK and saved.name != _STATEMENT:
-            database, embedded = context.environment.database, context.account.embedded
-            gone = athena_advice.gone(database, error.message, embedded=embedded)
-            error.next_step = gone or error.next_step
-        raise
-
-
 def _cost(result: athena.Result) -> str:
     """What a query took, and how to have the rows that are missing."""
     return result.cost + (
@@ -203,8 +189,7 @@ def _print_csv(
     """Print a query's answer as it comes from S3, with its progress on standard error."""
     account = context.account
     with console.progress.status(saved.name) as status:
-        with _of_the_stack(context, saved):
-            execution = athena.execute(account, context.environment, saved.sql, saved.database)
+        execution = athena.execute(account, context.environment, saved.sql, saved.database)
         rows: Iterator[Sequence[str | None]]
         if execution.location.endswith(".csv"):
             rows = athena.stream(account, execution)
