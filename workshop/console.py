@@ -11,7 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import typer
@@ -167,11 +167,21 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, default=asdict))  # noqa: T201 - exact output, no markup
 
 
-def print_csv(rows: Iterable[Iterable[object]]) -> None:
+def csv_text(rows: Iterable[Iterable[object]], *, spreadsheet: bool = False) -> str:
+    """Rows as CSV; for a spreadsheet, with no value that it would run as a formula."""
+    lines = list[str]()
+    file: Any = SimpleNamespace(write=lines.append)
+    # Python quotes a value with a character of the line's end: with `\r`, too, which ends a line
+    # for most who read CSV.
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerows([map(inert, row) for row in rows] if spreadsheet else rows)
+    return "".join(f"{line[:-2]}\n" for line in lines)
+
+
+def print_csv(rows: Iterable[Iterable[object]], *, spreadsheet: bool = False) -> None:
     """Output CSV and nothing else: exact, unless a terminal would act on it."""
-    text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    sys.stdout.write(plain(text.getvalue()) if sys.stdout.isatty() else text.getvalue())
+    text = csv_text(rows, spreadsheet=spreadsheet)
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
 
 
 def inert(value: object) -> object:

@@ -144,6 +144,11 @@ def test_what_is_inert_begins_with_no_formula(text: str) -> None:
     assert first not in {*"+-"} or number
 
 
+def test_the_end_of_a_line_in_a_value_ends_no_row() -> None:
+    """What comes after it would be in another row, and a formula to a spreadsheet."""
+    assert console.csv_text([["a\rb", "c\nd"], [None, "e"]]) == '"a\rb","c\nd"\n,e\n'
+
+
 OF_STACKS = [
     name for name, it in COMMANDS.items() if "--stack" in [o for p in it.params for o in p.opts]
 ]

@@ -1,12 +1,9 @@
 """The commands for many accounts at once: `fleet check`, `deploy`, `destroy`."""
 
-import csv
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +17,7 @@ from workshop.commands.context import Context, Yes, group
 from workshop.console import Table
 from workshop.deletion import Contents
 from workshop.deployment import PROJECT
-from workshop.errors import WorkshopError, reason
+from workshop.errors import WorkshopError
 from workshop.fleet import Fleet
 from workshop.fleet_progress import shown
 from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Work
@@ -170,13 +167,16 @@ def _fleet(context: Context, options: FleetOptions) -> Fleet:
 
 def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     total = len(chosen.members)
-    with _results_file(results) as write:
-        console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
-        began = time.monotonic()
-        with shown(total) as watch:
-            outcomes = chosen.run(work, well, watch)
-        took = time.monotonic() - began
-        write(outcomes)
+    if results:  # found out now: what comes of the accounts would otherwise be lost
+        results.open("a").close()
+    console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
+    began = time.monotonic()
+    with shown(total) as watch:
+        outcomes = chosen.run(work, well, watch)
+    took = time.monotonic() - began
+    if results:
+        rows = [[field.name for field in fields(Outcome)], *map(astuple, outcomes)]
+        results.write_text(console.csv_text(rows, spreadsheet=True), encoding="utf-8")
     states = Counter(outcome.state for outcome in outcomes)
     value = {
         "accounts": outcomes,
@@ -205,28 +205,6 @@ def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
         + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
         f"{unwell[0].account}: {unwell[0].next_step}",
     )
-
-
-@contextmanager
-def _results_file(path: Path | None) -> Iterator[Callable[[list[Outcome]], None]]:
-    """Open the file before anything is done: its results would otherwise be lost afterwards."""
-    if path is None:
-        yield lambda _: None
-        return
-    try:
-        file = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise WorkshopError(
-            f"--csv {path} cannot be written: {reason(error)}",
-            "Choose a file in a folder that exists",
-        ) from error
-    with file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Outcome)])
-        writer.writeheader()
-        yield lambda outcomes: writer.writerows(
-            {name: console.inert(value) for name, value in asdict(outcome).items()}
-            for outcome in outcomes
-        )
 
 
 def _summary(outcomes: list[Outcome], what: str, seconds: float) -> list[Table | str]:

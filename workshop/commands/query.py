@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -132,7 +132,7 @@ def _list(
     rows = [(saved.name, saved.description, saved.origin) for saved in [*own, *rest]]
     parts: list[Table | Note] = []
     if as_csv:
-        _write_csv([columns, *rows], spreadsheet=spreadsheet)
+        console.print_csv([columns, *rows], spreadsheet=spreadsheet)
     else:
         parts = [Table(columns[:2], [row[:2] for row in rows[: len(own)]])]
         if rest:
@@ -199,7 +199,7 @@ def _print_csv(
         rows = itertools.islice(rows, None if limit is None else limit + 1)
         count = 0
         while batch := list(itertools.islice(rows, _ROWS_A_TICK)):
-            _write_csv(batch, spreadsheet=spreadsheet)
+            console.print_csv(batch, spreadsheet=spreadsheet)
             count += len(batch)
             status.update(f"{saved.name}: {athena.rows(count)}")
     console.progress.print(
@@ -207,10 +207,6 @@ def _print_csv(
         f"{decimal(execution.scanned_bytes)} scanned",
         style="dim",
     )
-
-
-def _write_csv(rows: Iterable[Iterable[object]], *, spreadsheet: bool) -> None:
-    console.print_csv([map(console.inert, row) for row in rows] if spreadsheet else rows)
 
 
 def _require_consent(query: SavedQuery, *, yes: bool) -> None:

@@ -1,8 +1,5 @@
 """Serves the console, on loopback only."""
 
-import csv
-import io
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,7 +35,8 @@ def serve(context: Context, url: str) -> None:
     def answer(query_id: str) -> StreamingResponse:
         rows = athena.stream(place.account, athena.look(place.account, query_id))
         named = {"Content-Disposition": 'attachment; filename="answer.csv"'}
-        return StreamingResponse(_lines(rows), media_type="text/csv", headers=named)
+        lines = (console.csv_text([row], spreadsheet=True) for row in rows)
+        return StreamingResponse(lines, media_type="text/csv", headers=named)
 
     for name, folder in PICTURES.items():
         app.add_static_files(f"/{name}", folder)
@@ -59,11 +57,3 @@ def serve(context: Context, url: str) -> None:
         show=False,
         show_welcome_message=False,
     )
-
-
-def _lines(rows: Iterator[list[str]]) -> Iterator[str]:
-    """CSV in which no value is a formula to a spreadsheet."""
-    for row in rows:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow(map(console.inert, row))
-        yield text.getvalue()
