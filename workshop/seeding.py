@@ -25,6 +25,9 @@ class Written:
         self.events += log.events
         self.bytes += len(log.body)
 
+    def __str__(self) -> str:
+        return f"{self.events:,} events in {self.files:,} files"
+
 
 def to_bucket(
     account: Account,
@@ -78,7 +81,10 @@ def to_folder(
     Raises:
         WorkshopError: the folder already exists and is not empty.
     """
-    check_empty(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkshopError(
+            f"{folder} already exists and is not empty.", "Choose a new or empty folder"
+        )
 
     def put(log: LogFile) -> None:
         path = folder / log.key
@@ -86,18 +92,6 @@ def to_folder(
         path.write_bytes(log.body)
 
     return _write(logs, put, progress)
-
-
-def check_empty(folder: Path) -> None:
-    """Make sure that nothing in the folder would be mixed with what is written into it.
-
-    Raises:
-        WorkshopError: the folder already exists and is not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WorkshopError(
-            f"{folder} already exists and is not empty.", "Choose a new or empty folder"
-        )
 
 
 def _write(

@@ -92,12 +92,13 @@ def log_files(end: date, days: int = 30, events: int = 100_000) -> Iterator[LogF
                 files.setdefault((source, received - received % DAY), []).append(line)
         for place in list(files):
             if len(files[place]) >= FILE_EVENTS or place[1] + DAY <= hour:
-                yield _log_file(*place, files.pop(place))
+                yield log_file(*place, files.pop(place))
     for place, lines in files.items():
-        yield _log_file(*place, lines)
+        yield log_file(*place, lines)
 
 
-def _log_file(source: str, day: int, lines: list[str]) -> LogFile:
+def log_file(source: str, day: int, lines: list[str]) -> LogFile:
+    """Make the file of a source's calls that Segment received on a day."""
     text = "\n".join([*lines, ""]).encode()
     key = f"{source}/{day}/{day + DAY}.{zlib.crc32(text):08x}.gz"
     return LogFile(key, zlib.compress(text, wbits=31), len(lines))  # 31: gzip, no date

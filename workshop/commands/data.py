@@ -116,7 +116,7 @@ def seed(  # noqa: PLR0913 - a command's options are its arguments
                 context.account, environment, logs, replace=replace, progress=count
             )
         where = to or f"s3://{environment.bucket}/{PREFIX}"
-        step.result = f"{written.events:,} events in {written.files:,} files below {where}"
+        step.result = f"{written} below {where}"
     return Answer(written)
 
 

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workshop import console
+from workshop import console, seeding
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context
 from workshop.commands.job import DAY
 from workshop.errors import WorkshopError
-from workshop.seeding import check_empty
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
     EMAIL_SOURCE,
@@ -119,14 +118,13 @@ def _period(first: date, days: int, events: int | None) -> Period:
 
 
 def _write_logs(period: Period, folder: Path, *, email: bool) -> Answer:
-    from workshop.segment.messages import write_logs  # noqa: PLC0415 - see _send
+    from workshop.segment.messages import logs  # noqa: PLC0415 - see _send
 
-    check_empty(folder)
     with Steps().step("Dry run") as step:
-        written = write_logs(
-            folder, calls(period, email=email), lambda counts: step.update(_listed(counts))
+        written = seeding.to_folder(
+            folder, logs(calls(period, email=email)), progress=lambda sofar: step.update(str(sofar))
         )
-        step.result = f"{written.total():,} events of {period} below {folder}: {_listed(written)}"
+        step.result = f"{written} of {period} below {folder}"
     return Answer({"folder": str(folder), "written": written})
 
 

@@ -1,17 +1,13 @@
 """Calls as Segment's Python client puts them, and as Segment's S3 destination logs them."""
 
-import gzip
 import json
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from segment.analytics import Client
 
-from stacks.bucket_contents.simulated_shop import FILE_EVENTS
+from stacks.bucket_contents.simulated_shop import FILE_EVENTS, LogFile, log_file
 from workshop.errors import WorkshopError
 from workshop.segment.events import Call
 
@@ -55,45 +51,23 @@ def message(call: Call) -> _Message:
     return dict(composed)
 
 
-def write_logs(
-    folder: Path, calls: Iterator[Call], progress: Callable[[Counter[str]], None]
-) -> Counter[str]:
-    """Write the messages as Segment's S3 destination would, had it received them now.
+def logs(calls: Iterable[Call]) -> Iterator[LogFile]:
+    """Yield the files that Segment's S3 destination would write, had it received the calls now.
 
-    The layout is `<source>/<UTC day of receipt, epoch ms at midnight>/<name>.gz`: history that is
-    sent today lies in the folder of today.
+    History that is sent today lies in the folder of today.
     Source: segment-docs, connections/storage/catalog/aws-s3.
-
-    Args:
-        folder: a folder of this machine, new or empty.
-        calls: what happened.
-        progress: called with the counts so far.
-
-    Returns:
-        How many messages there are of each source.
     """
     received = datetime.now(UTC)
-    day = received.replace(hour=0, minute=0, second=0, microsecond=0)
-    written: Counter[str] = Counter()
-    pending: dict[str, list[bytes]] = {}
-
-    def put(source: str) -> None:
-        body = b"".join(pending.pop(source))
-        name = f"{_milliseconds(received)}.{zlib.crc32(body):08x}.gz"
-        path = folder / source / str(_milliseconds(day)) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(gzip.compress(body, mtime=0))
-        progress(written)
-
+    midnight = received.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = int(midnight.timestamp() * 1000)
+    pending = dict[str, list[str]]()
     for call in calls:
-        record = _logged(message(call), received, call.record["projectId"])
-        pending.setdefault(call.source, []).append(json.dumps(record).encode() + b"\n")
-        written[call.source] += 1
-        if len(pending[call.source]) == FILE_EVENTS:
-            put(call.source)
-    for source in list(pending):
-        put(source)
-    return written
+        lines = pending.setdefault(call.source, [])
+        lines.append(json.dumps(_logged(message(call), received, call.record["projectId"])))
+        if len(lines) == FILE_EVENTS:
+            yield log_file(call.source, day, pending.pop(call.source))
+    for source, lines in pending.items():
+        yield log_file(source, day, lines)
 
 
 def _logged(sent: _Message, received: datetime, project: str) -> _Message:
@@ -112,10 +86,6 @@ def _logged(sent: _Message, received: datetime, project: str) -> _Message:
         "timestamp": _iso(at),
         "version": 2,
     }
-
-
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _iso(at: datetime) -> str:
