@@ -12,10 +12,10 @@ from workshop import cloudformation, deletion, job, readiness, verification
 from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.checks import require
-from workshop.deletion import Contents
 from workshop.environment import find
 from workshop.visit import Outcome, Say, Stop, Visit, Work
 
+ONLY_SAMPLES = "only sample logs"
 _TICK_SECONDS = 0.25
 
 
@@ -100,19 +100,12 @@ def deploy(account: Account, say: Say, *, stack: str, template: cloudformation.T
     return f"{done}; {check(account, say, stack=stack)}"
 
 
-def count(
-    account: Account,
-    say: Say,
-    *,
-    stack: str,
-    counted: dict[str, list[Contents]],
-    stays: dict[str, list[str]],
-) -> str:
-    """Count what would be deleted with the stack, and list what would stay, by account."""
+def count(account: Account, say: Say, *, stack: str) -> str:
+    """What would be deleted with the stack that is more than sample logs, and what would stay."""
     say("counts the objects")
-    counted[account.id] = deletion.contents_of(account, stack)
-    stays[account.id] = deletion.imported(account, stack)
-    return ", ".join(map(str, counted[account.id])) or "no bucket"
+    lost = [str(place) for place in deletion.contents_of(account, stack) if place.others]
+    stays = [f"{part} stays in Personalize" for part in deletion.imported(account, stack)]
+    return "; ".join([*lost, *stays]) or ONLY_SAMPLES
 
 
 def destroy(account: Account, say: Say, *, stack: str) -> str:

@@ -304,9 +304,8 @@ def test_what_was_imported_outlives_the_stack_and_is_known(
     run(command, "import")
     account = Account(owner, None)
     assert f"dataset group {NAME}" in deletion.question(account, DEFAULT_STACK)
-    stays = dict[str, list[str]]()
-    fleet.count(account, lambda _: None, stack=DEFAULT_STACK, counted={}, stays=stays)
-    assert f"dataset group {NAME}" in stays[account.id]
+    counted = fleet.count(account, lambda _: None, stack=DEFAULT_STACK)
+    assert f"dataset group {NAME} stays" in counted
     assert delete(owner, DEFAULT_STACK) == "DELETE_COMPLETE"
     taken = inventory.take(account, DEFAULT_STACK)
     assert (taken.left, taken.unchecked) == ([], [])

@@ -11,7 +11,7 @@ from workshop.accounts_file import Member
 from workshop.cloudformation import Template
 from workshop.commands.fleet import _question
 from workshop.errors import WorkshopError
-from workshop.visit import Stop
+from workshop.visit import COUNTED, Outcome, Stop
 
 ARABIC_FOUR = "\u0664"  # str.isdigit takes it for a digit
 # As the console of AWS Organizations exports accounts.
@@ -92,14 +92,11 @@ def test_the_question_names_what_stays_in_personalize(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The organizer would close accounts whose imports others still train on."""
-
-    def count(*, stays: dict[str, list[str]], **_: object) -> None:
-        stays[ONE] = ["dataset group segment-personalize"]
-
-    monkeypatch.setattr("workshop.fleet.count", count)
+    what = "dataset group segment-personalize stays in Personalize"
+    outcome = Outcome(ONE, "us-east-1", "", COUNTED, what, "", 1, 1, 0)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     members = [Member(ONE, "us-east-1")]
-    chosen: Any = SimpleNamespace(members=members, run=lambda work, *_: work(), stop=Stop())
+    chosen: Any = SimpleNamespace(members=members, run=lambda *_: [outcome], stop=Stop())
     question = _question(chosen, "Stack", yes=False)
     assert question.startswith("Delete the stack Stack in 1 account")
     assert "dataset group segment-personalize" in " ".join(capsys.readouterr().out.split())

@@ -15,7 +15,6 @@ from workshop.accounts_file import ORGANIZATION_ROLE
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context, Yes, group
 from workshop.console import Table
-from workshop.deletion import Contents
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
 from workshop.fleet import Fleet
@@ -111,39 +110,22 @@ def destroy(context: Context, *, options: FleetOptions, yes: Yes = False) -> Ans
 
 
 def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
-    """Count what would be deleted, unless nobody asks."""
+    """Show what would be deleted that is more than sample logs, unless nobody asks."""
     question = f"Delete the stack {stack} in {_accounts(len(chosen.members))}"
     if yes or not sys.stdin.isatty():
         return question
-    counted, stays = dict[str, list[Contents]](), dict[str, list[str]]()
-    work = partial(fleet.count, stack=stack, counted=counted, stays=stays)
     with shown(len(chosen.members)) as watch:
-        chosen.run(work, COUNTED, watch)
+        outcomes = chosen.run(partial(fleet.count, stack=stack), COUNTED, watch)
     if chosen.stop.event.is_set():
         raise chosen.stop.cause or typer.Exit(console.INTERRUPTED)
+    # Those that could not be looked into are among them, with the cause.
     rows = [
-        (member.id, member.name, member.region, place.place, place.objects, place.others)
-        for member in chosen.members
-        for place in counted.get(member.id, [])
-        if place.others
+        (o.account, o.name, o.region, o.found) for o in outcomes if o.found != fleet.ONLY_SAMPLES
     ]
     if rows:
-        columns = ["account", "name", "region", "bucket", "objects", "not sample logs"]
+        columns = ["account", "name", "region", "what"]
         console.out.print(Table(columns, rows, "What is more than the sample logs"))
-    imported = [
-        (member.id, member.name, member.region, name)
-        for member in chosen.members
-        for name in stays.get(member.id, [])
-    ]
-    if imported:
-        columns = ["account", "name", "region", "made by personalize import"]
-        console.out.print(Table(columns, imported, "What stays in Personalize"))
-    places = [place for places in counted.values() for place in places]
-    objects, others = sum(p.objects for p in places), sum(p.others for p in places)
-    unknown = len(chosen.members) - len(counted)
-    return f"{question}, with {objects:,} objects, {others:,} of them not sample logs" + (
-        f" ({unknown} accounts could not be looked into)" if unknown else ""
-    )
+    return question
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
