@@ -1,5 +1,8 @@
 """The one kind of error that the command line shows: a cause and the next step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def reason(error: OSError | UnicodeDecodeError) -> str:
     """Why a file cannot be read or written, without the number and the name of the file."""
@@ -25,3 +28,28 @@ class WorkshopError(Exception):
         self.message = message
         self.next_step = next_step
         self.details = details
+
+
+class Left(KeyboardInterrupt):
+    """Ctrl-C while something was followed that goes on without the command.
+
+    Attributes:
+        hint: what goes on, and the command that continues or stops it.
+    """
+
+    def __init__(self, hint: str) -> None:
+        super().__init__(hint)
+        self.hint = hint
+
+
+@contextmanager
+def left(hint: str) -> Iterator[None]:
+    """Give a hint where Ctrl-C ends what is done within.
+
+    Raises:
+        Left: it did.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise Left(hint) from interrupt

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from workshop.account import Account
 from workshop.accounting import PREFIX, Accounting, Log, cause_of
 from workshop.environment import Environment
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, left
 from workshop.job_log import log_of
 
 _REJECTED = "rejected/"  # where each run has a folder for its record counts
@@ -76,22 +76,11 @@ class JobRun:
             )
 
 
-class LeftRun(KeyboardInterrupt):
-    """Ctrl-C while a run was followed: it goes on without the command."""
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
-        self.hint = (
-            f"Stopped following. The run {run_id} continues in Glue.\n"
-            "Follow it: workshop run-job --attach; stop it: workshop stop"
-        )
-
-
 def run(account: Account, environment: Environment, follow: Follow) -> JobRun:
     """Start the job and wait for its success: see `start` and `wait`.
 
     Raises:
-        LeftRun: it was interrupted.
+        Left: it was interrupted.
         WorkshopError: the run did not start, or did not succeed.
     """
     finished = wait(account, environment, start(account, environment), follow)
@@ -148,34 +137,31 @@ def wait(account: Account, environment: Environment, run_id: str, follow: Follow
         follow: called with the state and the new log lines, about once a second.
 
     Raises:
-        LeftRun: it was interrupted.
+        Left: it was interrupted.
     """
-    try:
-        return _watch(account, environment, run_id, follow)
-    except KeyboardInterrupt as interrupt:
-        raise LeftRun(run_id) from interrupt
-
-
-def _watch(account: Account, environment: Environment, run_id: str, follow: Follow) -> JobRun:
-    glue = account.session.client("glue")
-    output = log_of(account, environment, run_id)
     printed = Log()
     late = time.monotonic() + _LOG_DELAY_SECONDS
-    while True:
-        record = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
-        state = record["JobRunState"]
-        new = list(output.new_lines())
-        printed.add(new)
-        follow(state, new)
-        if state in FINISHED:
-            finished = _run(account, environment, record, printed)
-            # CloudWatch may be some seconds behind the run.
-            counted = finished.accounting or finished.complaint or time.monotonic() > late
-            if state != "SUCCEEDED" or counted:
-                break
-        else:
-            late = time.monotonic() + _LOG_DELAY_SECONDS
-        time.sleep(1)
+    with left(
+        f"Stopped following. The run {run_id} continues in Glue.\n"
+        "Follow it: workshop run-job --attach; stop it: workshop stop"
+    ):
+        glue = account.session.client("glue")
+        output = log_of(account, environment, run_id)
+        while True:
+            record = glue.get_job_run(JobName=environment.job, RunId=run_id)["JobRun"]
+            state = record["JobRunState"]
+            new = list(output.new_lines())
+            printed.add(new)
+            follow(state, new)
+            if state in FINISHED:
+                finished = _run(account, environment, record, printed)
+                # CloudWatch may be some seconds behind the run.
+                counted = finished.accounting or finished.complaint or time.monotonic() > late
+                if state != "SUCCEEDED" or counted:
+                    break
+            else:
+                late = time.monotonic() + _LOG_DELAY_SECONDS
+            time.sleep(1)
     if state == "SUCCEEDED":
         return finished
     # What the script prints, its traceback too, is in the one group; Spark's own log in the other.

@@ -108,7 +108,7 @@ def test_another_server_is_not_the_embedded_aws(
         ("send-events --from yesterday", 2, "'yesterday' is not a day like 2019-02-26"),
         ("personalize import --day 20190226", 2, "'20190226' is not a day like 2019-02-26"),
         ("run-job --timeout 1h", 2, "--timeout"),
-        ("open everything", 1, "everything"),
+        ("open everything", 2, "everything"),
         (f"{OF_AWS} aws --region us-east-1 s3 ls", 1, "workshop aws"),
         ("nope", 2, "nope"),
         ("status --nope", 2, "--nope"),

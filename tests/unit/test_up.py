@@ -51,7 +51,7 @@ def test_after_a_failed_job_its_log_can_be_read(
     def succeed(*_: object) -> bool:
         return True
 
-    monkeypatch.setattr(environment, "_check_java", succeed)
+    monkeypatch.setattr("embedded_aws.spark.check_java", succeed)
     monkeypatch.setattr(deployment, "bootstrap", succeed)
     monkeypatch.setattr(deployment, "deploy", fail if failing == "deploy" else succeed)
     monkeypatch.setattr(summary, "gather", fail)
@@ -81,7 +81,7 @@ def test_an_interrupted_up_says_what_becomes_of_the_run(
         job.run(there, there, None)  # type: ignore[arg-type]
 
     server = Server(runs=continues)
-    monkeypatch.setattr(environment, "_check_java", lambda: None)
+    monkeypatch.setattr("embedded_aws.spark.check_java", lambda: None)
     monkeypatch.setattr(deployment, "bootstrap", lambda *_: True)
     monkeypatch.setattr(deployment, "deploy", lambda *_: None)
     monkeypatch.setattr(summary, "gather", gather)

@@ -15,7 +15,6 @@ from typer._click.exceptions import UsageError
 
 from workshop import causes, console
 from workshop.account import DEFAULT_PORT
-from workshop.commands import console as console_command
 from workshop.commands import (
     data,
     environment,
@@ -45,7 +44,7 @@ SETTINGS = {job.run_job: PAIRS, data.transform: PAIRS, machine.aws: THE_REST}
 COMMANDS: dict[str, Sequence[Callable[..., Answer | None]]] = {
     "The environment": (environment.up, environment.status, environment.down),
     "The job": (job.run_job, job.logs, job.stop, job.fallback),
-    "Results": (query.query, data.verify, data.report_, machine.open_, console_command.console_),
+    "Results": (query.query, data.verify, data.report_, machine.open_, machine.console_),
     "Data": (data.seed, data.transform, segment.send_events),
     "This machine": (machine.doctor_, machine.env, machine.aws),
 }

@@ -20,8 +20,7 @@ from workshop import console, deployment
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, LAST_PORT, Account, connect
 from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
-from workshop.errors import WorkshopError
-from workshop.job import LeftRun
+from workshop.errors import Left, WorkshopError
 
 # Source: AWS CloudFormation API Reference, CreateStack, StackName.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
@@ -141,9 +140,9 @@ class Context:
 OPTIONS = dict(inspect.signature(Context, eval_str=True).parameters)
 del OPTIONS["words"]
 
-# Of the commands that delete what cannot be made again.
+# Of the commands that delete or run what somebody may not mean.
 Yes = Annotated[
-    bool, typer.Option("--yes", help="Delete without asking; needed where there is no terminal.")
+    bool, typer.Option("--yes", help="Go on without asking; needed where there is no terminal.")
 ]
 
 
@@ -196,7 +195,7 @@ def add_command(
             if answer:
                 answer.print(as_json=context.as_json)
             sys.stdout.flush()
-        except LeftRun as left:
+        except Left as left:
             console.progress.print(context.hint(left.hint))
             raise
         except WorkshopError as error:

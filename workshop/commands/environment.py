@@ -19,7 +19,7 @@ from workshop.commands.answer import Answer, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.console import Table
 from workshop.environment import deployed, describe
-from workshop.errors import WorkshopError
+from workshop.errors import Left, WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
 
@@ -42,7 +42,10 @@ def up(
     steps = Steps(summary.STEPS + (3 if server else 1))
     try:
         if server:
-            _check_java()
+            # Found out now: it would fail the job in a minute.
+            from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
+
+            check_java()
             with steps.step("Embedded AWS") as step:
                 started = server.start()
                 step.result = f"{'started' if started else 'runs'} at {server.endpoint}"
@@ -61,7 +64,7 @@ def up(
         if server and started and not (is_deployed and isinstance(error, WorkshopError)):
             console.progress.print("Stopping the embedded AWS again.")
             server.stop()
-            if isinstance(error, job.LeftRun):  # it has ended with the server
+            if isinstance(error, Left):  # it has ended with the server
                 raise KeyboardInterrupt from error
         raise
     paths = [facts.write(), report.write(facts)]
@@ -161,13 +164,6 @@ def _outputs(context: Context) -> list[tuple[str, str]]:
     """The stack's outputs; without console links on the embedded AWS, which has no console."""
     outputs = context.environment.outputs.items()
     return [(k, v) for k, v in outputs if not (context.account.embedded and v.startswith("https:"))]
-
-
-def _check_java() -> None:
-    """Report now what would otherwise fail the job in a minute."""
-    from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
-
-    check_java()
 
 
 def _tables(facts: summary.Summary) -> list[Table]:

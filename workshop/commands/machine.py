@@ -1,10 +1,10 @@
-"""The commands around the exercise: `open`, `doctor`, `env`, `aws`."""
+"""The commands around the exercise: `console`, `open`, `doctor`, `env`, `aws`."""
 
 import os
 import shutil
 import sys
 import webbrowser
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,26 +16,49 @@ from workshop.commands.answer import Answer
 from workshop.commands.context import Context
 from workshop.errors import WorkshopError
 
-# What `open` opens in the AWS console, by the outputs that have the links.
+# What `open` opens in the AWS console: the output that has the link, and what the embedded AWS has
+# in its place.
 PAGES = {
-    "bucket": outputs.BUCKET_CONSOLE,
-    "athena": outputs.ATHENA_CONSOLE,
-    "job": outputs.JOB_CONSOLE,
-    "dashboard": outputs.DASHBOARD_CONSOLE,
+    "bucket": (outputs.BUCKET_CONSOLE, "workshop aws s3 ls"),
+    "athena": (outputs.ATHENA_CONSOLE, "workshop query"),
+    "job": (outputs.JOB_CONSOLE, "workshop run-job"),
+    "dashboard": (outputs.DASHBOARD_CONSOLE, "workshop logs"),
 }
-ON_THE_EMBEDDED_AWS = {
-    "bucket": "workshop aws s3 ls",
-    "athena": "workshop query",
-    "job": "workshop run-job",
-    "dashboard": "workshop logs",
-}
+
+
+def console_(
+    context: Context,
+    *,
+    listen: Annotated[
+        int, typer.Option(min=1024, max=65_535, metavar="PORT", help="Port of the page.")
+    ] = console_address.DEFAULT_PORT,
+) -> Answer | None:
+    """Do the exercise in a browser: the guide beside queries, job, bucket and checks.
+
+    The page is served on this machine only, until you press Ctrl-C.
+
+    Example: workshop console --local
+    """
+    context.announce()
+    url = console_address.make(listen)
+    console.out.print(url)
+    sys.stdout.flush()
+    if sys.stdout.isatty():
+        webbrowser.open(url)
+    # To import what serves pages takes longer than anything else that a command does. A fifth of it
+    # is an HTTP client, which the websocket's library can do without.
+    sys.modules.setdefault("aiohttp", None)  # type: ignore[arg-type]
+    from workshop.local_console.server import serve  # noqa: PLC0415
+
+    serve(context, url)
+    return None
 
 
 def open_(
     context: Context,
     *,
     page: Annotated[
-        str,
+        Literal["report", "console", "bucket", "athena", "job", "dashboard"],
         typer.Argument(
             help=f"report, console (the local one), or of the AWS console: {', '.join(PAGES)}."
         ),
@@ -51,17 +74,14 @@ def open_(
         url = report.REPORT.as_uri()
     elif page == "console":
         url = console_address.running()
-    elif page in PAGES:
+    else:
+        output, command = PAGES[page]
         if context.account.embedded:
             raise WorkshopError(
                 "The embedded AWS has no AWS console.",
-                f"Use the local one: workshop console; or {ON_THE_EMBEDDED_AWS[page]}",
+                f"Use the local one: workshop console; or {command}",
             )
-        url = context.environment.outputs.get(PAGES[page], "")
-    else:
-        raise WorkshopError(
-            f"{page!r} is not a page.", f"Use one of: report, console, {', '.join(PAGES)}"
-        )
+        url = context.environment.outputs.get(output, "")
     # An output is whatever the stack's owner wrote; a file or a script must not open by it.
     if not url.startswith(("https://", report.REPORT.as_uri(), console_address.ROOT)):
         raise WorkshopError(

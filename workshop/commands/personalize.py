@@ -11,7 +11,7 @@ from workshop.commands.answer import Answer
 from workshop.commands.context import Context, Yes, group
 from workshop.commands.job import DAY
 from workshop.environment import MissingError
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, left
 from workshop.personalize import importing, removal
 from workshop.personalize.state import ImportJob, Personalize, require_region
 from workshop.steps import Steps
@@ -20,9 +20,6 @@ GROUP = group(
     help="Import the CSV into Amazon Personalize, look at the import, and remove it again.\n\n"
     "The stack does not own what this makes: `down` leaves it, `personalize teardown` removes it.",
 )
-Consent = Annotated[
-    bool, typer.Option("--yes", help="Import without asking; needed where there is no terminal.")
-]
 
 
 def import_(
@@ -39,7 +36,7 @@ def import_(
             **DAY,
         ),
     ] = None,
-    yes: Consent = False,
+    yes: Yes = False,
 ) -> Answer:
     """Import the CSV into Amazon Personalize, and follow it until it ends.
 
@@ -62,12 +59,8 @@ def import_(
         console.confirm(question, yes=yes or account.embedded)  # there it costs nothing
     context.announce()
     steps = Steps(importing.STEPS)
-    try:
+    with left("Stopped following. Personalize goes on. Continue: workshop personalize import"):
         job = importing.run(personalize, environment, csv, steps, incremental=incremental)
-    except KeyboardInterrupt:
-        hint = "Stopped following. Personalize goes on. Continue: workshop personalize import"
-        console.progress.print(context.hint(hint))
-        raise
     return Answer(job, [console.facts([("imported", _import(job))])])
 
 
@@ -121,12 +114,8 @@ def teardown(context: Context, *, yes: Yes = False) -> Answer:
         what = ", ".join(str(part) for part in found.parts)
         console.confirm(f"Remove {what} from Amazon Personalize on {account}", yes=yes)
         context.announce()
-        try:
+        with left("Stopped waiting. Personalize goes on. Continue: workshop personalize teardown"):
             removed += removal.run(personalize, found, Steps())
-        except KeyboardInterrupt:
-            hint = "Stopped waiting. Personalize goes on. Continue: workshop personalize teardown"
-            console.progress.print(context.hint(hint))
-            raise
     text = "Nothing is left in Amazon Personalize." if removed else "There was nothing to remove."
     return Answer({"removed": removed}, [text])
 

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 
 from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note
-from workshop.commands.context import Context
+from workshop.commands.context import Context, Yes
 from workshop.console import Table
 from workshop.errors import WorkshopError, reason
 from workshop.queries import SavedQuery
@@ -65,9 +65,7 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
             "--spreadsheet", help="Output CSV with ' before values that would run as a formula."
         ),
     ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Run a query that is not the stack's without asking.")
-    ] = False,
+    yes: Yes = False,
 ) -> Answer | None:
     """List the saved queries, or run one, all, or any statement.
 
@@ -162,15 +160,7 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
         scanned = decimal(sum(result.scanned_bytes for result in results))
         parts.append(Note(f"{len(results)} queries in {seconds:.1f} s, {scanned} scanned"))
     value = [
-        {
-            "name": saved.name,
-            "columns": result.columns,
-            "types": result.types,
-            "rows": result.records(),
-            "more": result.more,
-            "seconds": result.seconds,
-            "scanned_bytes": result.scanned_bytes,
-        }
+        {"name": saved.name, **vars(result), "rows": result.records()}
         for saved, result in zip(chosen, results, strict=True)
     ]
     return Answer(value, parts)
@@ -232,11 +222,4 @@ def _require_consent(query: SavedQuery, *, yes: bool) -> None:
         soft_wrap=True,
     )
     console.progress.print("\n".join(f"  {line}" for line in lines), soft_wrap=True)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise WorkshopError(
-            f"{query.name!r} is not the stack's, so it does not run without a confirmation.",
-            "Read its statement above, then add --yes",
-        )
-    typer.confirm("Run it?", abort=True, err=True)
+    console.confirm(f"Run {query.name!r}", yes=yes)

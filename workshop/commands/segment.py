@@ -11,7 +11,7 @@ from workshop import console, seeding
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context
 from workshop.commands.job import DAY
-from workshop.errors import WorkshopError
+from workshop.errors import Left, WorkshopError
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
     EMAIL_SOURCE,
@@ -143,12 +143,11 @@ def _send(period: Period, url: str, keys: dict[str, str], *, rate: int, retries:
                 )
             step.passed = outcome.error is None
             step.result = _result(outcome)
-    except KeyboardInterrupt:
-        console.progress.print(
+    except KeyboardInterrupt as interrupt:
+        raise Left(
             f"{_result(outcome)}. Run the same command again to send the rest: Segment drops what "
             "it has already."
-        )
-        raise
+        ) from interrupt
     return outcome
 
 
