@@ -1,8 +1,6 @@
 """The commands for data: `seed`, `transform`, `verify`, `report`."""
 
-import os
 import shlex
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,20 +13,19 @@ from workshop import (
     console,
     csv_files,
     deletion,
-    deployment,
     freshness,
     report,
     seeding,
     summary,
+    transformation,
     verification,
 )
-from workshop.accounting import Log, cause_of
 from workshop.checks import require
 from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.commands.job import DAY, ScriptOptions, accounting_parts
 from workshop.errors import WorkshopError
-from workshop.job_arguments import SCRIPT, job_arguments
+from workshop.job_arguments import job_arguments
 from workshop.steps import Steps
 
 _TRANSFORM_AGAIN = "Transform the logs again: workshop transform"
@@ -139,74 +136,15 @@ def transform(
 
     Example: workshop transform build/logs build/interactions
     """
-    from embedded_aws import spark  # noqa: PLC0415 - needs the development requirements
-
     if not input_dir.is_dir():
         raise WorkshopError(f"{input_dir} is not a folder.", "Choose a folder with Segment logs")
-    arguments = {
-        "--JOB_NAME": "transform",
-        # As they are: Hadoop takes a URI's %20 for a part of the name.
-        "--S3_JSON_INPUT_PATH": str(input_dir.resolve()),
-        "--S3_CSV_OUTPUT_PATH": str(output_dir.resolve()),
-        "--S3_REJECTED_PATH": f"{output_dir.resolve()}-rejected",
-        **job_arguments(context.words, **vars(script)),
-    }
-    spark.check_java()
-    _require_places(input_dir, output_dir)
-    output, errors = Log(), Log()
+    arguments = job_arguments(context.words, **vars(script))
     with Steps().step("Transform") as step:
-
-        def follow(stream: str, line: str) -> None:
-            (output if stream == "output" else errors).add([line])
-            step.update(line)
-
-        words = [word for pair in arguments.items() for word in pair]
-        run = spark.ScriptRun(
-            deployment.SCRIPT, words, python_files=[deployment.HELPER], log=follow
-        )
-        finished = run.finish()
-        step.passed = finished.succeeded
-        step.result = f"the CSV is in {output_dir}" if finished.succeeded else "failed"
-    failure = None
-    if not finished.succeeded:
-        failure = WorkshopError(
-            f"The script failed: {cause_of(finished.error_message)}",
-            f"{_mend(finished.error_message, input_dir, output_dir)}; add -v for the traceback",
-            "\n".join(errors.tail),
-        )
-    parts = accounting_parts(output) if output.accounting or not failure else []
-    offer = [] if failure else [Note(f"Check it: workshop verify {shlex.quote(str(output_dir))}")]
-    return Answer(output.accounting, [*parts, *offer], failure)
-
-
-def _require_places(input_dir: Path, output_dir: Path) -> None:
-    """Report now what would otherwise fail after Spark has started.
-
-    Raises:
-        WorkshopError: the CSV or what goes beside it cannot be written, or would be read as logs.
-    """
-    source = input_dir.resolve()
-    for ending in ("", "-rejected", "-staging"):
-        folder = Path(f"{output_dir.resolve()}{ending}")
-        if folder.is_relative_to(source) or source.is_relative_to(folder):
-            raise WorkshopError(
-                f"The output {folder} and the input {source} are one folder, or one in the other.",
-                "Choose a folder for the CSV that is neither in the input nor around it",
-            )
-        there = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
-        try:
-            tempfile.TemporaryDirectory(dir=there).cleanup()
-        except OSError as error:
-            raise WorkshopError(
-                f"{folder} cannot be written: {there}: {error.strerror}",
-                "Choose a folder for the CSV in which you may write",
-            ) from error
-
-
-def _mend(error: str, input_dir: Path, output_dir: Path) -> str:
-    """What to do about a failed script, by what it says."""
-    if str(output_dir.resolve()) in error or "No space left" in error:
-        return f"Check {output_dir}, and the free space: df -h"
-    if any(name in error for name in SCRIPT):
-        return "Correct that argument: workshop transform --help"
-    return f"Check the files in {input_dir}"
+        done = transformation.run(input_dir, output_dir, arguments, step.update)
+        step.passed = not done.error
+        step.result = "failed" if done.error else f"the CSV is in {output_dir}"
+    accounting, failure = done.output.accounting, failure_of(done.require_success)
+    parts = [] if failure and not accounting else accounting_parts(done.output)
+    if not failure:
+        parts.append(Note(f"Check it: workshop verify {shlex.quote(str(output_dir))}"))
+    return Answer(accounting, parts, failure)

@@ -3,7 +3,6 @@
 import functools
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -197,7 +196,7 @@ def _follow(context: Context, run_id: str) -> job.JobRun:
     return run
 
 
-def accounting_parts(run: job.JobRun | Log) -> Sequence[Table | Note]:
+def accounting_parts(run: job.JobRun | Log) -> list[Table | Note]:
     """The tables of the record counts, as far as they are known."""
     counts = run.accounting
     if not counts:
