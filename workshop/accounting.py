@@ -1,6 +1,7 @@
 """The job's record counts, as its script prints them in its log."""
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -95,6 +96,12 @@ class Log:
                 except (ValueError, RecursionError) as error:
                     self.complaint = f"The accounting of the job cannot be read: {error}"
         return self
+
+
+def is_count(line: str) -> bool:
+    """Whether a line of the log is one of its metrics, which the record counts have, too."""
+    words = "|".join((*COUNTS, OTHER_EVENTS, PREFIX.strip()))
+    return bool(re.match(rf"({words}) |run-\d+ (started|finished)", line))
 
 
 def cause_of(error: str) -> str:

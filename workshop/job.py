@@ -53,6 +53,11 @@ class JobRun:
         """Whether it has ended, however it did."""
         return self.state in FINISHED
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended without success."""
+        return self.is_finished and self.state != "SUCCEEDED"
+
     def __str__(self) -> str:
         time = f"{'after' if self.is_finished else 'for'} {self.seconds} s"
         return f"{self.id} is {self.state} {time}{self.cause and f': {self.cause}'}"

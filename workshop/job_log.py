@@ -1,11 +1,16 @@
 """The log of a run of the Glue job, read while it grows."""
 
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from workshop.account import Account
 from workshop.environment import Environment
 
+if TYPE_CHECKING:
+    from workshop.job import JobRun
+
+_DELAY_SECONDS = 10  # that CloudWatch may be behind the run
 _PAGES = 10  # of a log that are read at once, each of 1 MB at most
 
 
@@ -50,3 +55,35 @@ def log_of(
     It is in the stack's own log group, whatever a participant has made of the job's arguments.
     """
     return LogTail(account, f"/aws-glue/{environment.job}/{stream}", run_id)
+
+
+def lines_of(
+    account: Account,
+    environment: Environment,
+    run: "JobRun",
+    look: "Callable[[], JobRun] | None" = None,
+) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a run's log, each with its stream: `output`, then `error` if it failed.
+
+    Args:
+        account: where the job is.
+        environment: which job it is.
+        run: which run it is.
+        look: how to look at the run again while it goes on; without it, nothing is waited for.
+    """
+    output = log_of(account, environment, run.id)
+    while True:
+        new = [*output.new_lines()]
+        yield from (("output", line) for line in new)
+        if look and not run.is_finished:
+            time.sleep(1)
+            run = look()
+        elif not new:
+            break
+    if look and not account.embedded:
+        time.sleep(_DELAY_SECONDS)
+        yield from (("output", line) for line in output.new_lines())
+    if run.has_failed:
+        errors = log_of(account, environment, run.id, "error")
+        while new := [*errors.new_lines()]:
+            yield from (("error", line) for line in new)

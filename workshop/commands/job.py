@@ -1,7 +1,6 @@
 """The commands for runs of the Glue job: `run-job`, `logs`, `stop`."""
 
 import functools
-import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from stacks.counts import COUNTS, OTHER_EVENTS
 from workshop import accounting, console, job, job_definition, ready_made
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, failure_of
@@ -17,7 +15,7 @@ from workshop.commands.context import Context
 from workshop.console import Table
 from workshop.errors import WorkshopError
 from workshop.job_arguments import job_arguments
-from workshop.job_log import log_of
+from workshop.job_log import lines_of
 from workshop.steps import Steps
 
 
@@ -30,12 +28,7 @@ def _day(text: str) -> datetime:
 
 DAY = {"parser": _day, "metavar": "YYYY-MM-DD"}
 _argument = functools.partial(typer.Option, rich_help_panel="The job's arguments")
-LOG_DELAY_SECONDS = 10
 Run = Annotated[str | None, typer.Argument(help="ID of the run (default: the newest run).")]
-# Lines that are metrics of the job, which the table of record counts shows, too.
-_IN_THE_TABLE = re.compile(
-    rf"({'|'.join((*COUNTS, OTHER_EVENTS, accounting.PREFIX.strip()))}) |run-\d+ (started|finished)"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,29 +126,13 @@ def logs(
     """
     account, environment = context.account, context.environment
     found = job.find_run(account, environment, run)
-    tails = {
-        stream: log_of(account, environment, found.id, stream) for stream in ("output", "error")
-    }
     lines: dict[str, list[str]] = {"output": [], "error": []}
-
-    def show(stream: str) -> bool:
-        new = list(tails[stream].new_lines())
-        lines[stream] += new
+    look = functools.partial(job.find_run, account, environment, found.id) if follow else None
+    for stream, line in lines_of(account, environment, found, look):
+        lines[stream].append(line)
         if not context.as_json:
-            for line in new:
-                console.out.print(line[: job.LINE_LENGTH])
-        return bool(new)
-
-    while show("output") or (follow and not found.is_finished):
-        if follow and not found.is_finished:
-            time.sleep(1)
-            found = job.find_run(account, environment, found.id)
-    if follow and not account.embedded:  # CloudWatch may be some seconds behind the run
-        time.sleep(LOG_DELAY_SECONDS)
-        show("output")
-    if found.is_finished and found.state != "SUCCEEDED":
-        while show("error"):
-            pass
+            console.out.print(line[: job.LINE_LENGTH])
+    found = look() if look else found
     return Answer({"run": found, **lines}) if context.as_json else None
 
 
@@ -181,13 +158,13 @@ def stop(context: Context, run: Run = None) -> Answer:
 
 
 def _follow(context: Context, run_id: str) -> job.JobRun:
-    """Wait for a run's end; Ctrl-C leaves it alone."""
+    """Wait for a run's end, and show what it prints, but for what the tables show, too."""
     with Steps().step(context.environment.job) as step:
 
         def follow(state: str, lines: list[str]) -> None:
             step.update(state)
             for line in lines:
-                if not _IN_THE_TABLE.match(line):
+                if not accounting.is_count(line):
                     console.progress.print(f"  {line[: job.LINE_LENGTH]}", style="dim")
 
         run = job.wait(context.account, context.environment, run_id, follow)

@@ -90,8 +90,7 @@ class _Job(Runner[JobRun]):
                 log_of(self.account, self.environment, found.id, stream)
                 for stream in ("output", "error")
             ]
-        is_failed = found.is_finished and found.state != "SUCCEEDED"
-        for tail in self._tails if is_failed else self._tails[:1]:
+        for tail in self._tails if found.has_failed else self._tails[:1]:
             lines = await to_thread(list, tail.new_lines())
             self._printed.add(lines)
             for line in lines[-_SHOWN_LINES:]:
