@@ -4,6 +4,7 @@ Each account gets sessions of its own, by a role that the organizer's credential
 own time. What goes wrong in one is that account's outcome, and holds up none of the others.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.checks import require
 from workshop.environment import find
+from workshop.errors import WorkshopError
 from workshop.visit import Outcome, Say, Stop, Visit, Work
 
 ONLY_SAMPLES = "only sample logs"
@@ -74,6 +76,63 @@ class Fleet:
                 self.stop.event.set()
         pool.shutdown()
         return [future.result() for future in futures]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of all accounts.
+
+    Attributes:
+        accounts: each one's outcome.
+        states: how many accounts are in each state.
+        seconds: how long it took.
+        requests, throttled: of all accounts, as in `Outcome`.
+    """
+
+    accounts: list[Outcome]
+    states: dict[str, int]
+    seconds: float
+    requests: int
+    throttled: int
+
+    @classmethod
+    def of(cls, outcomes: list[Outcome], seconds: float) -> "Results":
+        """Sum the outcomes up."""
+        return cls(
+            outcomes,
+            dict(Counter(outcome.state for outcome in outcomes)),
+            round(seconds, 1),
+            sum(outcome.requests for outcome in outcomes),
+            sum(outcome.throttled for outcome in outcomes),
+        )
+
+    def summary(self, well: str) -> str:
+        """How many accounts are well, and what that took, in a sentence."""
+        total = len(self.accounts)
+        return (
+            f"{self.states.get(well, 0)} of {accounts(total)} {'is' if total == 1 else 'are'} "
+            f"{well}: {self.seconds:.0f} s, {total * 60 / max(self.seconds, 0.1):.0f} accounts a "
+            f"minute, {self.requests:,} requests, {self.throttled} of them throttled."
+        )
+
+    def require(self, well: str) -> None:
+        """Raise an error unless all accounts are well.
+
+        Raises:
+            WorkshopError: some are not; the message names them, the next step is the first one's.
+        """
+        unwell = [outcome for outcome in self.accounts if not outcome.well]
+        if unwell:
+            raise WorkshopError(
+                f"{len(unwell)} of {len(self.accounts)} accounts are not {well}: "
+                + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
+                f"{unwell[0].account}: {unwell[0].next_step}",
+            )
+
+
+def accounts(number: int) -> str:
+    """A number of accounts in words."""
+    return f"{number} account{'' if number == 1 else 's'}"
 
 
 def check(account: Account, say: Say, *, stack: str, run_job: bool = False) -> str:

@@ -14,6 +14,7 @@ from workshop.checks import Check
 from workshop.commands import fleet as fleet_cli
 from workshop.commands.answer import Answer
 from workshop.commands.app import app
+from workshop.fleet import Results
 from workshop.steps import Steps
 from workshop.visit import Outcome, Visit
 
@@ -84,7 +85,7 @@ PRINTING: dict[str, Callable[[str], object]] = {
     "Rich's json": lambda text: console.out.print_json(data={text: text}),
     "fleet's table": lambda text: Answer(
         None,
-        fleet_cli._summary([_outcome(text)], text, 1),  # noqa: SLF001
+        fleet_cli._parts(Results.of([_outcome(text)], 1), text),  # noqa: SLF001
     ).print(as_json=False),
     "fleet's live view": _live_view,
     "fleet's lines": _lines_of_a_fleet,

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections import Counter
 from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,12 @@ import typer
 
 from workshop import accounts_file, cloudformation, console, fleet
 from workshop.accounts_file import ORGANIZATION_ROLE
-from workshop.commands.answer import Answer
+from workshop.commands.answer import Answer, failure_of
 from workshop.commands.context import Context, Yes, group
 from workshop.console import Table
 from workshop.deployment import PROJECT
 from workshop.errors import WorkshopError
-from workshop.fleet import Fleet
+from workshop.fleet import Fleet, Results
 from workshop.fleet_progress import shown
 from workshop.visit import COUNTED, GONE, INTERRUPTED, READY, Outcome, Work
 
@@ -111,7 +110,7 @@ def destroy(context: Context, *, options: FleetOptions, yes: Yes = False) -> Ans
 
 def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     """Show what would be deleted that is more than sample logs, unless nobody asks."""
-    question = f"Delete the stack {stack} in {_accounts(len(chosen.members))}"
+    question = f"Delete the stack {stack} in {fleet.accounts(len(chosen.members))}"
     if yes or not sys.stdin.isatty():
         return question
     with shown(len(chosen.members)) as watch:
@@ -151,54 +150,25 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     total = len(chosen.members)
     if results:  # found out now: what comes of the accounts would otherwise be lost
         results.open("a").close()
-    console.progress.print(f"Working on {_accounts(total)} from {chosen.organizer}.")
+    console.progress.print(f"Working on {fleet.accounts(total)} from {chosen.organizer}.")
     began = time.monotonic()
     with shown(total) as watch:
         outcomes = chosen.run(work, well, watch)
-    took = time.monotonic() - began
+    done = Results.of(outcomes, time.monotonic() - began)
     if results:
         rows = [[field.name for field in fields(Outcome)], *map(astuple, outcomes)]
         results.write_text(console.csv_text(rows, spreadsheet=True), encoding="utf-8")
-    states = Counter(outcome.state for outcome in outcomes)
-    value = {
-        "accounts": outcomes,
-        "states": states,
-        "seconds": round(took, 1),
-        "requests": sum(outcome.requests for outcome in outcomes),
-        "throttled": sum(outcome.throttled for outcome in outcomes),
-    }
-    what = f"{states[well]} of {_accounts(total)} {'is' if total == 1 else 'are'} {well}"
-    failure = chosen.stop.cause or _failure(outcomes, well)
-    return Answer(value, _summary(outcomes, what, took), failure)
+    failure: Exception | None = chosen.stop.cause or failure_of(done.require, well)
+    if INTERRUPTED in done.states and not chosen.stop.cause:
+        failure = typer.Exit(console.INTERRUPTED)
+    return Answer(done, _parts(done, well), failure)
 
 
-def _accounts(number: int) -> str:
-    return f"{number} account{'' if number == 1 else 's'}"
-
-
-def _failure(outcomes: list[Outcome], well: str) -> Exception | None:
-    unwell = [outcome for outcome in outcomes if not outcome.well]
-    if any(outcome.state == INTERRUPTED for outcome in unwell):
-        return typer.Exit(console.INTERRUPTED)
-    if not unwell:
-        return None
-    return WorkshopError(
-        f"{len(unwell)} of {len(outcomes)} accounts are not {well}: "
-        + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
-        f"{unwell[0].account}: {unwell[0].next_step}",
-    )
-
-
-def _summary(outcomes: list[Outcome], what: str, seconds: float) -> list[Table | str]:
+def _parts(done: Results, well: str) -> list[Table | str]:
     rows = [
         (f"{o.account} {o.name}".rstrip(), o.region, o.state, o.found, o.next_step)
-        for o in outcomes
+        for o in done.accounts
         if not o.well
     ]
     columns = ["account", "region", "state", "cause", "next step"]
-    requests, rate = sum(o.requests for o in outcomes), len(outcomes) * 60 / max(seconds, 0.1)
-    total = (
-        f"{what}: {seconds:.0f} s, {rate:.0f} accounts a minute, {requests:,} requests, "
-        f"{sum(o.throttled for o in outcomes)} of them throttled."
-    )
-    return [Table(columns, rows, "Look at these"), total] if rows else [total]
+    return [*([Table(columns, rows, "Look at these")] if rows else []), done.summary(well)]
