@@ -1,19 +1,17 @@
 """The commands for Amazon Personalize: `personalize import`, `status`, `teardown`."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from workshop import console, freshness, inventory
+from workshop import console
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context, Yes, group
 from workshop.commands.job import DAY
-from workshop.environment import MissingError
-from workshop.errors import WorkshopError, left
-from workshop.personalize import importing, removal
-from workshop.personalize.state import ImportJob, Personalize, require_region
+from workshop.errors import left
+from workshop.personalize import importing, overview, removal
+from workshop.personalize.state import Personalize, require_region
 from workshop.steps import Steps
 
 GROUP = group(
@@ -61,7 +59,7 @@ def import_(
     steps = Steps(importing.STEPS)
     with left("Stopped following. Personalize goes on. Continue: workshop personalize import"):
         job = importing.run(personalize, environment, csv, steps, incremental=incremental)
-    return Answer(job, [console.facts([("imported", _import(job))])])
+    return Answer(job, [console.facts([("imported", job.sentence)])])
 
 
 def status(context: Context) -> Answer:
@@ -71,29 +69,10 @@ def status(context: Context) -> Answer:
     """
     account = context.account
     require_region(account)
-    csv = _csv(context)
-    shown, value = [("where", str(account))], []
-    for personalize in _environments(context):
-        found = personalize.look()
-        others = personalize.others() if found.group else []
-        waits = bool(csv) and not found.import_of(csv)
-        value.append(
-            {
-                "name": personalize.name,
-                "parts": found.parts,
-                "imports": found.imports,
-                "others": others,
-                "csv": csv,
-                "csv_waits": waits,
-            }
-        )
-        shown += [(part.kind, f"{part.name} is {part.status}") for part in found.parts]
-        shown += [("last import", _import(job)) for job in found.imports[:1]]
-        shown += [("used by", ", ".join(others))] if others else []
-        if waits:
-            hint = f"{_moment(csv)} is not imported: workshop personalize import"
-            shown.append(("CSV", context.hint(hint)))
-    return Answer({"where": str(account), "environments": value}, [console.facts(shown)])
+    found = overview.of(account, context.stack)
+    facts = [fact for one in found for fact in one.facts(context.hint)]
+    value = {"where": str(account), "environments": found}
+    return Answer(value, [console.facts([("where", account), *facts])])
 
 
 def teardown(context: Context, *, yes: Yes = False) -> Answer:
@@ -106,7 +85,7 @@ def teardown(context: Context, *, yes: Yes = False) -> Answer:
     account = context.account
     require_region(account)
     removed = list[str]()
-    for personalize in _environments(context):
+    for personalize in overview.environments(account, context.stack):
         found = personalize.look()
         removal.require_alone(personalize, found)
         if not found.parts:
@@ -118,39 +97,3 @@ def teardown(context: Context, *, yes: Yes = False) -> Answer:
             removed += removal.run(personalize, found, Steps())
     text = "Nothing is left in Amazon Personalize." if removed else "There was nothing to remove."
     return Answer({"removed": removed}, [text])
-
-
-def _environments(context: Context) -> Iterator[Personalize]:
-    """Personalize for the stack, deployed or deleted: what was imported outlives it.
-
-    Raises:
-        WorkshopError: there never was such a stack.
-    """
-    context.account.check_reachable()
-    names = inventory.workgroups(context.account, context.stack)
-    if not names:
-        raise WorkshopError(
-            f"There is no stack {context.stack} on {context.account}, nor one deleted in the last "
-            "90 days.",
-            "Give the name that it was deployed by: --stack NAME",
-        )
-    for name in names:
-        yield Personalize(context.account, name)
-
-
-def _csv(context: Context) -> int:
-    """When the run began that wrote the CSV; 0 where there is no CSV, or no stack any more."""
-    try:
-        return freshness.csv_begun(context.account, context.environment)
-    except MissingError:
-        return 0
-
-
-def _import(job: ImportJob) -> str:
-    csv = f"the CSV of {_moment(job.csv)}" if job.csv else "another CSV"
-    reason = f": {job.reason}" if job.reason else ""
-    return f"{csv} with {job.name} ({job.mode}): {job.status}{reason}"
-
-
-def _moment(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

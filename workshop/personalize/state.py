@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -63,6 +64,13 @@ class ImportJob(Part):
     mode: str = "FULL"
     csv: int = 0
     created: float = 0
+
+    @property
+    def sentence(self) -> str:
+        """Which CSV it imports, and what came of it."""
+        csv = f"the CSV of {moment(self.csv)}" if self.csv else "another CSV"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{csv} with {self.name} ({self.mode}): {self.status}{reason}"
 
 
 @dataclass(frozen=True)
@@ -246,6 +254,11 @@ def leftovers(account: Account, names: Iterable[str]) -> tuple[list[Part], list[
             code, message = causes.code_and_message(error)
             unchecked.append(f"Personalize {GROUP} {name}: {code} {message}")
     return parts, unchecked
+
+
+def moment(milliseconds: int) -> str:
+    """A moment in words."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _part(kind: str, name: str, arn: str, found: Any) -> Part:  # noqa: ANN401 - boto3's own
