@@ -1,9 +1,8 @@
 """The command that sends events to Segment: `send-events`."""
 
-from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,7 +10,7 @@ from workshop import console, seeding
 from workshop.commands.answer import Answer
 from workshop.commands.context import Context
 from workshop.commands.job import DAY
-from workshop.errors import Left, WorkshopError
+from workshop.errors import WorkshopError
 from workshop.segment import credentials, hosts
 from workshop.segment.events import (
     EMAIL_SOURCE,
@@ -21,11 +20,6 @@ from workshop.segment.events import (
     calls,
 )
 from workshop.steps import Steps
-
-if TYPE_CHECKING:
-    from workshop.segment.delivery import Outcome
-
-EARLIEST = date(2000, 1, 1)  # the earliest time that the job accepts
 
 
 def send_events(  # noqa: PLR0913 - a command's options are its arguments
@@ -79,7 +73,7 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
 
     Example: workshop send-events --from 2019-02-26 --dry-run build/dry-run
     """
-    period = _period(first.date(), days, events)
+    period = Period.past(first.date(), days, events)
     if dry_run:
         sources = [*SHOP_SOURCES, EMAIL_SOURCE]  # of which none needs a key
         keys = credentials.write_keys([], sources, write_key or [], keys_file)
@@ -89,11 +83,14 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     console.progress.print(
         f"Sending about {period.events:,} events of {period} to {url} ({where}): {', '.join(keys)}"
     )
-    outcome = _send(period, url, keys, rate=rate, retries=retries)
+    # Here, so that the other commands start without Segment's client.
+    from workshop.segment.delivery import send  # noqa: PLC0415
+
+    outcome = send(period, url, keys, rate=rate, retries=retries)
     failure = None
     if outcome.error:
         failure = WorkshopError(
-            f"{outcome.error}. {_result(outcome)}; the rest was not sent.",
+            f"{outcome.error}. {outcome}; the rest was not sent.",
             "Fix the cause, then run the same command again: Segment drops what it already has",
         )
     counts = {
@@ -103,22 +100,8 @@ def send_events(  # noqa: PLR0913 - a command's options are its arguments
     return Answer({"host": url, "sources": counts, "error": outcome.error}, failure=failure)
 
 
-def _period(first: date, days: int, events: int | None) -> Period:
-    if first < EARLIEST:
-        raise WorkshopError(f"--from {first} is before {EARLIEST}.", "Choose a later day")
-    today = datetime.now(UTC).date()
-    if days > (today - first).days:
-        raise WorkshopError(
-            f"--from {first} --days {days}: not all days are over yet (UTC: {today}).",
-            f"Choose earlier days: --from {today - timedelta(days)} --days {days}"
-            if days < (today - EARLIEST).days
-            else "Choose fewer days: --days 2",
-        )
-    return Period(first, days, events or SAMPLE_EVENTS_A_DAY * days)
-
-
 def _write_logs(period: Period, folder: Path, *, email: bool) -> Answer:
-    from workshop.segment.messages import logs  # noqa: PLC0415 - see _send
+    from workshop.segment.messages import logs  # noqa: PLC0415 - as above
 
     with Steps().step("Dry run") as step:
         written = seeding.to_folder(
@@ -126,36 +109,3 @@ def _write_logs(period: Period, folder: Path, *, email: bool) -> Answer:
         )
         step.result = f"{written} of {period} below {folder}"
     return Answer({"folder": str(folder), "written": written})
-
-
-def _send(period: Period, url: str, keys: dict[str, str], *, rate: int, retries: int) -> "Outcome":
-    # Here, so that the other commands start without Segment's client.
-    from workshop.segment.delivery import Delivery, deliver  # noqa: PLC0415
-
-    delivery = Delivery(url, keys, retries=retries)
-    outcome = delivery.outcome
-    try:
-        with Steps().step("Events") as step:
-            with delivery:
-                happened = calls(period, email=EMAIL_SOURCE in keys)
-                deliver(
-                    happened, delivery, rate=rate, progress=lambda: step.update(_result(outcome))
-                )
-            step.passed = outcome.error is None
-            step.result = _result(outcome)
-    except KeyboardInterrupt as interrupt:
-        raise Left(
-            f"{_result(outcome)}. Run the same command again to send the rest: Segment drops what "
-            "it has already."
-        ) from interrupt
-    return outcome
-
-
-def _result(outcome: "Outcome") -> str:
-    counts = (("delivered", outcome.delivered), ("failed", outcome.failed))
-    shown = [f"{count.total():,} {what} ({_listed(count)})" for what, count in counts if count]
-    return ", ".join(shown) or "0 delivered"
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{source} {count:,}" for source, count in sorted(counts.items()))

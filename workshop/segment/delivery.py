@@ -22,8 +22,10 @@ from segment.analytics import request
 from segment.analytics.consumer import Consumer
 
 from workshop.account import LOOPBACK
-from workshop.segment.events import Call
+from workshop.errors import Left
+from workshop.segment.events import EMAIL_SOURCE, Call, Period, calls
 from workshop.segment.messages import message
+from workshop.steps import Steps
 
 # Messages handed over and not yet answered for: what bounds the memory.
 UNDER_WAY = 4_000
@@ -47,6 +49,15 @@ class Outcome:
     delivered: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     error: str | None = None
+
+    def __str__(self) -> str:
+        shown = [
+            f"{count.total():,} {what} "
+            f"({', '.join(f'{source} {number:,}' for source, number in sorted(count.items()))})"
+            for what, count in (("delivered", self.delivered), ("failed", self.failed))
+            if count
+        ]
+        return ", ".join(shown) or "0 delivered"
 
 
 class _Session(Session):
@@ -192,3 +203,33 @@ def deliver(
         if not delivery.send(call.source, message(call)):
             break
     delivery.finish(progress)
+
+
+def send(period: Period, host: str, keys: Mapping[str, str], *, rate: int, retries: int) -> Outcome:
+    """Send a period's calls, and show how many have arrived.
+
+    Args:
+        period: the days.
+        host: see `Delivery`.
+        keys: see `Delivery`; emails are among the calls if there is a key for them.
+        rate: see `deliver`.
+        retries: see `Delivery`.
+
+    Raises:
+        Left: it was interrupted.
+    """
+    delivery = Delivery(host, keys, retries=retries)
+    outcome = delivery.outcome
+    try:
+        with Steps().step("Events") as step:
+            with delivery:
+                happened = calls(period, email=EMAIL_SOURCE in keys)
+                deliver(happened, delivery, rate=rate, progress=lambda: step.update(str(outcome)))
+            step.passed = outcome.error is None
+            step.result = str(outcome)
+    except KeyboardInterrupt as interrupt:
+        raise Left(
+            f"{outcome}. Run the same command again to send the rest: Segment drops what it has "
+            "already."
+        ) from interrupt
+    return outcome

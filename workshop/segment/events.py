@@ -10,10 +10,12 @@ from random import Random
 from typing import Any, NamedTuple
 
 from stacks.bucket_contents.simulated_shop import SOURCES, log_files
+from workshop.errors import WorkshopError
 
 SHOP_SOURCES = tuple(SOURCES)
 EMAIL_SOURCE = "email-prod"
 SAMPLE_EVENTS_A_DAY = 100_000 // 30  # as busy as the sample data
+EARLIEST = date(2000, 1, 1)  # the earliest time that the job accepts
 _Record = dict[str, Any]
 
 
@@ -31,6 +33,25 @@ class Period:
     first: date
     days: int
     events: int
+
+    @classmethod
+    def past(cls, first: date, days: int, events: int | None) -> "Period":
+        """Make a period that is over; without a number of events it is as busy as the sample data.
+
+        Raises:
+            WorkshopError: it is not over yet, or earlier than what the job accepts.
+        """
+        if first < EARLIEST:
+            raise WorkshopError(f"--from {first} is before {EARLIEST}.", "Choose a later day")
+        today = datetime.now(UTC).date()
+        if days > (today - first).days:
+            raise WorkshopError(
+                f"--from {first} --days {days}: not all days are over yet (UTC: {today}).",
+                f"Choose earlier days: --from {today - timedelta(days)} --days {days}"
+                if days < (today - EARLIEST).days
+                else "Choose fewer days: --days 2",
+            )
+        return cls(first, days, events or SAMPLE_EVENTS_A_DAY * days)
 
     @property
     def last(self) -> date:
