@@ -5,7 +5,7 @@ import csv
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -268,12 +268,16 @@ def fetch(account: Account, execution: Execution, limit: int | None) -> Result:
     )
 
 
-def stream(account: Account, execution: Execution) -> Iterator[list[str]]:
-    """Yield the header and the rows of a SELECT from its result in S3, in constant memory.
+def stream(account: Account, execution: Execution) -> Iterator[Sequence[str | None]]:
+    """Yield the header and the rows of a statement, those of a SELECT in constant memory.
 
     Raises:
         WorkshopError: somebody has written over the result.
     """
+    if not execution.location.endswith(".csv"):  # only a SELECT has a CSV file
+        result = fetch(account, execution, None)
+        yield from [result.columns, *result.rows] if result.columns else []
+        return
     bucket, key = bucket_and_key(execution.location)
     body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     text = codecs.getreader("utf-8")(body, "surrogateescape")

@@ -6,21 +6,24 @@ the stack, as it deployed them, are told from all others.
 
 import operator
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import boto3
 
 from workshop.account import Account
 from workshop.environment import Environment, resources
-from workshop.errors import WorkshopError
+from workshop.errors import WorkshopError, reason
 
 _COMMENTS = re.compile(r"^[ \t]*--[^\n]*$", re.MULTILINE)
 _SUBSTITUTED = re.compile(r"\$\{([^}]*)\}")
 _BATCH = 50  # the service's limit for one call
 _PROPERTIES = ("Name", "Description", "Database", "QueryString")  # of SavedQuery
 NAMED_QUERY = "AWS::Athena::NamedQuery"
+LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
 STACK, CHANGED, ADDED = "stack", "changed", "added"  # where a saved query comes from
 
 
@@ -51,6 +54,21 @@ class SavedQuery:
         """Whether it only reads: a SELECT, with or without a WITH."""
         words = _COMMENTS.sub("", self.sql).split(maxsplit=1)
         return bool(words) and words[0].upper() in ("SELECT", "WITH")
+
+    def lines_to_read(self) -> list[str]:
+        """The lines of its statement, for an organizer who is to decide whether it runs.
+
+        Raises:
+            WorkshopError: it is too long to be read.
+        """
+        # Blank lines could move the part that matters out of sight.
+        lines = [line.rstrip() for line in self.sql.splitlines() if line.strip()]
+        if len(self.sql) > LONGEST_READ or not lines:
+            raise WorkshopError(
+                f"{self.name!r} is not the stack's, and has {len(self.sql):,} characters to read.",
+                "Read it in Athena's console, and run what you want of it: --sql",
+            )
+        return lines
 
 
 def of_stack(account: Account, environment: Environment) -> dict[str, SavedQuery]:
@@ -91,6 +109,26 @@ def others(account: Account, environment: Environment) -> Iterator[SavedQuery]:
     for page in pages.paginate(WorkGroup=environment.workgroup):
         ids = [query_id for query_id in page["NamedQueryIds"] if query_id not in stacks]
         yield from (replace(query, origin=ADDED) for _, query in by_id(account.session, ids))
+
+
+def statement(name: str | None, sql: str | None, file: Path | None) -> str | None:
+    """The statement that is given, in a file, or on standard input (the name `-`); None if none is.
+
+    Raises:
+        WorkshopError: it is empty, or the file cannot be read.
+    """
+    if name == "-":
+        sql = sys.stdin.read().removeprefix("\ufeff")
+    elif file:
+        try:
+            sql = file.read_text(encoding="utf-8-sig")  # as Windows writes it
+        except (OSError, UnicodeDecodeError) as error:
+            raise WorkshopError(
+                f"{file} cannot be read: {reason(error)}", "Choose a file with one SQL statement"
+            ) from error
+    if sql is not None and not sql.strip():
+        raise WorkshopError("The statement is empty.", 'workshop query --sql "SELECT 1"')
+    return sql
 
 
 def choose(own: list[SavedQuery], others: Iterable[SavedQuery], name: str) -> SavedQuery:

@@ -1,8 +1,7 @@
 """The command `query`: saved queries, or any statement, in Athena."""
 
 import itertools
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +12,11 @@ from workshop import athena, console, deployment, queries
 from workshop.commands.answer import Answer, Note
 from workshop.commands.context import Context, Yes
 from workshop.console import Table
-from workshop.errors import WorkshopError, reason
+from workshop.errors import WorkshopError
 from workshop.queries import SavedQuery
 
 SHOWN_ROWS = 1000
 SHOWN_OTHERS = 200  # saved queries that are not the stack's
-LONGEST_READ = 10_000  # characters of a statement that an organizer is asked to read
 _ROWS_A_TICK = 1000
 _STATEMENT = "Statement"  # what a statement is called that is not saved
 
@@ -87,7 +85,7 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
             "--csv outputs one table: do not combine it with --json or --all.",
             "Use --json for --all",
         )
-    statement = _statement(name, sql, file)
+    statement = queries.statement(name, sql, file)
     if statement is not None:
         chosen = [SavedQuery(_STATEMENT, "", context.environment.database, statement)]
     else:
@@ -104,22 +102,6 @@ def query(  # noqa: PLR0913 - a command's options are its arguments
         _print_csv(context, chosen[0], limit, spreadsheet=spreadsheet)
         return None
     return _run(context, chosen, limit)
-
-
-def _statement(name: str | None, sql: str | None, file: Path | None) -> str | None:
-    """The statement of --sql, a file or standard input; None for a saved query."""
-    if name == "-":
-        sql = sys.stdin.read().removeprefix("\ufeff")
-    elif file:
-        try:
-            sql = file.read_text(encoding="utf-8-sig")  # as Windows writes it
-        except (OSError, UnicodeDecodeError) as error:
-            raise WorkshopError(
-                f"{file} cannot be read: {reason(error)}", "Choose a file with one SQL statement"
-            ) from error
-    if sql is not None and not sql.strip():
-        raise WorkshopError("The statement is empty.", 'workshop query --sql "SELECT 1"')
-    return sql
 
 
 def _list(
@@ -154,7 +136,8 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
         results.append(result)
         if result.columns:  # there are none of a statement that answers nothing
             parts.append(Table(result.columns, result.rows, saved.name))
-        parts.append(Note(_cost(result)))
+        more = "; there are more: a higher --limit, or --csv for all" if result.more else ""
+        parts.append(Note(result.cost + more))
     if len(results) > 1:
         seconds = sum(result.seconds for result in results)
         scanned = decimal(sum(result.scanned_bytes for result in results))
@@ -166,28 +149,14 @@ def _run(context: Context, chosen: list[SavedQuery], limit: int | None) -> Answe
     return Answer(value, parts)
 
 
-def _cost(result: athena.Result) -> str:
-    """What a query took, and how to have the rows that are missing."""
-    return result.cost + (
-        "; there are more: a higher --limit, or --csv for all" if result.more else ""
-    )
-
-
 def _print_csv(
     context: Context, saved: SavedQuery, limit: int | None, *, spreadsheet: bool
 ) -> None:
     """Print a query's answer as it comes from S3, with its progress on standard error."""
-    account = context.account
+    account, count = context.account, 0
     with console.progress.status(saved.name) as status:
         execution = athena.execute(account, context.environment, saved.sql, saved.database)
-        rows: Iterator[Sequence[str | None]]
-        if execution.location.endswith(".csv"):
-            rows = athena.stream(account, execution)
-        else:  # of a statement that is no SELECT, the result is text
-            result = athena.fetch(account, execution, limit)
-            rows = iter([result.columns, *result.rows] if result.columns else [])
-        rows = itertools.islice(rows, None if limit is None else limit + 1)
-        count = 0
+        rows = itertools.islice(athena.stream(account, execution), limit and limit + 1)
         while batch := list(itertools.islice(rows, _ROWS_A_TICK)):
             console.print_csv(batch, spreadsheet=spreadsheet)
             count += len(batch)
@@ -200,20 +169,10 @@ def _print_csv(
 
 
 def _require_consent(query: SavedQuery, *, yes: bool) -> None:
-    """Show a statement that is not the stack's, and let the organizer decide.
-
-    Raises:
-        WorkshopError: it is too long to be read, or nobody can be asked and there is no --yes.
-    """
+    """Show a statement that is not the stack's, and let the organizer decide."""
     if query.origin == queries.STACK:
         return
-    # Blank lines could move the part that matters out of sight.
-    lines = [line.rstrip() for line in query.sql.splitlines() if line.strip()]
-    if len(query.sql) > LONGEST_READ or not lines:
-        raise WorkshopError(
-            f"{query.name!r} is not the stack's, and has {len(query.sql):,} characters to read.",
-            "Read it in Athena's console, and run what you want of it: --sql",
-        )
+    lines = query.lines_to_read()
     what = "was changed" if query.origin == queries.CHANGED else "was added"
     console.progress.print(
         f"{query.name!r} {what} after the deployment. It would run with your rights, in the "
