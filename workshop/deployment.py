@@ -5,8 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,27 +132,6 @@ def _moment(stack: Mapping[str, Any] | None) -> list[object]:
     return [stack and stack.get(key) for key in ("StackId", "StackStatus", "LastUpdatedTime")]
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Let one command at a time run the CDK CLI in this folder, which has one cdk.out.
-
-    Raises:
-        WorkshopError: another one does.
-    """
-    folder = os.open(build_folder(), os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WorkshopError(
-                "Another command deploys or destroys in this folder.",
-                "Wait until it has ended, then run this one again",
-            ) from None
-        yield
-    finally:
-        os.close(folder)
-
-
 def _cdk(
     account: Account, arguments: Sequence[str], progress: Progress, folder: Path = PROJECT
 ) -> None:
@@ -161,7 +139,14 @@ def _cdk(
         raise WorkshopError(f"The CDK CLI is not installed at {CDK}.", "make setup")
     log = build_folder() / "cdk.log"
     lines: list[str] = []
-    with _alone(), open(log, "a", encoding="utf-8", opener=private.opener) as copy:
+    with open(log, "a", encoding="utf-8", opener=private.opener) as copy:
+        try:  # one at a time: this folder has one cdk.out
+            fcntl.flock(copy, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkshopError(
+                "Another command deploys or destroys in this folder.",
+                "Wait until it has ended, then run this one again",
+            ) from None
         process = subprocess.Popen(
             [CDK, "--progress", "events", "--no-notices", "--no-color", *arguments],
             cwd=folder,

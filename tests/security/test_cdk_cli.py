@@ -99,7 +99,7 @@ def test_a_second_command_in_the_same_folder_is_one_error(
 ) -> None:
     """Two `make up` at once would write one cdk.out, and both fail with the CDK's own words."""
     monkeypatch.setattr(deployment, "BUILD", tmp_path)
-    first = os.open(tmp_path, os.O_RDONLY)
+    first = os.open(tmp_path / "cdk.log", os.O_CREAT | os.O_RDONLY)
     fcntl.flock(first, fcntl.LOCK_EX)
     with pytest.raises(WorkshopError, match="Another command"):
         run_cdk(EMBEDDED, tmp_path, "true")
