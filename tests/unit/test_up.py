@@ -2,17 +2,17 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from tests.support.shell import Shell
-from workshop import deployment, job, summary
-from workshop.commands import environment
+from workshop import deployment, job, rehearsal, summary
 from workshop.commands.context import Context
+from workshop.environment import Environment
 from workshop.errors import WorkshopError
 
 FAILED = WorkshopError("The job run jr_1 is FAILED", "Read the log: workshop logs jr_1")
+DEPLOYED = Environment("One", "arn", "CREATE_COMPLETE", {"JobName": "one"})
 
 
 class Server:
@@ -54,17 +54,11 @@ def test_after_a_failed_job_its_log_can_be_read(
     monkeypatch.setattr("embedded_aws.spark.check_java", succeed)
     monkeypatch.setattr(deployment, "bootstrap", succeed)
     monkeypatch.setattr(deployment, "deploy", fail if failing == "deploy" else succeed)
+    monkeypatch.setattr(rehearsal, "find", lambda *_: DEPLOYED)
     monkeypatch.setattr(summary, "gather", fail)
     server = Server()
-    context: Any = SimpleNamespace(
-        server=server,
-        account=None,
-        stack="One",
-        announce=succeed,
-        environment=SimpleNamespace(status="CREATE_COMPLETE"),
-    )
     with pytest.raises(type(error)):
-        environment.up(context)
+        rehearsal.up(None, "One", [], server)  # type: ignore[arg-type]
     assert server.is_stopped == is_stopped
 
 
@@ -78,7 +72,7 @@ def test_an_interrupted_up_says_what_becomes_of_the_run(
         raise KeyboardInterrupt
 
     def gather(*_: object) -> None:
-        job.run(there, there, None)  # type: ignore[arg-type]
+        job.run(there, DEPLOYED, None)  # type: ignore[arg-type]
 
     server = Server(runs=continues)
     monkeypatch.setattr("embedded_aws.spark.check_java", lambda: None)
@@ -87,8 +81,9 @@ def test_an_interrupted_up_says_what_becomes_of_the_run(
     monkeypatch.setattr(summary, "gather", gather)
     monkeypatch.setattr(job, "start", lambda *_: "jr_1")
     session = SimpleNamespace(client=interrupt)  # Ctrl-C comes while Glue is asked
-    there = SimpleNamespace(status="CREATE_COMPLETE", port=4777, session=session)
-    for name, value in {"server": server, "account": there, "environment": there}.items():
+    there = SimpleNamespace(port=4777, session=session)
+    monkeypatch.setattr(rehearsal, "find", lambda *_: DEPLOYED)
+    for name, value in {"server": server, "account": there}.items():
         monkeypatch.setattr(Context, name, value)
     said = Shell(tmp_path).run("up", "--local", 4777, code=130).stderr
     assert "Interrupted." in said

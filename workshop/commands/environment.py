@@ -7,10 +7,10 @@ import typer
 from workshop import (
     console,
     deletion,
-    deployment,
     freshness,
     job,
     readiness,
+    rehearsal,
     report,
     summary,
 )
@@ -19,7 +19,6 @@ from workshop.commands.answer import Answer, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.console import Table
 from workshop.environment import deployed, describe
-from workshop.errors import Left, WorkshopError
 from workshop.inventory import Inventory
 from workshop.steps import Steps
 
@@ -38,35 +37,7 @@ def up(
 
     Example: workshop up --local
     """
-    server, started, is_deployed = context.server, False, False
-    steps = Steps(summary.STEPS + (3 if server else 1))
-    try:
-        if server:
-            # Found out now: it would fail the job in a minute.
-            from embedded_aws.spark import check_java  # noqa: PLC0415 - development requirements
-
-            check_java()
-            with steps.step("Embedded AWS") as step:
-                started = server.start()
-                step.result = f"{'started' if started else 'runs'} at {server.endpoint}"
-        context.announce()
-        if server:
-            with steps.step("cdk bootstrap") as step:
-                bootstrapped = deployment.bootstrap(context.account, step.update)
-                step.result = "done" if bootstrapped else "was done"
-        with steps.step("cdk deploy") as step:
-            deployment.deploy(context.account, context.stack, option or [], step.update)
-            step.result = f"{context.stack} is {context.environment.status}"
-        is_deployed = True
-        facts = summary.gather(context.account, context.environment, steps)
-    except BaseException as error:
-        # After a failed job its log is what one looks at next: there the server goes on.
-        if server and started and not (is_deployed and isinstance(error, WorkshopError)):
-            console.progress.print("Stopping the embedded AWS again.")
-            server.stop()
-            if isinstance(error, Left):  # it has ended with the server
-                raise KeyboardInterrupt from error
-        raise
+    facts = rehearsal.up(context.account, context.stack, option or [], context.server)
     paths = [facts.write(), report.write(facts)]
     rules = [Check(**check) for check in facts.checks]
     failure = failure_of(facts.require_answers) or failure_of(require, rules)
