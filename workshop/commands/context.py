@@ -16,7 +16,7 @@ import typer
 from typer._click.core import ParameterSource
 from typer.core import TyperCommand, TyperGroup
 
-from workshop import console, deployment
+from workshop import console, deployment, hints
 from workshop.account import DEFAULT_PORT, EMBEDDED_FOLDER, LAST_PORT, Account, connect
 from workshop.commands.answer import Answer
 from workshop.environment import DEFAULT_STACK, Environment, find
@@ -24,11 +24,6 @@ from workshop.errors import Left, WorkshopError
 
 # Source: AWS CloudFormation API Reference, CreateStack, StackName.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
-_COMMAND = re.compile(
-    r"\bworkshop(?= (up|down|status|query|verify|report|run-job|logs|stop|fallback|seed|open|"
-    r"console|doctor|aws|personalize)\b)"
-)
-_TARGET = re.compile(r"\bmake (up|down|deploy|destroy|status)\b(?! \w+=)")
 _CLOSED_PIPE = 141  # the exit code that a shell expects: 128 + SIGPIPE
 
 
@@ -119,18 +114,9 @@ class Context:
         """Give the commands that a text names the options by which they work in the same place."""
         account = self.__dict__.get("account")  # if there is one
         port = account.port if account else self.port
-        stack = "" if self.stack == DEFAULT_STACK else self.stack
-        options = {
-            "--profile": self.profile,
-            "--region": self.region,
-            "--local": port,
-            "--stack": stack,
-        }
-        settings = {"PORT": port if port != DEFAULT_PORT else None, "STACK": stack}
-        words = "".join(f" {name} {value}" for name, value in options.items() if value)
-        text = _COMMAND.sub(lambda _: f"workshop{words}", text)
-        words = "".join(f" {name}={value}" for name, value in settings.items() if value)
-        return _TARGET.sub(lambda found: f"{found[0]}{words}", text)
+        return hints.hint(
+            text, profile=self.profile, region=self.region, port=port, stack=self.stack
+        )
 
     def announce(self) -> None:
         """Say where the command works, before it changes anything."""
