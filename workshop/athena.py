@@ -97,7 +97,7 @@ class Result:
         """What the statement took: its rows, its time, and what Athena bills."""
         if not self.columns:
             return f"Done in {self.seconds:.2f} s"
-        number = f"{'the first ' if self.more else ''}{rows(len(self.rows))}"
+        number = f"{'the first ' if self.more else ''}{console.counted(len(self.rows), 'row')}"
         return f"{number} in {self.seconds:.2f} s, {decimal(self.scanned_bytes)} scanned"
 
     def records(self) -> list[dict[str, object]]:
@@ -114,11 +114,6 @@ class Result:
             }
             for row in self.rows
         ]
-
-
-def rows(number: int) -> str:
-    """A number of rows in words."""
-    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def _typed(value: str | None, kind: str) -> object:

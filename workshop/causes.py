@@ -108,33 +108,27 @@ BY_CODE: dict[str, Cause] = {
     for code in codes.split()
 }
 # By the class of an error that did not come from a service; the first that fits counts.
-_CLASSES: tuple[tuple[tuple[type[Exception], ...], Cause], ...] = (
-    (
-        (
-            botocore.UnauthorizedSSOTokenError,
-            botocore.LoginRefreshRequired,
-            botocore.RefreshWithMFAUnsupportedError,
-            botocore.TokenRetrievalError,
-        ),
-        EXPIRED,
+_CLASSES: dict[Cause, tuple[type[Exception], ...]] = {
+    EXPIRED: (
+        botocore.UnauthorizedSSOTokenError,
+        botocore.LoginRefreshRequired,
+        botocore.RefreshWithMFAUnsupportedError,
+        botocore.TokenRetrievalError,
     ),
-    (
-        (
-            botocore.NoCredentialsError,
-            botocore.PartialCredentialsError,
-            botocore.CredentialRetrievalError,
-            botocore.SSOError,
-            botocore.LoginError,
-            botocore.NoAuthTokenError,
-        ),
-        MISSING,
+    MISSING: (
+        botocore.NoCredentialsError,
+        botocore.PartialCredentialsError,
+        botocore.CredentialRetrievalError,
+        botocore.SSOError,
+        botocore.LoginError,
+        botocore.NoAuthTokenError,
     ),
-    ((botocore.ProxyConnectionError, botocore.InvalidProxiesConfigError), _PROXY),
-    ((botocore.SSLError,), _TLS),
-    ((botocore.ConnectTimeoutError, botocore.ReadTimeoutError), _SLOW),
-    ((botocore.ConnectionError, botocore.HTTPClientError), _NO_CONNECTION),
-    ((ResponseParserError,), _NOT_AWS),
-)
+    _PROXY: (botocore.ProxyConnectionError, botocore.InvalidProxiesConfigError),
+    _TLS: (botocore.SSLError,),
+    _SLOW: (botocore.ConnectTimeoutError, botocore.ReadTimeoutError),
+    _NO_CONNECTION: (botocore.ConnectionError, botocore.HTTPClientError),
+    _NOT_AWS: (ResponseParserError,),
+}
 # Of a signature that was made too early or too late AWS says so in its text only.
 _TIME_IN_MESSAGE = ("signature expired", "signature not yet current", "request has expired")
 
@@ -142,7 +136,7 @@ _TIME_IN_MESSAGE = ("signature expired", "signature not yet current", "request h
 def of(error: Exception) -> Cause | None:
     """The cause of an error; None where it is none of those that are known."""
     if not isinstance(error, botocore.ClientError):
-        return next((cause for kinds, cause in _CLASSES if isinstance(error, kinds)), None)
+        return next((cause for cause, kinds in _CLASSES.items() if isinstance(error, kinds)), None)
     if any(text in code_and_message(error)[1].lower() for text in _TIME_IN_MESSAGE):
         return _SKEWED
     return BY_CODE.get(code_and_message(error)[0])

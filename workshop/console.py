@@ -77,6 +77,11 @@ out = PlainConsole(soft_wrap=True)
 progress = PlainConsole(stderr=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def mark(text: str, *, passed: bool) -> Text:
     """A line that says whether something went well: `ok` or `no`, then the text."""
     word = ("ok", "green") if passed else ("no", "red")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from workshop import cloudformation, deletion, job, readiness, verification
+from workshop import cloudformation, console, deletion, job, readiness, verification
 from workshop.account import Account
 from workshop.accounts_file import Member
 from workshop.checks import require
@@ -110,8 +110,8 @@ class Results:
         """How many accounts are well, and what that took, in a sentence."""
         total = len(self.accounts)
         return (
-            f"{self.states.get(well, 0)} of {accounts(total)} {'is' if total == 1 else 'are'} "
-            f"{well}: {self.seconds:.0f} s, {total * 60 / max(self.seconds, 0.1):.0f} accounts a "
+            f"{self.states.get(well, 0)} of {console.counted(total, 'account')} "
+            f"{'is' if total == 1 else 'are'} {well}: {self.seconds:.0f} s, {total * 60 / max(self.seconds, 0.1):.0f} accounts a "
             f"minute, {self.requests:,} requests, {self.throttled} of them throttled."
         )
 
@@ -128,11 +128,6 @@ class Results:
                 + ", ".join(f"{outcome.account} is {outcome.state}" for outcome in unwell),
                 f"{unwell[0].account}: {unwell[0].next_step}",
             )
-
-
-def accounts(number: int) -> str:
-    """A number of accounts in words."""
-    return f"{number} account{'' if number == 1 else 's'}"
 
 
 def check(account: Account, say: Say, *, stack: str, run_job: bool = False) -> str:

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from workshop import causes
 from workshop.account import Account
+from workshop.console import counted
 from workshop.environment import stack_set_names
 from workshop.errors import WorkshopError
 from workshop.personalize import state as personalize
@@ -94,7 +95,7 @@ class Inventory:
                 f"no stack {stack} in {account.region}, nor one deleted in the last 90 days: "
                 "was it deployed in another region?"
             )
-        texts = [_count(len(self.left), "thing") + " left" if self.left else "nothing left"]
+        texts = [counted(len(self.left), "thing") + " left" if self.left else "nothing left"]
         if self.unchecked:
             texts.append(f"{len(self.unchecked)} could not be looked up")
         if self.participants:
@@ -121,7 +122,7 @@ class Inventory:
         if self.left:
             stacks = [item for item in self.left if item.kind == _STACK]
             raise WorkshopError(
-                f"{_count(len(self.left), 'thing')} left on {account}:{_listed(self.left)}",
+                f"{counted(len(self.left), 'thing')} left on {account}:{_listed(self.left)}",
                 f"Delete {stacks[0]} with its stack set, then run this again"
                 if stacks
                 else "They belonged to the stack: delete them by hand, then run this again",
@@ -286,7 +287,3 @@ def _made_by_lesson(account: Account, buckets: set[str]) -> dict[str, str]:
 
 def _listed(things: Sequence[object]) -> str:
     return "".join(f"\n  {thing}" for thing in things[:_SHOWN])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,14 +1,17 @@
-"""Writing sample Segment logs, any number of them, to the bucket or to a folder."""
+"""Writing sample Segment logs, any number of them, and the CSV that the stack has of its own."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from botocore.exceptions import ClientError
 
 from stacks.bucket_contents.handler import PREFIX, READY_MADE
 from stacks.bucket_contents.simulated_shop import LogFile
 from workshop.account import Account
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
+from workshop.verification import PREFIX as CSV
 
 
 @dataclass
@@ -71,6 +74,34 @@ def to_bucket(
         )
 
     return _write(logs, put, progress)
+
+
+def use_ready_made(account: Account, environment: Environment) -> str:
+    """Copy the CSV of the stack's own logs to where the job would have written it; return where.
+
+    Raises:
+        WorkshopError: there is a CSV already, or none to copy.
+    """
+    s3, bucket = account.session.client("s3"), environment.bucket
+    key = CSV + READY_MADE.rpartition("/")[2]
+    there = s3.list_objects_v2(Bucket=bucket, Prefix=CSV).get("Contents", [])
+    csv = [entry["Key"] for entry in there if entry["Key"].endswith(".csv")]
+    if csv and csv != [key]:
+        raise WorkshopError(
+            f"There is a CSV already: s3://{bucket}/{csv[0]}",
+            "Personalize would import both. Check this one: workshop verify",
+        )
+    try:
+        s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": READY_MADE})
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        raise WorkshopError(
+            f"There is no ready-made CSV: s3://{bucket}/{READY_MADE}",
+            "It comes with the sample logs of a deployment; for others, run the job: "
+            "workshop run-job",
+        ) from error
+    return f"s3://{bucket}/{key}"
 
 
 def to_folder(

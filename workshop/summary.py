@@ -12,6 +12,7 @@ from typing import Any
 from workshop import athena, figures, freshness, job, private, queries, verification
 from workshop.account import Account
 from workshop.athena_advice import DROPPED, next_step
+from workshop.checks import Check
 from workshop.deployment import BUILD, build_folder
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
@@ -28,7 +29,7 @@ EVENT_TYPES = 100  # that are named: Personalize takes 10
 
 @dataclass(frozen=True)
 class Summary:
-    """The contents of build/summary.json, by section, as plain JSON values.
+    """The contents of build/summary.json, by section, as JSON values and dataclasses.
 
     Attributes:
         environment: where it is, whether embedded, when this was, the stack, its id, its outputs.
@@ -40,7 +41,7 @@ class Summary:
             there are more), the first rows, seconds, scanned_bytes.
         figures: what the report draws: rows by column, by the figure's name.
         failures: what Athena could not answer, and why: a CSV that is not the job's can do that.
-        checks: each of Personalize's rules: rule, passed, found, advice.
+        checks: each of Personalize's rules.
         interactions: rows, users, items, event_types (records by type), first and last (epoch
             seconds) of the CSV.
     """
@@ -51,13 +52,13 @@ class Summary:
     queries: list[dict[str, Any]]
     figures: dict[str, Figure]
     failures: list[str]
-    checks: list[dict[str, Any]]
+    checks: list[Check]
     interactions: dict[str, Any]
 
     @property
     def passed(self) -> bool:
         """Whether Personalize would accept the CSV."""
-        return bool(self.checks) and all(check["passed"] for check in self.checks)
+        return bool(self.checks) and all(check.passed for check in self.checks)
 
     def require_answers(self) -> None:
         """Raise an error if Athena failed to answer a statement.
@@ -168,7 +169,7 @@ def gather(account: Account, environment: Environment, steps: Steps) -> Summary:
         queries=answers,
         figures=drawn,
         failures=failures,
-        checks=[dataclasses.asdict(check) for check in checks],
+        checks=checks,
         interactions={
             "rows": csv.rows,
             "users": len(csv.users),

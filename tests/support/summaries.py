@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+from workshop.checks import Check
 from workshop.summary import Summary
 
 HOSTILE = "</script><img src=https://example.com/x onerror=alert(1)>"
@@ -71,8 +72,8 @@ USUAL = Summary(
     },
     failures=[],
     checks=[
-        {"rule": "Files", "passed": True, "found": "1 CSV, 99 bytes", "advice": "Run the job"},
-        {"rule": "Interactions", "passed": False, "found": "3 of 1,000", "advice": "More data"},
+        Check("Files", passed=True, found="1 CSV, 99 bytes", advice="Run the job"),
+        Check("Interactions", passed=False, found="3 of 1,000", advice="More data"),
     ],
     interactions={
         "rows": 3,
@@ -88,7 +89,7 @@ REHEARSED = replace(
     USUAL,
     environment={**USUAL.environment, "embedded": True},
     queries=[{**USUAL.queries[0], "name": f"{n:02} A query", "more": n > 1} for n in (1, 2)],
-    checks=[{**check, "passed": True} for check in USUAL.checks],
+    checks=[replace(check, passed=True) for check in USUAL.checks],
 )
 # The log is gone, nothing was sold, and one source has no clicks.
 BARE = replace(

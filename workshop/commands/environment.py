@@ -14,7 +14,7 @@ from workshop import (
     report,
     summary,
 )
-from workshop.checks import Check, require
+from workshop.checks import require
 from workshop.commands.answer import Answer, failure_of
 from workshop.commands.context import Context, Yes
 from workshop.console import Table
@@ -39,14 +39,13 @@ def up(
     """
     facts = rehearsal.up(context.account, context.stack, option or [], context.server)
     paths = [facts.write(), report.write(facts)]
-    rules = [Check(**check) for check in facts.checks]
-    failure = failure_of(facts.require_answers) or failure_of(require, rules)
+    failure = failure_of(facts.require_answers) or failure_of(require, facts.checks)
     return Answer(
         facts,
         [
             *_tables(facts),
             "Personalize's rules",
-            console.checks(rules),
+            console.checks(facts.checks),
             f"Report: {paths[1]}\nFacts:  {paths[0]}",
             _look_around(context),
         ],

@@ -110,7 +110,7 @@ def destroy(context: Context, *, options: FleetOptions, yes: Yes = False) -> Ans
 
 def _question(chosen: Fleet, stack: str, *, yes: bool) -> str:
     """Show what would be deleted that is more than sample logs, unless nobody asks."""
-    question = f"Delete the stack {stack} in {fleet.accounts(len(chosen.members))}"
+    question = f"Delete the stack {stack} in {console.counted(len(chosen.members), 'account')}"
     if yes or not sys.stdin.isatty():
         return question
     with shown(len(chosen.members)) as watch:
@@ -150,7 +150,9 @@ def _run(chosen: Fleet, work: Work, well: str, results: Path | None) -> Answer:
     total = len(chosen.members)
     if results:  # found out now: what comes of the accounts would otherwise be lost
         results.open("a").close()
-    console.progress.print(f"Working on {fleet.accounts(total)} from {chosen.organizer}.")
+    console.progress.print(
+        f"Working on {console.counted(total, 'account')} from {chosen.organizer}."
+    )
     began = time.monotonic()
     with shown(total) as watch:
         outcomes = chosen.run(work, well, watch)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from workshop import accounting, console, job, job_definition, ready_made
+from workshop import accounting, console, job, job_definition, seeding
 from workshop.accounting import Log
 from workshop.commands.answer import Answer, Note, failure_of
 from workshop.commands.context import Context
@@ -197,5 +197,5 @@ def fallback(context: Context) -> Answer:
     """
     environment = context.environment
     context.announce()
-    place = ready_made.use(context.account, environment)
+    place = seeding.use_ready_made(context.account, environment)
     return Answer({"csv": place}, [place, Note("Next: workshop verify")])

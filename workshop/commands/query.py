@@ -160,9 +160,9 @@ def _print_csv(
         while batch := list(itertools.islice(rows, _ROWS_A_TICK)):
             console.print_csv(batch, spreadsheet=spreadsheet)
             count += len(batch)
-            status.update(f"{saved.name}: {athena.rows(count)}")
+            status.update(f"{saved.name}: {console.counted(count, 'row')}")
     console.progress.print(
-        f"{athena.rows(max(count - 1, 0))} in {execution.seconds:.2f} s, "
+        f"{console.counted(max(count - 1, 0), 'row')} in {execution.seconds:.2f} s, "
         f"{decimal(execution.scanned_bytes)} scanned",
         style="dim",
     )
