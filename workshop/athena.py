@@ -271,7 +271,9 @@ def stream(account: Account, execution: Execution) -> Iterator[Sequence[str | No
     """
     if not execution.location.endswith(".csv"):  # only a SELECT has a CSV file
         result = fetch(account, execution, None)
-        yield from [result.columns, *result.rows] if result.columns else []
+        if result.columns:
+            yield result.columns
+            yield from result.rows
         return
     bucket, key = bucket_and_key(execution.location)
     body = account.session.client("s3").get_object(Bucket=bucket, Key=key)["Body"]

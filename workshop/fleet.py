@@ -111,8 +111,9 @@ class Results:
         total = len(self.accounts)
         return (
             f"{self.states.get(well, 0)} of {console.counted(total, 'account')} "
-            f"{'is' if total == 1 else 'are'} {well}: {self.seconds:.0f} s, {total * 60 / max(self.seconds, 0.1):.0f} accounts a "
-            f"minute, {self.requests:,} requests, {self.throttled} of them throttled."
+            f"{'is' if total == 1 else 'are'} {well}: {self.seconds:.0f} s, "
+            f"{total * 60 / max(self.seconds, 0.1):.0f} accounts a minute, "
+            f"{self.requests:,} requests, {self.throttled} of them throttled."
         )
 
     def require(self, well: str) -> None:
