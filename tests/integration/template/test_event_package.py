@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -150,17 +149,14 @@ def test_the_assets_are_not_pushed(package: Path, tmp_path: Path) -> None:
         commands = commands.replace(placeholder, str(value))
 
     no_aws = "aws() { :; }\n"
-    subprocess.run(["sh", "-ec", no_aws + commands], cwd=tmp_path, env=GIT, check=True)
+    ran("sh", "-ec", no_aws + commands, cwd=tmp_path, env=GIT)
 
     pushed = run_git(remote, "ls-tree", "--name-only", "mainline")
     assert pushed.split() == [".gitignore", "content", "contentspec.yaml", "static"]
 
 
 def run_git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=GIT, capture_output=True, text=True, check=True
-    )
-    return done.stdout
+    return ran("git", *arguments, cwd=folder, env=GIT).stdout
 
 
 def test_iam_takes_the_participants_policy(package: Path, tmp_path: Path) -> None:
