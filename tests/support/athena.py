@@ -15,6 +15,7 @@ DATABASE = "segment_personalize"
 WORKGROUP = "segment-personalize"
 OPEN_X = "org.openx.data.jsonserde.JsonSerDe"
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+_LONGEST_SECONDS = 120
 
 
 # Statements by which DuckDB would reach this machine.
@@ -85,8 +86,10 @@ class Aws:
         return self.ended(self.start(text, *parameters, **context))
 
     def ended(self, query_id: str) -> Answer:
-        """Wait for the end of a statement."""
+        """Wait for the end of a statement, which has to come: what waits for ever fails."""
+        deadline = time.monotonic() + _LONGEST_SECONDS
         while True:
+            assert time.monotonic() < deadline, f"{query_id} does not end"
             execution = self.athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
             status = execution["Status"]
             if status["State"] not in ("QUEUED", "RUNNING"):

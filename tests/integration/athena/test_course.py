@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -94,8 +95,12 @@ def test_a_query_ends_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embedded_aws.hooks.glue", type("", (), {"databases": {}}))
     queries = Queries(seconds=1)
     try:
+        late = queries.begin()
+        stop = threading.Timer(30, late.stop, ["It did not end at its time"])
+        stop.start()
         with pytest.raises(QueryStoppedError, match="Query timeout"):
-            queries.run(Request(NEVER_ENDS), queries.begin())
+            queries.run(Request(NEVER_ENDS), late)
+        stop.cancel()
         stopped = queries.begin()
         stopped.stop("Query was cancelled by user")
         with pytest.raises(QueryStoppedError, match="Query was cancelled by user"):
