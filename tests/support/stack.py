@@ -67,9 +67,11 @@ def bare_environment(owner: boto3.Session, stack: str, bucket: str) -> Iterator[
         "Outputs": {name: {"Value": bucket} for name in names},
     }
     create(owner, json.dumps(template), stack)
-    yield
-    owner.resource("s3").Bucket(bucket).objects.all().delete()
-    assert delete(owner, stack) == "DELETE_COMPLETE"
+    try:
+        yield
+    finally:
+        owner.resource("s3").Bucket(bucket).objects.all().delete()
+        assert delete(owner, stack) == "DELETE_COMPLETE"
 
 
 def update(owner: boto3.Session, template: str, stack: str = STACK, **parameters: str) -> str:
