@@ -1,11 +1,11 @@
 """Reads the lines of a CSV as Trino's `CsvDeserializer` does, which is as Hive's OpenCSVSerde."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from embedded_aws.athena.records import ERRORS, ReadRow, Row
-from embedded_aws.athena.values import BadValueError, Type, scalar
+from embedded_aws.athena.values import BITS, WHOLE, BadValueError, Type, double, in_range
 
 
 def open_csv(columns: Mapping[str, Type], serde: Mapping[str, str]) -> ReadRow:
@@ -23,14 +23,14 @@ def open_csv(columns: Mapping[str, Type], serde: Mapping[str, str]) -> ReadRow:
     )
     escape = serde.get("escapeChar", "\\")[:1]
     escape = "\\" if escape == '"' else escape  # a fault of Hive's, which Trino keeps
-    decoders = [(name, kind, _number(kind)) for name, kind in columns.items()]
+    decoders = [(name, kind, _decoder(kind)) for name, kind in columns.items()]
 
     def read(line: str) -> Row:
         row: Row = {}
         errors = {}
         values = csv_values(line, separator, quote, escape) if line else iter(())
         for (name, kind, decode), value in zip(decoders, values, strict=False):
-            row[name] = value if decode is None else decode(value)
+            row[name] = decode(value)
             if row[name] is None:
                 errors[name] = (
                     f"HIVE_BAD_DATA: Error parsing field value '{value}' for field {name}: "
@@ -42,19 +42,29 @@ def open_csv(columns: Mapping[str, Type], serde: Mapping[str, str]) -> ReadRow:
 
 
 _QUOTES_WITHIN = 3  # from this place on a quote within a value is a letter, too
-# What a number of a CSV looks like, by its type; the decoder of a double is strict enough.
-_NUMBERS = {"boolean": "(?i:true|false)", **dict.fromkeys(("double", "float"), ".*")}
-_NUMBERS |= dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "[+-]?[0-9]+")
 
 
-def _number(kind: Type) -> Callable[[str], Any] | None:
-    """How a column of a CSV is read; None for a text."""
-    if isinstance(kind, str) and kind.startswith(("string", "varchar", "char")):
-        return None
-    if not isinstance(kind, str) or kind not in _NUMBERS:
+def _boolean(value: str) -> bool | None:
+    return {"true": True, "false": False}.get(value.lower())
+
+
+def _whole(bits: int, value: str) -> int | None:
+    return in_range(bits, int(value)) if WHOLE.fullmatch(value) else None
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("string", "varchar", "char"), str),
+    **dict.fromkeys(("double", "float"), double),
+    **{kind: partial(_whole, bits) for kind, bits in BITS.items()},
+    "boolean": _boolean,
+}
+
+
+def _decoder(kind: Type) -> Callable[[str], Any]:
+    name = kind.partition("(")[0] if isinstance(kind, str) else ""
+    if name not in _READ:
         raise BadValueError(f"NOT_SUPPORTED: {kind} in a CSV table")
-    decode, pattern = scalar(kind), re.compile(_NUMBERS[kind])
-    return lambda value: decode(value) if pattern.fullmatch(value) else None
+    return _READ[name]
 
 
 def csv_values(line: str, separator: str, quote: str, escape: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache, partial
 from typing import Any, NoReturn
 
@@ -20,10 +20,12 @@ Type = str | dict[str, "Type"] | list["Type"]
 Decode = Callable[[Any], Any]
 
 BLANKS = "".join(map(chr, range(33)))  # what Java's String.trim takes away
-_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
+BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _MOST_DIGITS = 40  # beyond any number that a column can hold
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
-_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_EXACT = Context(prec=2 * _MOST_DIGITS)
+_PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+_NUMBER = re.compile(_PLAIN_NUMBER.pattern + "(?:[eE][+-]?[0-9]{1,9})?")
+WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _HEX, _OCTAL = re.compile(r"0[xX][0-9a-fA-F]{1,16}"), re.compile(r"0[0-7]{1,22}")
 _ENDLESS = {"NaN", "Infinity", "+Infinity", "-Infinity"}
 _MILLISECOND_DIGITS = 13  # a number this long is in milliseconds, a shorter one in seconds
@@ -95,11 +97,16 @@ def _integer(value: str) -> int | None:
         number = int(value, 16)
     elif _OCTAL.fullmatch(value):
         number = int(value, 8)
-    elif _WHOLE.fullmatch(value):
+    elif WHOLE.fullmatch(value):
         number = int(value)
     else:
         return None
-    return number if -(2**63) <= number < 2**63 else None
+    return in_range(64, number)
+
+
+def in_range(bits: int, number: int) -> int | None:
+    """The number, if it has no more bits than that."""
+    return number if -(1 << bits - 1) <= number < 1 << bits - 1 else None
 
 
 def _plain(value: Any, kind: str) -> str:
@@ -119,7 +126,7 @@ def _whole(bits: int, kind: str, value: Any) -> int | None:
     if number is None and _NUMBER.fullmatch(plain):
         decimal = Decimal(plain)
         number = int(decimal) if decimal.adjusted() < _MOST_DIGITS else None
-    return number if number is not None and -(1 << bits - 1) <= number < 1 << bits - 1 else None
+    return None if number is None else in_range(bits, number)
 
 
 def double(value: Any) -> float | str | None:
@@ -143,10 +150,7 @@ def _decimal(precision: int, scale: int, value: Any) -> str | None:
     plain = _plain(value, "DECIMAL")
     if not _NUMBER.fullmatch(plain) or Decimal(plain).adjusted() >= _MOST_DIGITS:
         return None
-    try:
-        number = Decimal(plain).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
-    except InvalidOperation:  # more digits than Python's context has
-        return None
+    number = Decimal(plain).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _EXACT)
     return str(number) if number.adjusted() < precision - scale else None
 
 
@@ -167,7 +171,7 @@ def _timestamp(value: Any) -> str | None:
         if ":" in plain:
             moment = datetime.fromisoformat(plain)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        elif _NUMBER.fullmatch(plain):
+        elif _PLAIN_NUMBER.fullmatch(plain):
             thousand = 1 if len(plain) >= _MILLISECOND_DIGITS and "." not in plain else 1000
             moment = _EPOCH + timedelta(milliseconds=int(Decimal(plain) * thousand))
         else:
@@ -183,7 +187,7 @@ _SIMPLE: dict[str, Decode] = {
     "float": double,
     "date": _date,
     "timestamp": _timestamp,
-    **{kind: partial(_whole, bits, kind.upper()) for kind, bits in _BITS.items()},
+    **{kind: partial(_whole, bits, kind.upper()) for kind, bits in BITS.items()},
 }
 _WITH_LENGTH = re.compile(r"(varchar|char|decimal)\((\d+)(?:,(\d+))?\)")
 

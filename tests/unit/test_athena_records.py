@@ -14,6 +14,7 @@ import pytest
 from embedded_aws.athena.csv import csv_values, open_csv
 from embedded_aws.athena.engine import lines, skipped
 from embedded_aws.athena.records import ERRORS, open_x
+from embedded_aws.athena.values import BadValueError
 
 COLUMNS: Any = {
     "t": "string",
@@ -24,6 +25,7 @@ COLUMNS: Any = {
     "day": "date",
     "at": "timestamp",
     "money": "decimal(5,2)",
+    "long": "decimal(38,10)",
     "short": "varchar(3)",
     "padded": "char(3)",
     "o": {"x": "string", "a_b": "int"},
@@ -101,9 +103,11 @@ JSON_RULES = [
     ('{"at": 1}', {"at": "1970-01-01 00:00:01.000"}),
     ('{"at": 1000000000000}', {"at": "2001-09-09 01:46:40.000"}),
     ('{"at": "soon"}', {"at": None}),
+    ('{"at": 1e999999999}', {"at": None}),
     # DecimalDecoder: rounded half up; beyond the precision NULL.
     ('{"money": 1.005}', {"money": "1.01"}),
     ('{"money": 1000}', {"money": None}),
+    ('{"long": 12345678901234567890.1}', {"long": "12345678901234567890.1000000000"}),
     # ArrayDecoder: an empty text is NULL; anything else but an array becomes an array of one.
     ('{"l": "", "lo": {"x": "a"}}', {"l": None, "lo": [{"x": "a"}]}),
     ('{"l": 1, "lo": [[]]}', {"l": [1], "lo": [{}]}),
@@ -196,21 +200,33 @@ def test_a_line_end_as_escape_leaves_backslashes_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "row"),
+    ("kind", "value", "read_as"),
     [
-        ("1", {"n": 1}),
-        ("1.5", None),
-        ("", None),
-        ("x", None),
+        ("bigint", "1", 1),
+        ("bigint", "010", 10),  # octal in JSON only
+        ("bigint", "9223372036854775808", None),
+        ("bigint", "1.5", None),
+        ("bigint", "", None),
+        ("bigint", "x", None),
+        ("double", "1.5", 1.5),
+        ("boolean", "TRUE", True),
+        ("boolean", "1", None),
     ],
 )
-def test_a_number_of_a_csv_must_be_one(value: str, row: dict[str, int] | None) -> None:
+def test_a_number_of_a_csv_must_be_one(kind: str, value: str, read_as: object) -> None:
     """Athena fails such a query; source: Athena User Guide, Open CSV SerDe."""
-    found = open_csv({"t": "string", "n": "bigint"}, {})(f"a,{value}")
+    found = open_csv({"t": "string", "n": kind}, {})(f"a,{value}")
     assert found["t"] == "a"
-    assert (found.get(ERRORS) is None) == (row is not None)
-    if row is None:
+    assert found["n"] == read_as
+    assert (ERRORS in found) == (read_as is None)
+    if read_as is None:
         assert found[ERRORS]["n"].startswith("HIVE_BAD_DATA: Error parsing field value")
+
+
+def test_a_csv_has_no_column_of_another_type() -> None:
+    """Its values would be read by rules that Athena does not have."""
+    with pytest.raises(BadValueError, match="NOT_SUPPORTED: date"):
+        open_csv({"day": "date"}, {})
 
 
 @pytest.mark.parametrize(("count", "rest"), [("1", ["b"]), ("x", ["a", "b"]), ("9", [])])
