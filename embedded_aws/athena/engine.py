@@ -12,14 +12,13 @@ import gzip
 import json
 import os
 import queue
-import re
 import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import duckdb
 
@@ -80,7 +79,6 @@ def open_database(folder: Path) -> duckdb.DuckDBPyConnection:
 _LARGEST_RATIO, _ALWAYS_READ = 100, 128 * 2**20
 _LARGEST_RATIO_OF_GZIP = 1100
 _LONGEST_LINE = 2**24
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def lines(path: Path, *, gzipped: bool) -> Iterator[str]:
@@ -92,15 +90,19 @@ def lines(path: Path, *, gzipped: bool) -> Iterator[str]:
     """
     if gzipped:
         _check_ratio(path)
-    first = True
-    with cast("IO[bytes]", gzip.open(path) if gzipped else path.open("rb")) as file:
-        while line := _line(file, first=first):
-            if len(line) > _LONGEST_LINE:
-                raise ValueError(f"a line is longer than {_LONGEST_LINE} bytes")
-            text = line.removeprefix(_BYTE_ORDER_MARK if first else b"").decode("utf-8", "replace")
-            first = False
-            text = text.removesuffix("\n").removesuffix("\r")
-            yield from re.split("\r", text) if "\r" in text else (text,)
+    begun = False
+    with (gzip.open if gzipped else open)(
+        path, "rt", encoding="utf-8-sig", errors="replace"
+    ) as file:
+        try:
+            while line := file.readline(_LONGEST_LINE):
+                if len(line) == _LONGEST_LINE:
+                    raise ValueError(f"a line is longer than {_LONGEST_LINE} characters")
+                begun = True
+                yield line.removesuffix("\n")
+        except gzip.BadGzipFile as error:  # what follows a whole gzip file is ignored
+            if not begun or not str(error).startswith("Not a gzipped file"):
+                raise
 
 
 def skipped(lines: Iterator[str], parameters: Mapping[str, str]) -> Iterator[str]:
@@ -121,16 +123,6 @@ def _check_ratio(path: Path) -> None:
             read += len(chunk)
             if read > limit:
                 raise ValueError(f"it is over {_LARGEST_RATIO} times as large as its gzip")
-
-
-def _line(file: IO[bytes], *, first: bool) -> bytes:
-    """The next line; nothing at the end, and where a gzip file is followed by anything else."""
-    try:
-        return file.readline(_LONGEST_LINE + 1)
-    except gzip.BadGzipFile as error:
-        if not first and str(error).startswith("Not a gzipped file"):
-            return b""
-        raise
 
 
 def _convert(job: Job) -> Answer:
