@@ -32,16 +32,18 @@ class Names:
         return self.same(self._keys.get(field, field))
 
 
-_ESCAPED = dict(zip("tbnrfav", "\t\b\n\r\f\a\t", strict=True))
-
-
 class JsonReader:
     """Reads what strict JSON does not allow: other quotes, no quotes, comments, `=` and `;`."""
 
-    _SKIPPED = re.compile(r"(?:[\t\n\r ]++|#[^\r\n]*+|//[^\r\n]*+|/\*.*?\*/)*+", re.DOTALL)
-    _WORD = re.compile(r"[^ \r\n\t\f{}\[\]/\\:,=;#]*+")
-    _STRING = re.compile(r"""(["'])((?:(?!\1)[^\\]|\\.)*+)\1""", re.DOTALL)
-    _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[^u])", re.DOTALL)
+    _SYMBOL = re.compile(
+        r"""(?: [\t\n\r ]++ | \#[^\r\n]*+ | //[^\r\n]*+ | /\*.*?\*/ )*+
+        (
+            (["']) (?: (?!\2)[^\\] | \\(?:u[0-9a-fA-F]{4}|[^u]) )*+ \2
+            | [^ \r\n\t\f{}\[\]/\\:,=;\#"'] [^ \r\n\t\f{}\[\]/\\:,=;\#]*+
+            | => | [{}\[\]:,=;]
+        )""",
+        re.DOTALL | re.VERBOSE,
+    )
 
     def __init__(self, line: str, names: Names) -> None:
         self._line = line
@@ -54,89 +56,77 @@ class JsonReader:
         Raises:
             MalformedError: there is none.
         """
-        match self._next():
+        return self._value(self._next())
+
+    def _next(self) -> str:
+        """The next text with its quotes, word or mark, behind blanks and comments."""
+        found = self._SYMBOL.match(self._line, self._at)
+        if found is None:
+            raise MalformedError("End of input, or a text or comment without an end")
+        self._at = found.end()
+        return found[1]
+
+    def _value(self, symbol: str) -> Any:
+        match symbol[0]:
             case "{":
                 return self._object()
             case "[":
                 return self._array()
             case '"' | "'":
-                self._at -= 1
-                return self._string()
-        self._at -= 1
-        return self._literal()
-
-    def _next(self) -> str:
-        """The next character that is neither a blank nor in a comment; it is behind then."""
-        self._at = self._end(self._SKIPPED) + 1
-        if self._at > len(self._line):
-            raise MalformedError("End of input")
-        return self._line[self._at - 1]
-
-    def _end(self, pattern: re.Pattern[str]) -> int:
-        found = pattern.match(self._line, self._at)
-        return found.end() if found else self._at
+                return _unescaped(symbol[1:-1])
+            case "}" | "]" | ":" | "," | "=" | ";":
+                raise MalformedError("Expected literal value")
+        return None if symbol.lower() == "null" else Literal(symbol)
 
     def _object(self) -> Object:
         read: dict[str, tuple[str, Any]] = {}
-        if self._next() == "}":
+        symbol = self._next()
+        if symbol == "}":
             return Object()
-        self._at -= 1
         while True:
-            name = self.read()
+            name = self._value(symbol)
             if not isinstance(name, str):
                 raise MalformedError("Names must be strings")
-            separator = self._next()
-            if separator not in ":=":
+            if self._next() not in (":", "=", "=>"):
                 raise MalformedError(f"Expected ':' after field {name}")
-            if separator == "=" and self._line[self._at : self._at + 1] == ">":
-                self._at += 1
             key = self._names.same(name)
             read.pop(key, None)  # the last one counts, and has the last place
             read[key] = (str(name), self.read())
             end = self._next()
             if end == "}":
                 return Object(read.values())
-            if end not in ",;":
+            if end not in (",", ";"):
                 raise MalformedError("Unterminated object")
+            symbol = self._next()
 
     def _array(self) -> list[Any]:
         items: list[Any] = []
-        separated = False
+        symbol = self._next()
+        if symbol == "]":
+            return items
         while True:
-            following = self._next()
-            if following == "]":
-                return [*items, None] if separated else items
-            if following in ",;":
-                items.append(None)
+            if symbol in (",", ";", "]"):
+                items.append(None)  # an omitted item
             else:
-                self._at -= 1
-                items.append(self.read())
-                end = self._next()
-                if end == "]":
-                    return items
-                if end not in ",;":
-                    raise MalformedError("Unterminated array")
-            separated = True
+                items.append(self._value(symbol))
+                symbol = self._next()
+            if symbol == "]":
+                return items
+            if symbol not in (",", ";"):
+                raise MalformedError("Unterminated array")
+            symbol = self._next()
 
-    def _string(self) -> str:
-        found = self._STRING.match(self._line, self._at)
-        if found is None:
-            raise MalformedError("Unterminated string")
-        self._at = found.end()
-        if "\\" not in found[2]:
-            return found[2]
-        if re.search(r"\\u", self._ESCAPE.sub("", found[2])):
-            raise MalformedError("Invalid escape sequence")
-        text = self._ESCAPE.sub(self._unescaped, found[2])
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
-    def _unescaped(self, found: re.Match[str]) -> str:
+_ESCAPED = dict(zip("tbnrfav", "\t\b\n\r\f\a\t", strict=True))
+
+
+def _unescaped(text: str) -> str:
+    if "\\" not in text:
+        return text
+
+    def character(found: re.Match[str]) -> str:
         escaped = found[1]
         return chr(int(escaped[1:], 16)) if len(escaped) > 1 else _ESCAPED.get(escaped, escaped)
 
-    def _literal(self) -> Literal | None:
-        start, self._at = self._at, self._end(self._WORD)
-        word = self._line[start : self._at]
-        if not word:
-            raise MalformedError("Expected literal value")
-        return None if word.lower() == "null" else Literal(word)
+    text = re.sub(r"\\(u.{4}|.)", character, text, flags=re.DOTALL)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
