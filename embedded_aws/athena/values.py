@@ -12,7 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache, partial
-from typing import Any, NoReturn
+from math import isfinite
+from typing import Any
 
 # A column's type: a primitive's name, a struct as a dict of its fields, a map as a dict whose only
 # field is "*", an array as a list of its one element type.
@@ -112,12 +113,9 @@ def in_range(bits: int, number: int) -> int | None:
 def _plain(value: Any, kind: str) -> str:
     """The text of a value that is neither an object nor an array."""
     if isinstance(value, (dict, list)):
-        _refuse(f"{'Map' if isinstance(value, dict) else 'List'} can not be coerced to a {kind}")
+        json_type = "Map" if isinstance(value, dict) else "List"
+        raise BadValueError(f"{json_type} can not be coerced to a {kind}")
     return value if isinstance(value, str) else _canonical(value)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise BadValueError(message)
 
 
 def _whole(bits: int, kind: str, value: Any) -> int | None:
@@ -132,14 +130,11 @@ def _whole(bits: int, kind: str, value: Any) -> int | None:
 def double(value: Any) -> float | str | None:
     """The value in a column of `double` or `float`; what JSON has no number for is a text."""
     plain = _plain(value, "DOUBLE").strip(BLANKS)
-    if plain in _ENDLESS:
-        return plain
-    plain = plain.rstrip("fFdD")
-    return _finite(float(plain)) if _NUMBER.fullmatch(plain) else None
-
-
-def _finite(number: float) -> float | str:
-    return number if abs(number) != float("inf") else str(number)
+    plain = plain if plain in _ENDLESS else plain.rstrip("fFdD")
+    if plain not in _ENDLESS and not _NUMBER.fullmatch(plain):
+        return None
+    number = float(plain)
+    return number if isfinite(number) else str(number)
 
 
 def _boolean(value: Any) -> bool:

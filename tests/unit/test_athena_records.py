@@ -88,7 +88,7 @@ JSON_RULES = [
     # DoubleDecoder: as Double.parseDouble reads.
     ('{"d": "1.5"}', {"d": 1.5}),
     ('{"d": " 1e3f "}', {"d": 1000.0}),
-    ('{"d": NaN}', {"d": "NaN"}),
+    ('{"d": NaN}', {"d": "nan"}),
     ('{"d": 1e999}', {"d": "inf"}),
     ('{"d": "1_0"}', {"d": None}),
     # BooleanDecoder: `true` in any case, else false.
