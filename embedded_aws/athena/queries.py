@@ -32,10 +32,6 @@ class Queries:
         self._running = 0
         self._lock = threading.Lock()
 
-    def begin(self) -> RunningQuery:
-        """Begin a query, which may be stopped from now on."""
-        return self.workers.query()
-
     def run(self, request: Request, query: RunningQuery) -> Result:
         """Run a statement that Athena accepts.
 

@@ -66,7 +66,7 @@ def install() -> None:
         query_id: str, text: str, database: str, _ddl: object, _catalog: str | None = None
     ) -> None:
         execution = hooks.athena.executions[query_id]
-        _running[query_id] = query = queries.begin()
+        _running[query_id] = query = RunningQuery(queries.workers)
         request = _request(execution, text, database)
         if request.parameters:
             execution["ExecutionParameters"] = request.parameters
@@ -101,6 +101,8 @@ def _list_query_executions(data: dict[str, Any]) -> Answer:
 
 def end() -> None:
     """End every query, whatever it computes."""
+    for query in [*_running.values()]:
+        query.stop(CANCELLED)
     if _queries:
         _queries.workers.end()
 
@@ -193,7 +195,6 @@ def _execute(
 ) -> None:
     status, statistics = execution["Status"], execution["Statistics"]
     if status["State"] != "QUEUED":  # StopQueryExecution came first
-        query.end()
         return
     status["State"] = "RUNNING"
     began = time.monotonic()
@@ -228,10 +229,7 @@ def _run(queries: Queries, query: RunningQuery, request: Request) -> Result:
     output = urlsplit(request.location)
     check_output(output.netloc, output.path[1:])
     statement = catalog_statement(request.text)
-    if statement is None:
-        return queries.run(request, query)
-    query.end()
-    return statement(request.database)
+    return statement(request.database) if statement else queries.run(request, query)
 
 
 def _save(execution: dict[str, Any], result: Result) -> str:

@@ -59,7 +59,6 @@ class Workers:
     def __init__(self) -> None:
         self._idle = [_Worker() for _ in range(_KEPT)]
         self._lock = threading.Lock()
-        self._running: set[RunningQuery] = set()
 
     def take(self) -> _Worker:
         """A process that does nothing."""
@@ -78,22 +77,8 @@ class Workers:
                 return
         worker.kill()
 
-    def query(self) -> "RunningQuery":
-        """Begin a query."""
-        query = RunningQuery(self)
-        with self._lock:
-            self._running.add(query)
-        return query
-
-    def ended(self, query: "RunningQuery") -> None:
-        """Forget a query."""
-        with self._lock:
-            self._running.discard(query)
-
     def end(self) -> None:
-        """End every process, whatever it computes."""
-        for query in [*self._running]:
-            query.stop(CANCELLED)
+        """End the processes that wait for a job."""
         while self._idle:
             self._idle.pop().kill()
 
@@ -161,4 +146,3 @@ class RunningQuery:
         """The query has an end, whichever."""
         if self._timer:
             self._timer.cancel()
-        self._workers.ended(self)

@@ -16,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from embedded_aws.athena.errors import QueryStoppedError
 from embedded_aws.athena.queries import Queries
 from embedded_aws.athena.statement import Request
+from embedded_aws.athena.workers import RunningQuery
 from embedded_aws.server import EmbeddedAws
 from tests.support.athena import BUCKET, WORKGROUP, Aws, athena_of
 from tests.support.checkout import free_port, owner_of
@@ -95,13 +96,13 @@ def test_a_query_ends_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("embedded_aws.hooks.glue", type("", (), {"databases": {}}))
     queries = Queries(seconds=1)
     try:
-        late = queries.begin()
+        late = RunningQuery(queries.workers)
         stop = threading.Timer(30, late.stop, ["It did not end at its time"])
         stop.start()
         with pytest.raises(QueryStoppedError, match="Query timeout"):
             queries.run(Request(NEVER_ENDS), late)
         stop.cancel()
-        stopped = queries.begin()
+        stopped = RunningQuery(queries.workers)
         stopped.stop("Query was cancelled by user")
         with pytest.raises(QueryStoppedError, match="Query was cancelled by user"):
             queries.run(Request("SELECT 1"), stopped)
