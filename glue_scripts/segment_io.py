@@ -50,6 +50,7 @@ SPARK_SETTINGS = {
     # Gzipped files cannot be split: small partitions spread them over all cores.
     "spark.sql.files.maxPartitionBytes": 8 * 2**20,
     "spark.sql.files.openCostInBytes": 2**20,
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",  # records are kept for one run only
     "spark.sql.session.timeZone": "UTC",  # of a timestamp without an offset
 }
 DAY_SECONDS, MIB = 86_400, 2**20
