@@ -103,7 +103,7 @@ def test_one_day_is_tried_on_this_machine(
             s3.download_file(COMPANY, key, str(file))
     assert verify in shell(checkout, transform), "what comes next is offered"
     found = shell(checkout, verify, code=1)
-    assert "NO" in found, "a day of one source is too little"
+    assert "\nno " in found, "a day of one source is too little"
     assert "Header" in found
 
 
