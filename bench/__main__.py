@@ -55,7 +55,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         entries = CONTESTANTS if size in sizes.split(",") else {}
         race.run(size, entries | (VARIANTS if size == variants else {}))
     for table in tables.tables(race.suite()):
-        console.out.print(console.Table(table.columns, table.rows, table.name))
+        console.out.print(table)
 
 
 class _Race:

@@ -1,6 +1,7 @@
 """Whether contestants wrote the same rows, in whatever order and number of files."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -17,17 +18,6 @@ _ONLY = """
 """
 
 
-def differences(ours: Path, theirs: Path) -> list[tuple[str, ...]]:
-    """Return some rows that only one folder's CSV files have.
-
-    Returns:
-        Rows that begin with "-" for one that is only ours, "+" for one that is only theirs.
-    """
-    with duckdb.connect() as database:
-        parameters = {"ours": f"{ours}/**/*.csv", "theirs": f"{theirs}/**/*.csv", "shown": SHOWN}
-        return database.execute(_ONLY, parameters).fetchall()
-
-
 def check_same(folders: Sequence[Path]) -> None:
     """Check that all folders have the same rows.
 
@@ -35,10 +25,13 @@ def check_same(folders: Sequence[Path]) -> None:
         WorkshopError: two differ; it names them and the first rows that only one has.
     """
     written = [folder for folder in folders if any(folder.rglob("*.csv"))]
-    for folder in written[1:]:
-        if rows := differences(written[0], folder):
+    for ours, theirs in pairwise(written):
+        files = {"ours": f"{ours}/**/*.csv", "theirs": f"{theirs}/**/*.csv"}
+        with duckdb.connect() as database:
+            rows = database.execute(_ONLY, files | {"shown": SHOWN}).fetchall()
+        if rows:
             lines = "\n  ".join(",".join(map(str, row)) for row in rows)
             raise WorkshopError(
-                f"The rows in {written[0]} (-) and {folder} (+) differ:\n  {lines}",
+                f"The rows in {ours} (-) and {theirs} (+) differ:\n  {lines}",
                 "Compare the two; their times say nothing",
             )

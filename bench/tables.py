@@ -5,7 +5,6 @@ import re
 import statistics
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyperf
 
 from bench.contestants import CONTESTANTS, CORES, VARIANTS
 from bench.logs import GB
+from workshop.console import Table
 from workshop.errors import WorkshopError
 
 WHOLE, STEADY, MEMORY = "whole process, seconds", "steady state, seconds", "peak memory, MB"
@@ -24,29 +24,13 @@ GLUE_CORES, DPU_HOUR_DOLLARS, TARGET_MINUTES = 4, 0.308, 10
 BLOCK = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table that has a name on the page: `<!-- bench:NAME -->`."""
-
-    name: str
-    columns: list[str]
-    rows: list[list[str]]
-
-    def markdown(self) -> str:
-        """As Markdown has it; a column of numbers is right-aligned."""
-        columns = zip(*self.rows, strict=True)
-        numbers = [all(re.fullmatch(rf"[\d.,]*|{OVER}", cell) for cell in one) for one in columns]
-        rule = ["---:" if number else "---" for number in numbers]
-        return "".join(f"| {' | '.join(row)} |\n" for row in (self.columns, rule, *self.rows))
-
-
 def benchmark(size: str, name: str, kind: str) -> str:
     """What the results call a contestant's times at one size."""
     return f"{size} GB, {name}, {kind}"
 
 
 def tables(suite: pyperf.BenchmarkSuite) -> Iterator[Table]:
-    """Yield every table that there are results for."""
+    """Yield every table that there are results for; its title is its block's name on the page."""
     found = {one.get_name(): one for one in suite.get_benchmarks()}
     keys = {tuple(re.split(" GB, |, ", name, maxsplit=2)[:2]) for name in found}
     sizes = sorted({size for size, who in keys if who in CONTESTANTS}, key=float)
@@ -65,7 +49,7 @@ def tables(suite: pyperf.BenchmarkSuite) -> Iterator[Table]:
         rows = [
             [CONTESTANTS[who].title, *(cell(size, who, kind) for size in sizes)] for who in measured
         ]
-        yield Table(name, [kind, *(f"{size} GB" for size in sizes)], rows)
+        yield Table([kind, *(f"{size} GB" for size in sizes)], rows, name)
     for size, who in keys:
         if who == next(iter(VARIANTS)):
             columns = [f"the job, {size} GB", WHOLE, STEADY, MEMORY]
@@ -73,7 +57,7 @@ def tables(suite: pyperf.BenchmarkSuite) -> Iterator[Table]:
             rows = [
                 [v.title, *(cell(size, k, kind) for kind in kinds)] for k, v in VARIANTS.items()
             ]
-            yield Table("variants", columns, rows)
+            yield Table(columns, rows, "variants")
     if sizes and (largest := found.get(benchmark(sizes[-1], "job", WHOLE))):
         yield _cost(largest)
     yield _machine(found)
@@ -85,7 +69,7 @@ def write(page: Path, found: Iterable[Table]) -> None:
     Raises:
         WorkshopError: the page has no block, or a block has no table.
     """
-    named = {table.name: table for table in found}
+    named = {table.title: table for table in found}
     text = page.read_text("utf-8")
     blocks = {name for _, name, _ in BLOCK.findall(text)}
     if not blocks or blocks - named.keys():
@@ -93,7 +77,18 @@ def write(page: Path, found: Iterable[Table]) -> None:
             f"{page} has the blocks {sorted(blocks)}, the results have tables {sorted(named)}.",
             "Measure what is missing: python -m bench",
         )
-    page.write_text(BLOCK.sub(lambda b: b[1] + named[b[2]].markdown() + b[3], text), "utf-8")
+    page.write_text(BLOCK.sub(lambda b: b[1] + _markdown(named[b[2]]) + b[3], text), "utf-8")
+
+
+def _markdown(table: Table) -> str:
+    """As Markdown has it; a column of numbers is right-aligned."""
+    rows = [[str(cell) for cell in row] for row in table.rows]
+    numbers = [
+        all(re.fullmatch(rf"[\d.,]*|{OVER}", cell) for cell in column)
+        for column in zip(*rows, strict=True)
+    ]
+    rule = ["---:" if number else "---" for number in numbers]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (table.columns, rule, *rows))
 
 
 def number(value: float) -> str:
@@ -122,7 +117,7 @@ def _cost(of_job: pyperf.Benchmark) -> Table:
         minutes = max(1, busy / (workers - 1))
         dollars = workers * minutes / 60 * DPU_HOUR_DOLLARS
         rows.append([title, f"{workers}", f"{minutes:.1f}", f"{dollars:.2f}"])
-    return Table("cost", ["raw JSON", "G.1X workers", "minutes", "dollars"], rows)
+    return Table(["raw JSON", "G.1X workers", "minutes", "dollars"], rows, "cost")
 
 
 def _machine(found: dict[str, pyperf.Benchmark]) -> Table:
@@ -142,4 +137,4 @@ def _machine(found: dict[str, pyperf.Benchmark]) -> Table:
             f"{facts['events']:,} events, {facts['raw_bytes'] / GB:.2f} GB of raw JSON, "
             f"{facts['gz_bytes'] / GB:.3f} GB in {facts['files']:,} gzipped files",
         )
-    return Table("machine", ["what", "value"], [list(row) for row in rows.items()])
+    return Table(["what", "value"], [list(row) for row in rows.items()], "machine")

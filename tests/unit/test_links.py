@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.tables import DPU_HOUR_DOLLARS
 from tests.support import PROJECT
 
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
@@ -45,3 +46,11 @@ def test_every_threat_has_a_test_that_is_there() -> None:
         assert links, threat
         for name, path in links:
             assert f"\ndef {name}(" in (SECURITY.parent / path).read_text(encoding="utf-8"), name
+
+
+def test_the_pages_have_the_price_that_the_estimate_has() -> None:
+    """Up to Glue 5.1 it was $0.44."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    prices = re.findall(r"\$([0-9.]+) (?:per DPU-hour|an hour)", text)
+    assert len(prices) >= 2
+    assert {float(price) for price in prices} == {DPU_HOUR_DOLLARS}
