@@ -24,17 +24,21 @@ def test_parameters_survive_empty_strings(template: Template) -> None:
     assert parameters["SampleData"]["AllowedValues"] == ["", "yes", "no"]
 
 
-def test_the_buckets_name_fits_with_the_longest_suffix(
-    template: Template, resources: Resources
-) -> None:
+def test_every_name_fits_with_the_longest_suffix(template: Template, resources: Resources) -> None:
     """The second copy in an account would fail where the first one did not.
 
-    All other names may have 128 characters and more. Source: Amazon S3 User Guide, "General purpose
-    bucket naming rules".
+    Names that are not given CloudFormation makes, and shortens itself. Source of the shortest two:
+    Amazon S3 User Guide, "General purpose bucket naming rules"; Athena API, CreateWorkGroup.
     """
     longest = {"AWS::AccountId": "111122223333", "BucketSuffix": "twelveletter"}
-    name = resources["DataBucket"]["Properties"]["BucketName"]
-    assert len(resolved(name, longest.__getitem__, {"HasSuffix": True})) <= 63
+    names = 0
+    for resource in resources.values():
+        for key, name in resource.get("Properties", {}).items():
+            if key in {"Name", "BucketName", "LogGroupName"}:
+                text = resolved(name, lambda of: longest.get(of, ""), {"HasSuffix": True})
+                assert len(text) <= (63 if key == "BucketName" else 128), text
+                names += 1
+    assert names > 17, "those of the saved queries, and others"
     pattern = template.to_json()["Parameters"]["BucketSuffix"]["AllowedPattern"]
     assert re.fullmatch(pattern, "twelveletter")
     assert not re.fullmatch(pattern, "twelveletters")
