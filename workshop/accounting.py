@@ -14,6 +14,8 @@ LOG_LINES_SHOWN = 15
 # Participants edit the script, so its accounting may be anything. These are the limits.
 _MOST_RECORDS, _MOST_REASONS, _LONGEST_REASON = 10**15, 50, 100
 _BY_REASON = ("filtered", "rejected", OTHER_EVENTS)
+_WORDS = "|".join((*COUNTS, OTHER_EVENTS, PREFIX.strip()))
+_METRIC = re.compile(rf"({_WORDS}) |run-\d+ (started|finished)")
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,8 @@ class Log:
 
 
 def is_count(line: str) -> bool:
-    """Whether a line of the log is one of its metrics, which the record counts have, too."""
-    words = "|".join((*COUNTS, OTHER_EVENTS, PREFIX.strip()))
-    return bool(re.match(rf"({words}) |run-\d+ (started|finished)", line))
+    """Whether a line of the log is a metric: the table of the record counts shows it anyway."""
+    return bool(_METRIC.match(line))
 
 
 def cause_of(error: str) -> str:

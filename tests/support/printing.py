@@ -20,7 +20,7 @@ from workshop.visit import Outcome, Visit
 
 
 def _commands(group: TyperGroup, path: str = "") -> dict[str, TyperCommand]:
-    """Every command by what is typed for it, those of a group within it, too."""
+    """Every command by the words that run it, including the commands of groups."""
     found: dict[str, TyperCommand] = {}
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):

@@ -128,7 +128,8 @@ del OPTIONS["words"]
 
 # Of the commands that delete or run what somebody may not mean.
 Yes = Annotated[
-    bool, typer.Option("--yes", help="Go on without asking; needed where there is no terminal.")
+    bool,
+    typer.Option("--yes", help="Continue without asking; required where there is no terminal."),
 ]
 
 

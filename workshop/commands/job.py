@@ -132,8 +132,9 @@ def logs(
         lines[stream].append(line)
         if not context.as_json:
             console.out.print(line[: job.LINE_LENGTH])
-    found = look() if look else found
-    return Answer({"run": found, **lines}) if context.as_json else None
+    if not context.as_json:
+        return None
+    return Answer({"run": look() if look else found, **lines})
 
 
 def stop(context: Context, run: Run = None) -> Answer:
@@ -158,7 +159,7 @@ def stop(context: Context, run: Run = None) -> Answer:
 
 
 def _follow(context: Context, run_id: str) -> job.JobRun:
-    """Wait for a run's end, and show what it prints, but for what the tables show, too."""
+    """Wait until a run ends, and show what it prints, except what the tables show anyway."""
     with Steps().step(context.environment.job) as step:
 
         def follow(state: str, lines: list[str]) -> None:

@@ -64,7 +64,7 @@ def environments(account: Account, stack: str) -> Iterator[Personalize]:
     names = inventory.workgroups(account, stack)
     if not names:
         raise WorkshopError(
-            f"There is no stack {stack} on {account}, nor one deleted in the last 90 days.",
+            f"There is no stack {stack} on {account}, and none was deleted in the last 90 days.",
             "Give the name that it was deployed by: --stack NAME",
         )
     for name in names:
